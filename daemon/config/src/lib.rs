@@ -1,0 +1,1 @@
+//! Finds, merges, explains and edits configuration.

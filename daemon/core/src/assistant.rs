@@ -1,0 +1,207 @@
+//! The one driving port: all that may be asked of sessions, by whichever edge or channel.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::event::{Cause, Event, Origin};
+use crate::feed::{FeedStream, From};
+use crate::id::{ItemId, OpId, SessionId, TurnId};
+use crate::message::Part;
+use crate::models::ModelRef;
+use crate::session::{QueueMode, Settings, Summary};
+
+/// Who asks, and what their words are worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub cause: Cause,
+    /// Where their text comes from.
+    pub origin: Origin,
+}
+
+/// How a person names a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// Exactly this one.
+    Id(SessionId),
+    /// A key, an id, the beginning of an id, or a title: whatever fits exactly one session.
+    Name(String),
+}
+
+/// A session to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// The client's command.
+    pub op: OpId,
+    /// A fixed, unique name; a session that has it already is given back as it is.
+    pub key: Option<String>,
+    /// A title by a person; empty for none.
+    pub title: String,
+    /// What holds for its turns.
+    pub settings: Settings,
+}
+
+/// A message for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The client's command.
+    pub op: OpId,
+    /// The session.
+    pub session: SessionId,
+    /// What is said; not empty.
+    pub parts: Vec<Part>,
+    /// How it is queued; `None` is as the session has it.
+    pub queue: Option<QueueMode>,
+    /// The model for this and the following turns; `None` leaves it.
+    pub model: Option<ModelRef>,
+}
+
+/// A message that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The session.
+    pub session: SessionId,
+    /// The turn that will answer it.
+    pub turn: TurnId,
+    /// The message.
+    pub item: ItemId,
+    /// The seq of its event.
+    pub seq: u64,
+}
+
+/// What is to be stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopScope {
+    /// The running turn.
+    Running,
+    /// The running turn and every queued one.
+    All,
+    /// This turn, running or queued.
+    Turn(TurnId),
+}
+
+/// A change of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A title by a person.
+    Title(String),
+    /// Put away, or take out again.
+    Archived(bool),
+    /// All settings, as they are to be.
+    Settings(Settings),
+}
+
+/// Which events of a session are wanted: at most `limit`, in order of seq.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The first ones after this seq.
+    After {
+        /// The seq.
+        seq: u64,
+        /// How many at most.
+        limit: u32,
+    },
+    /// The last ones before this seq.
+    Before {
+        /// The seq; `u64::MAX` is the end.
+        seq: u64,
+        /// How many at most.
+        limit: u32,
+    },
+}
+
+/// Which sessions are wanted, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Also those that are put away.
+    pub archived: bool,
+    /// How many at most; 0 is all.
+    pub limit: u32,
+}
+
+/// A place where a search found something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The session.
+    pub session: SessionId,
+    /// Its title.
+    pub title: String,
+    /// The seq of the message.
+    pub seq: u64,
+    /// When it was said.
+    pub at: jiff::Timestamp,
+    /// Whether a person said it; otherwise a model.
+    pub by_person: bool,
+    /// A piece of the text around the find, at most 240 characters.
+    pub snippet: String,
+    /// How well it fits; higher is better, only comparable within one answer.
+    pub score: f32,
+}
+
+/// All that may be asked of sessions.
+///
+/// Called by the edge, channels and jobs; implemented by `session`. A call that changes something
+/// returns after the change is on disk. Dropping a call does not take back what it began: a
+/// retry with the same `op` tells how it went.
+#[async_trait]
+pub trait Assistant: Send + Sync {
+    /// Begins a session.
+    async fn create(&self, caller: &Caller, new: NewSession) -> Result<Summary>;
+
+    /// Finds the session that a person names. The key `main` is created when it is first named.
+    ///
+    /// # Errors
+    /// `NotFound` with the nearest names, `Invalid` when several fit.
+    async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Summary>;
+
+    /// The sessions, most recently changed first.
+    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>>;
+
+    /// Says something. Returns when the message is on disk, not when it is answered.
+    ///
+    /// # Errors
+    /// `Busy` when too many messages wait already.
+    async fn send(&self, caller: &Caller, message: NewMessage) -> Result<Receipt>;
+
+    /// Stops turns and returns those that it stopped, after their end is on disk. Nothing to
+    /// stop is not an error.
+    async fn stop(
+        &self,
+        caller: &Caller,
+        session: &SessionId,
+        scope: StopScope,
+    ) -> Result<Vec<TurnId>>;
+
+    /// Changes a session.
+    async fn change(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        change: Change,
+    ) -> Result<Summary>;
+
+    /// Begins a session with a copy of another one's events up to and including `seq`.
+    ///
+    /// # Errors
+    /// `Invalid` when `seq` is 0 or beyond the end.
+    async fn fork(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        seq: u64,
+    ) -> Result<Summary>;
+
+    /// Stops everything in a session and removes it for good.
+    async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<()>;
+
+    /// Some events of a session.
+    async fn history(&self, session: &SessionId, page: Page) -> Result<Vec<Event>>;
+
+    /// Searches what was said in all sessions: best hits first.
+    async fn search(&self, query: &str, limit: u32) -> Result<Vec<Hit>>;
+
+    /// Follows a session.
+    async fn attach(&self, session: &SessionId, from: From) -> Result<FeedStream>;
+}

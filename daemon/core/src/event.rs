@@ -1,0 +1,216 @@
+//! Facts: what happened in a session, numbered and stored for ever.
+//!
+//! An event is never changed and never taken back. Everything else that is known of a session
+//! (its title, its state, its transcript) follows from its events in order.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::id::{ItemId, OpId, SessionId, TurnId};
+use crate::message::{Part, Usage};
+use crate::models::ModelRef;
+use crate::provider::{FailureKind, FinishReason};
+use crate::session::{QueueMode, Settings};
+
+/// Where a text came from, from most to least trusted. A text of several sources has the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The authenticated owner typed it, or Moltis itself made it of nothing else.
+    Owner,
+    /// The configuration file.
+    Config,
+    /// A file of the workspace.
+    Workspace,
+    /// Another person in a chat.
+    Peer,
+    /// A tool's output, a model's words included.
+    Tool,
+    /// A page of the web.
+    Web,
+}
+
+/// Who made something happen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A client of the owner: its kind (`tui`, `cli`, `web`, …).
+    Client(String),
+    /// The daemon itself: recovery, timeouts, automatic titles.
+    Daemon,
+    /// The model of the turn.
+    Model,
+}
+
+/// The end of a turn. A turn has exactly one, ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The model finished its answer.
+    Done,
+    /// It could not be finished; [`TurnFailure`] says why.
+    Failed,
+    /// A person stopped it.
+    Cancelled,
+    /// The daemon died or stopped under it.
+    Interrupted,
+}
+
+/// Why a turn failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnFailure {
+    /// The provider's kind of failure; `None` when the provider is not to blame (a timeout).
+    pub kind: Option<FailureKind>,
+    /// What went wrong, for a person.
+    pub message: String,
+    /// What may mend it.
+    pub hint: Option<String>,
+}
+
+/// How loud a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something did not go as asked.
+    Warning,
+}
+
+/// Facts about one answer of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The model that answered.
+    pub model: ModelRef,
+    /// What it used.
+    pub usage: Usage,
+    /// Why it ended; `None` when it did not end properly.
+    pub finish: Option<FinishReason>,
+    /// From the request to the first chunk that carried text, reasoning or a call.
+    pub first_token: Option<Duration>,
+    /// From the request to the end of the stream.
+    pub took: Duration,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The session began; always seq 1.
+    SessionCreated {
+        /// The agent that it belongs to.
+        agent: String,
+        /// A fixed name for scripts and channels, unique among sessions: `main`.
+        key: Option<String>,
+        /// What holds for its turns.
+        settings: Settings,
+    },
+    /// The events before this one are a copy of another session's, byte for byte.
+    SessionForked {
+        /// The session that they were copied from.
+        parent: SessionId,
+        /// The last seq that was copied.
+        parent_seq: u64,
+    },
+    /// The session has a new title.
+    TitleChanged {
+        /// The title.
+        title: String,
+        /// Moltis made it; a title given by a person is never replaced by such a one.
+        automatic: bool,
+    },
+    /// The session was put away, or taken out again.
+    ArchivedChanged {
+        /// Whether it is now put away.
+        archived: bool,
+    },
+    /// Something else holds from the next turn on.
+    SettingsChanged {
+        /// All settings as they now are.
+        settings: Settings,
+    },
+    /// Something was said to the model. Opens its turn as queued, unless the turn is there
+    /// already (`collect`, `steer`).
+    UserMessage {
+        /// The message.
+        item: ItemId,
+        /// The client's command that it came by.
+        op: OpId,
+        /// What was said.
+        parts: Vec<Part>,
+        /// How it was to be queued, had a turn been running.
+        queue: QueueMode,
+    },
+    /// The turn went from queued to running.
+    TurnStarted {
+        /// The model that it will ask first.
+        model: ModelRef,
+    },
+    /// The model said something: one finished item.
+    AssistantMessage {
+        /// The message.
+        item: ItemId,
+        /// What was said; calls are complete.
+        parts: Vec<Part>,
+        /// Model, usage and times.
+        answer: Answer,
+        /// The stream broke off: the text is what had arrived.
+        partial: bool,
+    },
+    /// Something the person should know.
+    Notice {
+        /// The notice.
+        item: ItemId,
+        /// How loud.
+        level: Level,
+        /// A sentence.
+        text: String,
+    },
+    /// The turn is over.
+    TurnEnded {
+        /// How.
+        ending: Ending,
+        /// Why, if it failed.
+        failure: Option<TurnFailure>,
+        /// The sum over its answers.
+        usage: Usage,
+    },
+}
+
+/// A fact of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The session.
+    pub session: SessionId,
+    /// Its place: 1, 2, 3, … without gaps, given at commit.
+    pub seq: u64,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// The turn that it belongs to, if to any.
+    pub turn: Option<TurnId>,
+    /// Who caused it.
+    pub cause: Cause,
+    /// Where its text came from.
+    pub origin: Origin,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// A fact that is not stored yet: no seq.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The turn that it belongs to, if to any.
+    pub turn: Option<TurnId>,
+    /// Who caused it.
+    pub cause: Cause,
+    /// Where its text came from.
+    pub origin: Origin,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+impl NewEvent {
+    /// The event as it is once `seq` is given to it.
+    pub fn committed(self, session: SessionId, seq: u64) -> Event {
+        let Self { at, turn, cause, origin, kind } = self;
+        Event { session, seq, at, turn, cause, origin, kind }
+    }
+}

@@ -1,0 +1,29 @@
+//! The words of Moltis and its ports, on one page.
+//!
+//! A person's message enters through the one driving port, [`assistant::Assistant`].
+//! What the daemon needs of the world it asks of driven ports: [`provider::Provider`] and
+//! [`models::Models`] to think, [`journal::Journal`] to remember, [`vault::Vault`] to keep
+//! secrets, [`env::Env`] for time and fresh ids. The ports in [`admin`] are how the owner looks
+//! after the daemon itself.
+//!
+//! This crate is no place for I/O, runtimes, clocks or wire formats: it must stay possible to
+//! say what Moltis means without saying how it is done. Its one invariant: every type here can
+//! be built, compared and printed in a test without touching the machine.
+
+pub mod admin;
+pub mod assistant;
+pub mod env;
+pub mod error;
+pub mod event;
+pub mod feed;
+pub mod id;
+pub mod journal;
+pub mod message;
+pub mod models;
+pub mod provider;
+pub mod session;
+pub mod vault;
+
+pub use error::{Code, Error, Result};
+pub use id::{CallId, ItemId, OpId, SessionId, TurnId};
+pub use jiff::Timestamp;

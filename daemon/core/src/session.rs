@@ -1,0 +1,214 @@
+//! What is known of a session as a whole; all of it follows from its events.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::event::{Ending, Event, EventKind};
+use crate::id::{SessionId, TurnId};
+use crate::message::Usage;
+use crate::models::ModelRef;
+use crate::provider::Effort;
+
+/// What becomes of a message that arrives while a turn is running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum QueueMode {
+    /// It waits and then has a turn of its own.
+    #[default]
+    Followup,
+    /// It joins the other waiting messages; they have one turn together.
+    Collect,
+    /// It joins the running turn before the next call of the model.
+    Steer,
+}
+
+/// What holds for the turns of a session. `None` means: as configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The model to ask.
+    pub model: Option<ModelRef>,
+    /// How hard it is to think.
+    pub effort: Option<Effort>,
+    /// The queue mode of messages that name none.
+    pub queue: Option<QueueMode>,
+}
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// A turn is running or queued.
+    Running,
+}
+
+/// A turn that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenTurn {
+    /// The turn.
+    pub turn: TurnId,
+    /// Whether it has started; if not, it is queued.
+    pub started: bool,
+}
+
+/// A session at a glance: the projection that lists show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The session.
+    pub id: SessionId,
+    /// Its fixed name, if it has one.
+    pub key: Option<String>,
+    /// Its title; empty until it has one.
+    pub title: String,
+    /// The title was given by a person.
+    pub title_by_person: bool,
+    /// The agent that it belongs to.
+    pub agent: String,
+    /// What holds for its turns.
+    pub settings: Settings,
+    /// The model that answered last.
+    pub last_model: Option<ModelRef>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its last event was committed.
+    pub updated_at: Timestamp,
+    /// Messages of people and models in it.
+    pub messages: u64,
+    /// The seq of its last event.
+    pub last_seq: u64,
+    /// What it used itself, without what was copied into it by a fork.
+    pub usage: Usage,
+    /// The tokens that the last answer's model had before it, and its answer: the fill of the
+    /// context window.
+    pub context_tokens: u64,
+    /// The session that it was forked from, and the last seq copied.
+    pub parent: Option<(SessionId, u64)>,
+    /// Whether it is put away.
+    pub archived: bool,
+    /// Its turns that have not ended, oldest first.
+    pub open_turns: Vec<OpenTurn>,
+    /// How its last ended turn ended.
+    pub last_ending: Option<Ending>,
+}
+
+impl Summary {
+    /// The summary of a session that has no events yet.
+    pub fn empty(id: SessionId) -> Self {
+        Self {
+            id,
+            key: None,
+            title: String::new(),
+            title_by_person: false,
+            agent: String::new(),
+            settings: Settings::default(),
+            last_model: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            messages: 0,
+            last_seq: 0,
+            usage: Usage::default(),
+            context_tokens: 0,
+            parent: None,
+            archived: false,
+            open_turns: Vec::new(),
+            last_ending: None,
+        }
+    }
+
+    /// What the session is doing.
+    pub fn state(&self) -> State {
+        if self.open_turns.is_empty() { State::Idle } else { State::Running }
+    }
+
+    /// Takes the next event into account. Folding a session's events over [`Summary::empty`] gives
+    /// its summary: there is no other source of it.
+    pub fn apply(&mut self, event: &Event) {
+        self.last_seq = event.seq;
+        self.updated_at = event.at;
+        match &event.kind {
+            EventKind::SessionCreated { agent, key, settings } => {
+                self.created_at = event.at;
+                self.agent.clone_from(agent);
+                self.key.clone_from(key);
+                self.settings.clone_from(settings);
+            }
+            EventKind::SessionForked { parent, parent_seq } => {
+                self.parent = Some((parent.clone(), *parent_seq));
+                self.created_at = event.at;
+                self.key = None;
+                self.usage = Usage::default();
+                self.open_turns.clear();
+            }
+            EventKind::TitleChanged { title, automatic } => {
+                self.title.clone_from(title);
+                self.title_by_person = !automatic;
+            }
+            EventKind::ArchivedChanged { archived } => self.archived = *archived,
+            EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
+            EventKind::UserMessage { .. } => {
+                self.messages += 1;
+                self.open(event.turn.as_ref());
+            }
+            EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
+            EventKind::AssistantMessage { answer, .. } => {
+                self.messages += 1;
+                self.last_model = Some(answer.model.clone());
+                self.usage = self.usage.plus(answer.usage);
+                let fill = answer.usage.prompt_tokens() + answer.usage.output_tokens;
+                if fill > 0 {
+                    self.context_tokens = fill;
+                }
+            }
+            EventKind::Notice { .. } => {}
+            EventKind::TurnEnded { ending, .. } => {
+                self.open_turns.retain(|open| Some(&open.turn) != event.turn.as_ref());
+                self.last_ending = Some(*ending);
+            }
+        }
+    }
+
+    fn open(&mut self, turn: Option<&TurnId>) {
+        let Some(turn) = turn else { return };
+        if !self.open_turns.iter().any(|open| open.turn == *turn) {
+            self.open_turns.push(OpenTurn { turn: turn.clone(), started: false });
+        }
+    }
+
+    fn start(&mut self, turn: Option<&TurnId>) {
+        for open in &mut self.open_turns {
+            if Some(&open.turn) == turn {
+                open.started = true;
+            }
+        }
+    }
+}
+
+/// The configured rules of turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnRules {
+    /// The longest that a turn may take; `None` is for ever.
+    pub timeout: Option<Duration>,
+    /// The queue mode of messages that name none, in sessions that name none.
+    pub queue: QueueMode,
+    /// The effort of sessions that name none.
+    pub effort: Option<Effort>,
+    /// What the model is told first of all; empty is nothing.
+    pub system_prompt: String,
+    /// How a session gets its title.
+    pub titles: Titles,
+    /// Messages that may wait in one session.
+    pub max_queued: usize,
+}
+
+/// How a session without a title gets one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Titles {
+    /// The first line of the first message, shortened: free and at once.
+    #[default]
+    FirstLine,
+    /// A short request to the session's model after the first answer; the first line until then.
+    Model,
+    /// Not at all.
+    Off,
+}

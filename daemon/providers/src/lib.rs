@@ -1,0 +1,1 @@
+//! Vendors' dialects and the table of vendors.

@@ -1,0 +1,1 @@
+//! A real `moltisd` in a temporary home.
