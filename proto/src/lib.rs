@@ -9,6 +9,7 @@
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::large_futures,
     clippy::too_many_lines,
     clippy::needless_pass_by_value,

@@ -1,1 +1,9 @@
 //! The one place where words become protobuf, for the wire and for the disk.
+
+pub mod admin;
+pub mod error;
+pub mod event;
+pub mod line;
+pub mod row;
+pub mod session;
+pub mod summary;

@@ -155,7 +155,7 @@ impl Summary {
                 self.messages += 1;
                 self.last_model = Some(answer.model.clone());
                 self.usage = self.usage.plus(answer.usage);
-                let fill = answer.usage.prompt_tokens() + answer.usage.output_tokens;
+                let fill = answer.usage.prompt_tokens().saturating_add(answer.usage.output_tokens);
                 if fill > 0 {
                     self.context_tokens = fill;
                 }

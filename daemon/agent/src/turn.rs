@@ -1,0 +1,483 @@
+//! One run of the agent, from a message to its end, as a state machine.
+//!
+//! ```text
+//! New --Begin--> Choosing --Candidates--> Calling <----------+-------------+
+//!                                          |  ^              |             |
+//!                     failed, nothing shown|  |SleepDone     |Committed    |other model
+//!                                          v  |              |             |
+//!                                       Sleeping           Saving ---------+
+//!                                                            ^
+//!                      answered, messages joined meanwhile --+
+//! any --answered, failed, Stop, TimedOut, ShutDown--> Ended
+//! ```
+//!
+//! The contract with whoever runs it: effects are carried out in order; every `Append` is
+//! answered with [`Input::Committed`] once its events are on disk *and* applied to the
+//! conversation, or with [`Input::NotKept`]; nothing else is fed in between. Inputs of a call are
+//! fed only for the newest `CallModel`. After `Finish` the turn takes no notice of anything.
+//! Whatever is fed, at most one `TurnEnded` is ever asked for, unless the first could not be
+//! kept.
+
+use std::time::Duration;
+
+use moltis_core::error::Error;
+use moltis_core::event::{Answer, Ending, EventKind, Level, TurnFailure};
+use moltis_core::feed::Strand;
+use moltis_core::id::{ItemId, SessionId};
+use moltis_core::message::{Part, Usage, text_of};
+use moltis_core::models::ModelInfo;
+use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
+
+use crate::answer::{Growing, Taken};
+use crate::conversation::{Conversation, LEFT_OUT};
+use crate::prompt::{self, Instructions};
+use crate::retry::{self, Jitter, Verdict};
+
+/// How often a prompt that did not fit is halved.
+const MOST_SQUEEZES: u32 = 3;
+
+/// What happens to a turn.
+#[derive(Debug)]
+pub enum Input {
+    /// It is its turn.
+    Begin,
+    /// The models to ask, in order; the conversation is there too.
+    Candidates(Result<Vec<ModelInfo>, Error>),
+    /// A piece of the answer.
+    Chunk(Chunk),
+    /// The stream closed, or broke off.
+    StreamEnded(Result<(), Failure>),
+    /// The call failed before the first byte.
+    CallFailed(Failure),
+    /// The wait is over.
+    SleepDone,
+    /// What was to be appended is on disk and in the conversation.
+    Committed,
+    /// What was to be appended could not be kept: these kinds, for this reason.
+    NotKept(Vec<EventKind>, String),
+    /// A person wants it to end.
+    Stop,
+    /// It took longer than this, which is as long as it may.
+    TimedOut(Duration),
+    /// The daemon is stopping.
+    ShutDown,
+}
+
+/// What a turn wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Find out which models to ask, and bring the conversation.
+    Choose,
+    /// Ask a model.
+    CallModel {
+        /// Which of the candidates.
+        candidate: usize,
+        /// What.
+        request: Box<Request>,
+    },
+    /// Wait, then [`Input::SleepDone`].
+    Sleep(Duration),
+    /// Append events of this turn, all in one.
+    Append(Vec<EventKind>),
+    /// Show more of a growing item.
+    Paint {
+        /// The item.
+        item: ItemId,
+        /// Its strand.
+        strand: Strand,
+        /// What is added to it.
+        text: String,
+    },
+    /// Show what is going on; empty is nothing.
+    Progress(String),
+    /// Tell how asking a model went.
+    Report {
+        /// Which of the candidates.
+        candidate: usize,
+        /// `None` is well.
+        failure: Option<FailureKind>,
+    },
+    /// The turn is over: drop what it still has running.
+    Finish,
+}
+
+/// What a turn may look at while it takes an input.
+pub struct Context<'a> {
+    /// Now, since any fixed moment.
+    pub at: Duration,
+    /// All that was said, this turn's messages included.
+    pub conversation: &'a Conversation,
+    /// Names new items.
+    pub fresh: &'a dyn Fn() -> ItemId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    New,
+    Choosing,
+    Calling,
+    Sleeping,
+    Saving,
+    Ended,
+}
+
+/// A call of a model that is being made: its item, and what there is of the answer.
+#[derive(Debug)]
+struct Call {
+    item: ItemId,
+    began: Duration,
+    growing: Growing,
+    shown: bool,
+    /// Estimated tokens of the prompt.
+    tokens: u64,
+    shrinks: bool,
+}
+
+/// One run of the agent.
+#[derive(Debug)]
+pub struct Turn {
+    session: SessionId,
+    instructions: Instructions,
+    candidates: Vec<ModelInfo>,
+    state: State,
+    started: bool,
+    candidate: usize,
+    attempts: u32,
+    squeezes: u32,
+    /// Tokens that the prompt may have, where a vendor said that the estimate is too high.
+    squeezed: Option<u64>,
+    call: Option<Call>,
+    progress: bool,
+    usage: Usage,
+    jitter: Jitter,
+}
+
+impl Turn {
+    /// A turn that has not begun. The same seed gives the same waits.
+    pub fn new(session: SessionId, instructions: Instructions, seed: u64) -> Self {
+        Self {
+            session,
+            instructions,
+            candidates: Vec::new(),
+            state: State::New,
+            started: false,
+            candidate: 0,
+            attempts: 0,
+            squeezes: 0,
+            squeezed: None,
+            call: None,
+            progress: false,
+            usage: Usage::default(),
+            jitter: Jitter::new(seed),
+        }
+    }
+
+    /// Whether it has asked for its end.
+    pub fn is_over(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Bytes of the unfinished item.
+    pub fn unfinished_bytes(&self) -> usize {
+        self.call.as_ref().map_or(0, |call| call.growing.bytes())
+    }
+
+    /// The unfinished item, its model and what there is of it, for a draft; `None` while there is
+    /// nothing worth keeping.
+    pub fn unfinished(&self) -> Option<(ItemId, &ModelInfo, Vec<Part>)> {
+        let call = self.call.as_ref().filter(|call| call.shown)?;
+        let parts = call.growing.parts();
+        let model = self.candidates.get(self.candidate)?;
+        (!parts.is_empty()).then(|| (call.item.clone(), model, parts))
+    }
+
+    /// Takes an input and says what is to be done about it, in order.
+    pub fn on(&mut self, input: Input, ctx: &Context<'_>) -> Vec<Effect> {
+        match (self.state, input) {
+            (State::Calling, Input::Chunk(chunk)) => self.chunk(chunk, ctx),
+            (State::Calling, Input::StreamEnded(end)) => self.stream_ended(end, ctx),
+            (State::Calling, Input::CallFailed(failure)) => self.failed(failure, ctx),
+            (State::Sleeping, Input::SleepDone) => self.ask(ctx),
+            (State::New, Input::Begin) => {
+                self.state = State::Choosing;
+                vec![Effect::Choose]
+            }
+            (State::Choosing, Input::Candidates(candidates)) => self.start(candidates, ctx),
+            (State::Saving, Input::Committed) => {
+                self.attempts = 0;
+                self.ask(ctx)
+            }
+            (State::Ended, Input::NotKept(kinds, reason)) => self.not_kept(kinds, &reason, ctx),
+            (State::Ended, _) => Vec::new(),
+            (_, Input::NotKept(kinds, reason)) => self.not_kept(kinds, &reason, ctx),
+            (_, Input::Stop) => self.end(Ending::Cancelled, None, ctx),
+            // A turn that had not started stays queued and runs when the daemon is back.
+            (_, Input::ShutDown) if !self.started => {
+                self.state = State::Ended;
+                vec![Effect::Finish]
+            }
+            (_, Input::ShutDown) => self.end(Ending::Interrupted, None, ctx),
+            (_, Input::TimedOut(limit)) => {
+                let failure = TurnFailure {
+                    kind: None,
+                    message: format!("the turn took longer than {} s", limit.as_secs()),
+                    hint: Some("a longer limit can be set: moltis config edit".to_owned()),
+                };
+                self.end(Ending::Failed, Some(failure), ctx)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn start(
+        &mut self,
+        candidates: Result<Vec<ModelInfo>, Error>,
+        ctx: &Context<'_>,
+    ) -> Vec<Effect> {
+        let error = match candidates {
+            Ok(candidates) => match candidates.first() {
+                Some(first) => {
+                    let model = first.id.clone();
+                    self.candidates = candidates;
+                    self.started = true;
+                    // The request goes out while the start is being written: it changes nothing
+                    // in the world, and the person waits for it.
+                    return self.ask_and_append(vec![EventKind::TurnStarted { model }], ctx);
+                }
+                None => None,
+            },
+            Err(error) => Some(error),
+        };
+        let failure = TurnFailure {
+            kind: None,
+            message: error
+                .as_ref()
+                .map_or_else(|| "there is no model to ask".to_owned(), |e| e.message.clone()),
+            hint: error.map_or_else(|| Some("moltis doctor".to_owned()), |error| error.hint),
+        };
+        self.end(Ending::Failed, Some(failure), ctx)
+    }
+
+    fn ask(&mut self, ctx: &Context<'_>) -> Vec<Effect> {
+        self.ask_and_append(Vec::new(), ctx)
+    }
+
+    /// Calls the present candidate. The kinds are appended with what the call gives to say.
+    fn ask_and_append(&mut self, mut kinds: Vec<EventKind>, ctx: &Context<'_>) -> Vec<Effect> {
+        let model = &self.candidates[self.candidate];
+        let room = prompt::budget(model, &self.instructions);
+        let budget = self.squeezed.map_or(room, |squeezed| squeezed.min(room));
+        let assembled =
+            prompt::assemble(ctx.conversation, &self.session, model, &self.instructions, budget);
+        if assembled.left_out {
+            let text = format!("{LEFT_OUT} {} and are left out of what it is told", model.id);
+            if !ctx.conversation.was_told(&text) {
+                let item = (ctx.fresh)();
+                kinds.push(EventKind::Notice { item, level: Level::Info, text });
+            }
+        }
+        self.attempts += 1;
+        self.state = State::Calling;
+        self.call = Some(Call {
+            item: (ctx.fresh)(),
+            began: ctx.at,
+            growing: Growing::default(),
+            shown: false,
+            tokens: assembled.tokens,
+            shrinks: assembled.shrinks,
+        });
+        let request = Box::new(assembled.request);
+        let mut effects = vec![Effect::CallModel { candidate: self.candidate, request }];
+        if std::mem::take(&mut self.progress) {
+            effects.push(Effect::Progress(String::new()));
+        }
+        if !kinds.is_empty() {
+            effects.push(Effect::Append(kinds));
+        }
+        effects
+    }
+
+    fn chunk(&mut self, chunk: Chunk, ctx: &Context<'_>) -> Vec<Effect> {
+        let Some(call) = &mut self.call else { return Vec::new() };
+        match call.growing.take(chunk, ctx.at.saturating_sub(call.began)) {
+            Taken::Silent => Vec::new(),
+            Taken::Painted(strand, text) => {
+                call.shown = true;
+                let paint = Effect::Paint { item: call.item.clone(), strand, text };
+                vec![paint]
+            }
+            Taken::Refused(why) => self.failed(Failure::new(FailureKind::Malformed, why), ctx),
+        }
+    }
+
+    fn stream_ended(&mut self, end: Result<(), Failure>, ctx: &Context<'_>) -> Vec<Effect> {
+        let finished = self.call.as_ref().is_some_and(|call| call.growing.finish().is_some());
+        match end {
+            // An answer that said its last word is whole, whatever its connection does then.
+            _ if finished => self.answered(ctx),
+            Ok(()) => {
+                let message = "the stream ended without its terminator";
+                self.failed(Failure::new(FailureKind::Malformed, message), ctx)
+            }
+            Err(failure) => self.failed(failure, ctx),
+        }
+    }
+
+    fn answered(&mut self, ctx: &Context<'_>) -> Vec<Effect> {
+        let report = Effect::Report { candidate: self.candidate, failure: None };
+        let Some(call) = self.call.take() else { return Vec::new() };
+        let says_something = !text_of(&call.growing.parts()).trim().is_empty();
+        let calls: Vec<String> =
+            call.growing.called().into_iter().map(|name| format!("`{name}`")).collect();
+        let mut kinds = vec![self.message(call, ctx)];
+        let mut failure = None;
+        if !calls.is_empty() {
+            let text = format!("the model called {}, but it has no tools", calls.join(", "));
+            if !says_something {
+                failure = Some(TurnFailure { kind: None, message: text.clone(), hint: None });
+            }
+            kinds.push(EventKind::Notice { item: (ctx.fresh)(), level: Level::Warning, text });
+        }
+        if failure.is_none() && ctx.conversation.has_joined() {
+            self.state = State::Saving;
+            return vec![report, Effect::Append(kinds)];
+        }
+        let ending = if failure.is_some() { Ending::Failed } else { Ending::Done };
+        kinds.push(EventKind::TurnEnded { ending, failure, usage: self.usage });
+        self.state = State::Ended;
+        vec![report, Effect::Append(kinds), Effect::Finish]
+    }
+
+    fn failed(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
+        let mut effects =
+            vec![Effect::Report { candidate: self.candidate, failure: Some(failure.kind) }];
+        if self.call.as_ref().is_some_and(|call| call.shown) {
+            effects.extend(self.give_up(failure, ctx));
+            return effects;
+        }
+        if failure.kind == FailureKind::ContextOverflow && self.squeeze() {
+            effects.extend(self.ask(ctx));
+            return effects;
+        }
+        let others = self.candidate + 1 < self.candidates.len();
+        match retry::judge(&failure, self.attempts, others, self.jitter.draw()) {
+            Verdict::Retry(wait) => {
+                self.state = State::Sleeping;
+                self.progress = true;
+                let seconds = wait.as_millis().div_ceil(1_000);
+                let text = format!("retrying in {seconds} s: {}", failure.message);
+                effects.extend([Effect::Progress(text), Effect::Sleep(wait)]);
+            }
+            Verdict::FailOver => {
+                let from = self.candidates[self.candidate].id.clone();
+                self.candidate += 1;
+                self.attempts = 0;
+                self.squeezed = None;
+                let to = &self.candidates[self.candidate].id;
+                let text = format!("{from} failed ({}); asking {to}", failure.message);
+                let item = (ctx.fresh)();
+                let notice = EventKind::Notice { item, level: Level::Warning, text };
+                effects.extend(self.ask_and_append(vec![notice], ctx));
+            }
+            Verdict::GiveUp => effects.extend(self.give_up(failure, ctx)),
+        }
+        effects
+    }
+
+    /// Makes the prompt's budget half of what did not fit; says whether that may help.
+    fn squeeze(&mut self) -> bool {
+        let Some(call) = &self.call else { return false };
+        if !call.shrinks || self.squeezes >= MOST_SQUEEZES {
+            return false;
+        }
+        self.squeezes += 1;
+        self.attempts = 0;
+        self.squeezed = Some(call.tokens / 2);
+        true
+    }
+
+    fn give_up(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
+        let provider = self.candidates[self.candidate].id.provider.clone();
+        let hint = hint(failure.kind, &provider);
+        let failure = TurnFailure { kind: Some(failure.kind), message: failure.message, hint };
+        self.end(Ending::Failed, Some(failure), ctx)
+    }
+
+    /// Ends the turn with what there is of the answer.
+    fn end(
+        &mut self,
+        ending: Ending,
+        failure: Option<TurnFailure>,
+        ctx: &Context<'_>,
+    ) -> Vec<Effect> {
+        self.state = State::Ended;
+        let mut kinds = Vec::new();
+        if let Some(call) = self.call.take().filter(|call| !call.growing.parts().is_empty()) {
+            kinds.push(self.message(call, ctx));
+        }
+        kinds.push(EventKind::TurnEnded { ending, failure, usage: self.usage });
+        vec![Effect::Append(kinds), Effect::Finish]
+    }
+
+    /// What could not be kept is asked for once more, now together with the turn's end: a turn
+    /// does not go on over a store that fails.
+    fn not_kept(
+        &mut self,
+        mut kinds: Vec<EventKind>,
+        reason: &str,
+        ctx: &Context<'_>,
+    ) -> Vec<Effect> {
+        if kinds.iter().any(|kind| matches!(kind, EventKind::TurnEnded { .. })) {
+            return vec![Effect::Append(kinds), Effect::Finish];
+        }
+        kinds.retain(|kind| matches!(kind, EventKind::AssistantMessage { .. }));
+        let failure = TurnFailure {
+            kind: None,
+            message: format!("the store failed: {reason}"),
+            hint: Some("moltis doctor".to_owned()),
+        };
+        for effect in self.end(Ending::Failed, Some(failure), ctx) {
+            if let Effect::Append(more) = effect {
+                kinds.extend(more);
+            }
+        }
+        vec![Effect::Append(kinds), Effect::Finish]
+    }
+
+    /// The event of an answer, whole or not; its usage is the turn's from now on.
+    fn message(&mut self, call: Call, ctx: &Context<'_>) -> EventKind {
+        let model = &self.candidates[self.candidate];
+        let mut usage = call.growing.usage();
+        if let (0, Some(price)) = (usage.cost_microusd, &model.price) {
+            usage.cost_microusd = price.cost_microusd(&usage);
+        }
+        self.usage = self.usage.plus(usage);
+        let finish = call.growing.finish();
+        let answer = Answer {
+            model: model.id.clone(),
+            usage,
+            finish,
+            first_token: call.growing.first_token(),
+            took: ctx.at.saturating_sub(call.began),
+        };
+        let parts = call.growing.parts();
+        EventKind::AssistantMessage { item: call.item, parts, answer, partial: finish.is_none() }
+    }
+}
+
+/// What may mend a failure.
+fn hint(kind: FailureKind, provider: &str) -> Option<String> {
+    match kind {
+        FailureKind::Auth => Some(format!("moltis providers login {provider}")),
+        FailureKind::Billing | FailureKind::RateLimit | FailureKind::Overload => {
+            Some("choose another model: moltis models list".to_owned())
+        }
+        FailureKind::ContextOverflow => Some("begin a new session: moltis send --new".to_owned()),
+        FailureKind::Transport => Some("moltis doctor".to_owned()),
+        FailureKind::BadRequest | FailureKind::Malformed => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "turn_tests.rs"]
+mod tests;

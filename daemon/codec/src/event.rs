@@ -1,0 +1,612 @@
+//! Events, and what they are made of, as protobuf: the same messages on the wire and on the disk.
+//!
+//! `…_to_wire` never fails; `…_from_wire` refuses what has no meaning and names the field. Nothing
+//! here performs I/O or panics, whatever the bytes are. The invariant: what was made of a word
+//! reads back as the same word. An empty string stands for an absent one, so an optional text that
+//! is there but empty reads back as absent.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use moltis_core::event::{
+    Answer, Cause, Ending, Event, EventKind, Level, NewEvent, Origin, TurnFailure,
+};
+use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
+use moltis_core::message::{Part, Usage};
+use moltis_core::models::ModelRef;
+use moltis_core::provider::{Effort, FailureKind, FinishReason};
+use moltis_core::session::{QueueMode, Settings};
+use moltis_proto::v1;
+
+/// A message that has no meaning: which field, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Error {
+    /// The path of the field: `user_message.parts[2].image`. Empty when the bytes are no message.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Error {
+    /// An error at a field.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+
+    /// The same error, seen from the message that holds the field's message.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        self.field = if self.field.is_empty() {
+            outer.to_owned()
+        } else {
+            format!("{outer}.{}", self.field)
+        };
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            write!(f, "read a message: {}", self.reason)
+        } else {
+            write!(f, "read the field `{}`: {}", self.field, self.reason)
+        }
+    }
+}
+
+/// A reading that may fail at a field.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The event for the wire.
+pub fn event_to_wire(event: &Event) -> v1::Event {
+    v1::Event {
+        session: event.session.to_string(),
+        seq: event.seq,
+        at: Some(timestamp_to_wire(event.at)),
+        turn: event.turn.as_ref().map(TurnId::to_string).unwrap_or_default(),
+        cause: Some(cause_to_wire(&event.cause)),
+        origin: origin_to_wire(event.origin).into(),
+        kind: Some(kind_to_wire(&event.kind)),
+    }
+}
+
+/// The event of the wire.
+///
+/// # Errors
+/// A field that has no meaning.
+pub fn event_from_wire(event: v1::Event) -> Result<Event> {
+    if event.session.is_empty() {
+        return Err(Error::new("session", "is empty"));
+    }
+    if event.seq == 0 {
+        return Err(Error::new("seq", "is 0"));
+    }
+    let session = SessionId::from(event.session.as_str());
+    let seq = event.seq;
+    Ok(new_event_from_wire(event)?.committed(session, seq))
+}
+
+/// Parts for the wire.
+pub fn parts_to_wire(parts: &[Part]) -> Vec<v1::Part> {
+    parts.iter().map(part_to_wire).collect()
+}
+
+/// Parts of the wire; errors are at `parts[n]`.
+///
+/// # Errors
+/// A part that has no meaning.
+pub fn parts_from_wire(parts: Vec<v1::Part>) -> Result<Vec<Part>> {
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(n, part)| part_from_wire(part).map_err(|error| error.within(&format!("parts[{n}]"))))
+        .collect()
+}
+
+/// A part for the wire.
+pub fn part_to_wire(part: &Part) -> v1::Part {
+    use v1::part::Part as Wire;
+    let wire = match part {
+        Part::Text(text) => Wire::Text(text.clone()),
+        Part::Reasoning { text, signature } => Wire::Reasoning(v1::Reasoning {
+            text: text.clone(),
+            signature: signature.clone().unwrap_or_default(),
+        }),
+        Part::Image { media_type, data } => {
+            Wire::Image(v1::Image { media_type: media_type.clone(), data: data.to_vec() })
+        }
+        Part::ToolCall { id, name, arguments } => Wire::ToolCall(v1::ToolCall {
+            id: id.to_string(),
+            name: name.clone(),
+            arguments: arguments.clone(),
+        }),
+        Part::ToolResult { id, text, failed } => Wire::ToolResult(v1::ToolResult {
+            id: id.to_string(),
+            text: text.clone(),
+            failed: *failed,
+        }),
+    };
+    v1::Part { part: Some(wire) }
+}
+
+/// A part of the wire.
+///
+/// # Errors
+/// A part of no known kind.
+pub fn part_from_wire(part: v1::Part) -> Result<Part> {
+    use v1::part::Part as Wire;
+    match part.part {
+        Some(Wire::Text(text)) => Ok(Part::Text(text)),
+        Some(Wire::Reasoning(reasoning)) => {
+            Ok(Part::Reasoning { text: reasoning.text, signature: non_empty(reasoning.signature) })
+        }
+        Some(Wire::Image(image)) => {
+            Ok(Part::Image { media_type: image.media_type, data: image.data.into() })
+        }
+        Some(Wire::ToolCall(call)) => {
+            Ok(Part::ToolCall { id: call.id.into(), name: call.name, arguments: call.arguments })
+        }
+        Some(Wire::ToolResult(result)) => {
+            Ok(Part::ToolResult { id: result.id.into(), text: result.text, failed: result.failed })
+        }
+        None => Err(Error::new("part", "is missing or of an unknown kind")),
+    }
+}
+
+/// Usage for the wire.
+pub fn usage_to_wire(usage: Usage) -> v1::Usage {
+    v1::Usage {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cache_read_tokens: usage.cache_read_tokens,
+        cache_write_tokens: usage.cache_write_tokens,
+        cost_microusd: usage.cost_microusd,
+    }
+}
+
+/// Usage of the wire; absent is none.
+pub fn usage_from_wire(usage: Option<v1::Usage>) -> Usage {
+    let usage = usage.unwrap_or_default();
+    Usage {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cache_read_tokens: usage.cache_read_tokens,
+        cache_write_tokens: usage.cache_write_tokens,
+        cost_microusd: usage.cost_microusd,
+    }
+}
+
+/// Settings for the wire.
+pub fn settings_to_wire(settings: &Settings) -> v1::Settings {
+    v1::Settings {
+        model: settings.model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
+        effort: settings.effort.map(Effort::as_str).unwrap_or_default().to_owned(),
+        queue: queue_to_wire(settings.queue).into(),
+    }
+}
+
+/// Settings of the wire; absent ones are the configured ones.
+///
+/// # Errors
+/// A model, an effort or a queue mode that is none.
+pub fn settings_from_wire(settings: Option<v1::Settings>) -> Result<Settings> {
+    let settings = settings.unwrap_or_default();
+    Ok(Settings {
+        model: optional_model_from_wire("model", &settings.model)?,
+        effort: optional_effort(&settings.effort)?,
+        queue: queue_from_wire("queue", settings.queue)?,
+    })
+}
+
+/// A queue mode for the wire; `None` is as the session has it.
+pub fn queue_to_wire(queue: Option<QueueMode>) -> v1::QueueMode {
+    match queue {
+        None => v1::QueueMode::Unspecified,
+        Some(QueueMode::Followup) => v1::QueueMode::Followup,
+        Some(QueueMode::Collect) => v1::QueueMode::Collect,
+        Some(QueueMode::Steer) => v1::QueueMode::Steer,
+    }
+}
+
+/// The queue mode of the wire's number.
+///
+/// # Errors
+/// At `field`, a number without meaning.
+pub fn queue_from_wire(field: &str, number: i32) -> Result<Option<QueueMode>> {
+    match v1::QueueMode::try_from(number) {
+        Ok(v1::QueueMode::Unspecified) => Ok(None),
+        Ok(v1::QueueMode::Followup) => Ok(Some(QueueMode::Followup)),
+        Ok(v1::QueueMode::Collect) => Ok(Some(QueueMode::Collect)),
+        Ok(v1::QueueMode::Steer) => Ok(Some(QueueMode::Steer)),
+        Err(_) => Err(unknown_number(field, number)),
+    }
+}
+
+/// An ending for the wire; `None` is unspecified.
+pub fn ending_to_wire(ending: Option<Ending>) -> v1::Ending {
+    match ending {
+        None => v1::Ending::Unspecified,
+        Some(Ending::Done) => v1::Ending::Done,
+        Some(Ending::Failed) => v1::Ending::Failed,
+        Some(Ending::Cancelled) => v1::Ending::Cancelled,
+        Some(Ending::Interrupted) => v1::Ending::Interrupted,
+    }
+}
+
+/// The ending of the wire's number.
+///
+/// # Errors
+/// At `field`, a number without meaning.
+pub fn ending_from_wire(field: &str, number: i32) -> Result<Option<Ending>> {
+    match v1::Ending::try_from(number) {
+        Ok(v1::Ending::Unspecified) => Ok(None),
+        Ok(v1::Ending::Done) => Ok(Some(Ending::Done)),
+        Ok(v1::Ending::Failed) => Ok(Some(Ending::Failed)),
+        Ok(v1::Ending::Cancelled) => Ok(Some(Ending::Cancelled)),
+        Ok(v1::Ending::Interrupted) => Ok(Some(Ending::Interrupted)),
+        Err(_) => Err(unknown_number(field, number)),
+    }
+}
+
+/// A cause for the wire.
+pub fn cause_to_wire(cause: &Cause) -> v1::Cause {
+    let (kind, name) = match cause {
+        Cause::Client(name) => (v1::CauseKind::Client, name.clone()),
+        Cause::Daemon => (v1::CauseKind::Daemon, String::new()),
+        Cause::Model => (v1::CauseKind::Model, String::new()),
+    };
+    v1::Cause { kind: kind.into(), name }
+}
+
+/// The cause of the wire.
+///
+/// # Errors
+/// A kind that is none.
+pub fn cause_from_wire(cause: v1::Cause) -> Result<Cause> {
+    match v1::CauseKind::try_from(cause.kind) {
+        Ok(v1::CauseKind::Client) => Ok(Cause::Client(cause.name)),
+        Ok(v1::CauseKind::Daemon) => Ok(Cause::Daemon),
+        Ok(v1::CauseKind::Model) => Ok(Cause::Model),
+        Ok(v1::CauseKind::Unspecified) | Err(_) => Err(unknown_number("kind", cause.kind)),
+    }
+}
+
+/// An origin for the wire.
+pub fn origin_to_wire(origin: Origin) -> v1::Origin {
+    match origin {
+        Origin::Owner => v1::Origin::Owner,
+        Origin::Config => v1::Origin::Config,
+        Origin::Workspace => v1::Origin::Workspace,
+        Origin::Peer => v1::Origin::Peer,
+        Origin::Tool => v1::Origin::Tool,
+        Origin::Web => v1::Origin::Web,
+    }
+}
+
+/// The origin of the wire's number.
+///
+/// # Errors
+/// A number that is none: a text without an origin is not trusted by guessing.
+pub fn origin_from_wire(number: i32) -> Result<Origin> {
+    match v1::Origin::try_from(number) {
+        Ok(v1::Origin::Owner) => Ok(Origin::Owner),
+        Ok(v1::Origin::Config) => Ok(Origin::Config),
+        Ok(v1::Origin::Workspace) => Ok(Origin::Workspace),
+        Ok(v1::Origin::Peer) => Ok(Origin::Peer),
+        Ok(v1::Origin::Tool) => Ok(Origin::Tool),
+        Ok(v1::Origin::Web) => Ok(Origin::Web),
+        Ok(v1::Origin::Unspecified) | Err(_) => Err(unknown_number("origin", number)),
+    }
+}
+
+/// A time for the wire.
+pub fn timestamp_to_wire(at: Timestamp) -> prost_types::Timestamp {
+    // Before 1970 jiff counts both parts down; protobuf always counts nanoseconds up.
+    let (mut seconds, mut nanos) = (at.as_second(), at.subsec_nanosecond());
+    if nanos < 0 {
+        seconds -= 1;
+        nanos += 1_000_000_000;
+    }
+    prost_types::Timestamp { seconds, nanos }
+}
+
+/// The time of the wire.
+///
+/// # Errors
+/// At `field`, when it is absent or outside of the years that there are.
+pub fn timestamp_from_wire(field: &str, at: Option<prost_types::Timestamp>) -> Result<Timestamp> {
+    let at = at.ok_or_else(|| Error::new(field, "is missing"))?;
+    if !(0..1_000_000_000).contains(&at.nanos) {
+        return Err(Error::new(field, "has nanoseconds outside of a second"));
+    }
+    Timestamp::new(at.seconds, at.nanos).map_err(|_| Error::new(field, "is out of range"))
+}
+
+/// The model named on the wire.
+///
+/// # Errors
+/// At `field`, text that is not `provider/model`.
+pub fn model_from_wire(field: &str, text: &str) -> Result<ModelRef> {
+    ModelRef::parse(text).map_err(|error| Error::new(field, error.message))
+}
+
+/// The model named on the wire, if one is.
+///
+/// # Errors
+/// At `field`, text that is not `provider/model`.
+pub fn optional_model_from_wire(field: &str, text: &str) -> Result<Option<ModelRef>> {
+    if text.is_empty() { Ok(None) } else { model_from_wire(field, text).map(Some) }
+}
+
+/// The event of the wire without its place: session and seq are not examined.
+///
+/// # Errors
+/// A field that has no meaning.
+pub(crate) fn new_event_from_wire(event: v1::Event) -> Result<NewEvent> {
+    let cause = event.cause.ok_or_else(|| Error::new("cause", "is missing"))?;
+    let kind = event.kind.ok_or_else(|| Error::new("kind", "is missing or unknown"))?;
+    Ok(NewEvent {
+        at: timestamp_from_wire("at", event.at)?,
+        turn: non_empty(event.turn).map(TurnId::new),
+        cause: cause_from_wire(cause).map_err(|error| error.within("cause"))?,
+        origin: origin_from_wire(event.origin)?,
+        kind: kind_from_wire(kind)?,
+    })
+}
+
+pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
+    use v1::event::Kind;
+    match kind {
+        EventKind::SessionCreated { agent, key, settings } => {
+            Kind::SessionCreated(v1::SessionCreated {
+                agent: agent.clone(),
+                key: key.clone().unwrap_or_default(),
+                settings: Some(settings_to_wire(settings)),
+            })
+        }
+        EventKind::SessionForked { parent, parent_seq } => Kind::SessionForked(v1::SessionForked {
+            parent: parent.to_string(),
+            parent_seq: *parent_seq,
+        }),
+        EventKind::TitleChanged { title, automatic } => {
+            Kind::TitleChanged(v1::TitleChanged { title: title.clone(), automatic: *automatic })
+        }
+        EventKind::ArchivedChanged { archived } => {
+            Kind::ArchivedChanged(v1::ArchivedChanged { archived: *archived })
+        }
+        EventKind::SettingsChanged { settings } => Kind::SettingsChanged(v1::SettingsChanged {
+            settings: Some(settings_to_wire(settings)),
+        }),
+        EventKind::UserMessage { item, op, parts, queue } => Kind::UserMessage(v1::UserMessage {
+            item: item.to_string(),
+            op_id: op.to_string(),
+            parts: parts_to_wire(parts),
+            queue: queue_to_wire(Some(*queue)).into(),
+        }),
+        EventKind::TurnStarted { model } => {
+            Kind::TurnStarted(v1::TurnStarted { model: model.to_string() })
+        }
+        EventKind::AssistantMessage { item, parts, answer, partial } => {
+            Kind::AssistantMessage(answer_to_wire(item, parts, answer, *partial))
+        }
+        EventKind::Notice { item, level, text } => Kind::Notice(v1::Notice {
+            item: item.to_string(),
+            level: match level {
+                Level::Info => v1::Level::Info,
+                Level::Warning => v1::Level::Warning,
+            }
+            .into(),
+            text: text.clone(),
+        }),
+        EventKind::TurnEnded { ending, failure, usage } => Kind::TurnEnded(v1::TurnEnded {
+            ending: ending_to_wire(Some(*ending)).into(),
+            failure: failure.as_ref().map(failure_to_wire),
+            usage: Some(usage_to_wire(*usage)),
+        }),
+    }
+}
+
+fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
+    use v1::event::Kind;
+    match kind {
+        Kind::SessionCreated(created) => {
+            session_created(created).map_err(|error| error.within("session_created"))
+        }
+        Kind::SessionForked(forked) => Ok(EventKind::SessionForked {
+            parent: SessionId::new(
+                filled("parent", forked.parent).map_err(|e| e.within("session_forked"))?,
+            ),
+            parent_seq: forked.parent_seq,
+        }),
+        Kind::TitleChanged(changed) => {
+            Ok(EventKind::TitleChanged { title: changed.title, automatic: changed.automatic })
+        }
+        Kind::ArchivedChanged(changed) => {
+            Ok(EventKind::ArchivedChanged { archived: changed.archived })
+        }
+        Kind::SettingsChanged(changed) => Ok(EventKind::SettingsChanged {
+            settings: settings_from_wire(changed.settings)
+                .map_err(|error| error.within("settings_changed.settings"))?,
+        }),
+        Kind::UserMessage(message) => {
+            user_message(message).map_err(|error| error.within("user_message"))
+        }
+        Kind::TurnStarted(started) => Ok(EventKind::TurnStarted {
+            model: model_from_wire("turn_started.model", &started.model)?,
+        }),
+        Kind::AssistantMessage(message) => {
+            assistant_message(message).map_err(|error| error.within("assistant_message"))
+        }
+        Kind::Notice(notice) => notice_of(notice).map_err(|error| error.within("notice")),
+        Kind::TurnEnded(ended) => turn_ended(ended).map_err(|error| error.within("turn_ended")),
+    }
+}
+
+fn session_created(created: v1::SessionCreated) -> Result<EventKind> {
+    Ok(EventKind::SessionCreated {
+        agent: created.agent,
+        key: non_empty(created.key),
+        settings: settings_from_wire(created.settings).map_err(|error| error.within("settings"))?,
+    })
+}
+
+fn user_message(message: v1::UserMessage) -> Result<EventKind> {
+    Ok(EventKind::UserMessage {
+        item: ItemId::new(filled("item", message.item)?),
+        op: OpId::new(filled("op_id", message.op_id)?),
+        parts: parts_from_wire(message.parts)?,
+        queue: queue_from_wire("queue", message.queue)?
+            .ok_or_else(|| unknown_number("queue", message.queue))?,
+    })
+}
+
+fn answer_to_wire(
+    item: &ItemId,
+    parts: &[Part],
+    answer: &Answer,
+    partial: bool,
+) -> v1::AssistantMessage {
+    let finish = match answer.finish {
+        None => v1::FinishReason::Unspecified,
+        Some(FinishReason::Stop) => v1::FinishReason::Stop,
+        Some(FinishReason::Length) => v1::FinishReason::Length,
+        Some(FinishReason::ToolCalls) => v1::FinishReason::ToolCalls,
+        Some(FinishReason::Filtered) => v1::FinishReason::Filtered,
+    };
+    v1::AssistantMessage {
+        item: item.to_string(),
+        parts: parts_to_wire(parts),
+        model: answer.model.to_string(),
+        usage: Some(usage_to_wire(answer.usage)),
+        finish: finish.into(),
+        first_token: answer.first_token.map(duration_to_wire),
+        took: Some(duration_to_wire(answer.took)),
+        partial,
+    }
+}
+
+fn assistant_message(message: v1::AssistantMessage) -> Result<EventKind> {
+    let finish = match v1::FinishReason::try_from(message.finish) {
+        Ok(v1::FinishReason::Unspecified) => None,
+        Ok(v1::FinishReason::Stop) => Some(FinishReason::Stop),
+        Ok(v1::FinishReason::Length) => Some(FinishReason::Length),
+        Ok(v1::FinishReason::ToolCalls) => Some(FinishReason::ToolCalls),
+        Ok(v1::FinishReason::Filtered) => Some(FinishReason::Filtered),
+        Err(_) => return Err(unknown_number("finish", message.finish)),
+    };
+    let first_token = match message.first_token {
+        Some(duration) => Some(duration_from_wire("first_token", duration)?),
+        None => None,
+    };
+    Ok(EventKind::AssistantMessage {
+        item: ItemId::new(filled("item", message.item)?),
+        parts: parts_from_wire(message.parts)?,
+        answer: Answer {
+            model: model_from_wire("model", &message.model)?,
+            usage: usage_from_wire(message.usage),
+            finish,
+            first_token,
+            took: duration_from_wire("took", message.took.unwrap_or_default())?,
+        },
+        partial: message.partial,
+    })
+}
+
+fn notice_of(notice: v1::Notice) -> Result<EventKind> {
+    let level = match v1::Level::try_from(notice.level) {
+        Ok(v1::Level::Info) => Level::Info,
+        Ok(v1::Level::Warning) => Level::Warning,
+        Ok(v1::Level::Unspecified) | Err(_) => return Err(unknown_number("level", notice.level)),
+    };
+    Ok(EventKind::Notice {
+        item: ItemId::new(filled("item", notice.item)?),
+        level,
+        text: notice.text,
+    })
+}
+
+fn turn_ended(ended: v1::TurnEnded) -> Result<EventKind> {
+    Ok(EventKind::TurnEnded {
+        ending: ending_from_wire("ending", ended.ending)?
+            .ok_or_else(|| unknown_number("ending", ended.ending))?,
+        failure: ended
+            .failure
+            .map(failure_from_wire)
+            .transpose()
+            .map_err(|error| error.within("failure"))?,
+        usage: usage_from_wire(ended.usage),
+    })
+}
+
+fn failure_to_wire(failure: &TurnFailure) -> v1::TurnFailure {
+    v1::TurnFailure {
+        kind: failure.kind.map(FailureKind::as_str).unwrap_or_default().to_owned(),
+        message: failure.message.clone(),
+        hint: failure.hint.clone().unwrap_or_default(),
+    }
+}
+
+fn failure_from_wire(failure: v1::TurnFailure) -> Result<TurnFailure> {
+    const ALL: [FailureKind; 8] = [
+        FailureKind::Auth,
+        FailureKind::RateLimit,
+        FailureKind::Overload,
+        FailureKind::ContextOverflow,
+        FailureKind::Billing,
+        FailureKind::BadRequest,
+        FailureKind::Transport,
+        FailureKind::Malformed,
+    ];
+    let kind = match failure.kind.as_str() {
+        "" => None,
+        name => Some(
+            ALL.into_iter()
+                .find(|kind| kind.as_str() == name)
+                .ok_or_else(|| Error::new("kind", format!("`{name}` is no kind of failure")))?,
+        ),
+    };
+    Ok(TurnFailure { kind, message: failure.message, hint: non_empty(failure.hint) })
+}
+
+fn duration_to_wire(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or_default(),
+    }
+}
+
+fn duration_from_wire(field: &str, duration: prost_types::Duration) -> Result<Duration> {
+    let seconds = u64::try_from(duration.seconds);
+    let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    match (seconds, nanos) {
+        (Ok(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
+        _ => Err(Error::new(field, "is not a length of time")),
+    }
+}
+
+fn optional_effort(name: &str) -> Result<Option<Effort>> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    Effort::parse(name)
+        .map(Some)
+        .ok_or_else(|| Error::new("effort", format!("`{name}` is no effort")))
+}
+
+pub(crate) fn filled(field: &str, text: String) -> Result<String> {
+    if text.is_empty() { Err(Error::new(field, "is empty")) } else { Ok(text) }
+}
+
+fn non_empty(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn unknown_number(field: &str, number: i32) -> Error {
+    Error::new(field, format!("has no value {number}"))
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

@@ -1,0 +1,189 @@
+//! A decoder: tokens in, the scores of the next token out.
+//!
+//! One decoder runs all families; what differs is in [`Spec`] and in which weights a file has.
+//! It knows tokens, not text, and it decides nothing: sampling is the caller's.
+
+mod attention;
+mod cache;
+mod kernel;
+mod matrix;
+mod rope;
+mod spec;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::gguf::Tensors;
+
+use attention::Attention;
+pub(crate) use cache::Cache;
+use matrix::Matrix;
+pub(crate) use spec::Spec;
+
+/// A model in memory.
+#[derive(Debug)]
+pub(crate) struct Model {
+    spec: Spec,
+    embedding: Matrix,
+    /// `None` where the embedding serves for both ends.
+    head: Option<Matrix>,
+    norm: Vec<f32>,
+    layers: Vec<Layer>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    attention_norm: Vec<f32>,
+    attention: Attention,
+    attention_after: Option<Vec<f32>>,
+    feed_norm: Vec<f32>,
+    gate_up: Matrix,
+    down: Matrix,
+    feed_after: Option<Vec<f32>>,
+}
+
+impl Model {
+    /// Reads all weights. Takes as long as reading the file does, and uses the threads of the
+    /// pool that it is called in.
+    pub(crate) fn load(tensors: &Tensors) -> Result<Self> {
+        let mut spec = Spec::read(tensors.head())?;
+        if let Some(factors) = tensors.optional_vector("rope_freqs.weight", spec.rope.pairs())? {
+            spec.rope.slow_down(&factors);
+        }
+        let vocabulary = spec.vocabulary;
+        let matrix = |name| Matrix::load(tensors, &[(name, vocabulary)], spec.width);
+        let embedding = matrix("token_embd.weight")?;
+        let head = match tensors.head().tensor("output.weight") {
+            Some(_) => Some(matrix("output.weight")?),
+            None => None,
+        };
+        let norm = tensors.vector("output_norm.weight", spec.width)?;
+        let layers = (0..spec.layers)
+            .map(|index| Layer::load(tensors, &spec, index))
+            .collect::<Result<_>>()?;
+        Ok(Self { spec, embedding, head, norm, layers })
+    }
+
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// How many weights it has.
+    pub(crate) fn weights(&self) -> usize {
+        let layers = self.layers.iter().map(|layer| {
+            layer.attention.weights() + layer.gate_up.weights() + layer.down.weights()
+        });
+        let ends = self.embedding.weights() + self.head.as_ref().map_or(0, Matrix::weights);
+        ends + layers.sum::<usize>()
+    }
+
+    /// Reads more tokens and gives the scores of what may follow the last of them.
+    ///
+    /// # Errors
+    /// When a token does not exist; the cache is then as it was.
+    pub(crate) fn forward(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
+        let before = cache.tokens().len();
+        let result = self.run(tokens, before, cache);
+        match result {
+            Ok(_) => cache.note(tokens),
+            Err(_) => cache.truncate(before),
+        }
+        result
+    }
+
+    fn run(&self, tokens: &[u32], before: usize, cache: &mut Cache) -> Result<Vec<f32>> {
+        let spec = &self.spec;
+        let mut x = self.embed(tokens)?;
+        let global = spec.rope.turns(before, tokens.len());
+        let local = spec.window.as_ref().map(|(_, rope)| rope.turns(before, tokens.len()));
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (window, rope) = spec.sight(index);
+            let turns = match (&window, &local) {
+                (Some(_), Some(local)) => local,
+                _ => &global,
+            };
+            let sight = attention::Sight { before, window, rope, turns };
+            layer.run(spec, &mut x, &sight, cache.layer(index))?;
+        }
+        let start = x.len().saturating_sub(spec.width);
+        let last = &mut x[start..];
+        kernel::normalize(last, &self.norm, spec.epsilon);
+        self.head.as_ref().unwrap_or(&self.embedding).times(last)
+    }
+
+    fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        if tokens.is_empty() {
+            return Err(Error::Tokenizer("there are no tokens to read".to_owned()));
+        }
+        let mut x = vec![0.0; tokens.len() * self.spec.width];
+        for (token, row) in tokens.iter().zip(x.chunks_exact_mut(self.spec.width)) {
+            self.embedding
+                .row_into(*token as usize, row)
+                .ok_or_else(|| Error::Tokenizer(format!("the model has no token {token}")))?;
+        }
+        if self.spec.embedding_scale != 1.0 {
+            x.iter_mut().for_each(|number| *number *= self.spec.embedding_scale);
+        }
+        Ok(x)
+    }
+}
+
+impl Layer {
+    fn load(tensors: &Tensors, spec: &Spec, index: usize) -> Result<Self> {
+        let name = |part: &str| format!("blk.{index}.{part}.weight");
+        let vector = |part| tensors.vector(&name(part), spec.width);
+        let after = |part| match spec.family.normalizes_after() {
+            true => vector(part).map(Some),
+            false => Ok(None),
+        };
+        let gate = name("ffn_gate");
+        let up = name("ffn_up");
+        Ok(Self {
+            attention_norm: vector("attn_norm")?,
+            attention: Attention::load(tensors, spec, index)?,
+            attention_after: after("post_attention_norm")?,
+            feed_norm: vector("ffn_norm")?,
+            gate_up: Matrix::load(
+                tensors,
+                &[(&gate, spec.hidden), (&up, spec.hidden)],
+                spec.width,
+            )?,
+            down: Matrix::load(tensors, &[(&name("ffn_down"), spec.width)], spec.hidden)?,
+            feed_after: after("post_ffw_norm")?,
+        })
+    }
+
+    fn run(
+        &self,
+        spec: &Spec,
+        x: &mut [f32],
+        sight: &attention::Sight<'_>,
+        heads: &mut [cache::Head],
+    ) -> Result<()> {
+        let mut h = x.to_vec();
+        kernel::normalize(&mut h, &self.attention_norm, spec.epsilon);
+        let mut h = self.attention.run(spec, &h, sight, heads)?;
+        if let Some(norm) = &self.attention_after {
+            kernel::normalize(&mut h, norm, spec.epsilon);
+        }
+        kernel::add(x, &h);
+        h.copy_from_slice(x);
+        kernel::normalize(&mut h, &self.feed_norm, spec.epsilon);
+        let gate_up = self.gate_up.times(&h)?;
+        let mut middle = vec![0.0; gate_up.len() / 2];
+        middle
+            .par_chunks_mut(spec.hidden)
+            .zip(gate_up.par_chunks(2 * spec.hidden))
+            .for_each(|(out, both)| kernel::gate(spec.family.activation(), both, out));
+        let mut h = self.down.times(&middle)?;
+        if let Some(norm) = &self.feed_after {
+            kernel::normalize(&mut h, norm, spec.epsilon);
+        }
+        kernel::add(x, &h);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

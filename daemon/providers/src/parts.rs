@@ -1,0 +1,66 @@
+//! What the dialects' writers share: pictures, proofs of reasoning, calls in progress.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use moltis_core::message::{Message, Part, Role};
+use moltis_core::provider::Request;
+use serde_json::{Map, Value};
+
+/// What a model that has no eyes is told instead of a picture.
+pub(crate) const NO_EYES: &str = "[a picture, which this model can't see]";
+
+/// Bytes as base 64.
+pub(crate) fn base64(data: &[u8]) -> String {
+    STANDARD.encode(data)
+}
+
+/// A picture as a `data:` URL.
+pub(crate) fn data_url(media_type: &str, data: &[u8]) -> String {
+    format!("data:{media_type};base64,{}", base64(data))
+}
+
+/// A call's arguments as a JSON object, which is all that most dialects take; what is none
+/// becomes an empty one.
+pub(crate) fn arguments(text: &str) -> Value {
+    serde_json::from_str(text)
+        .ok()
+        .filter(Value::is_object)
+        .unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// Marks a proof of reasoning with the dialect that it belongs to. A session may change its
+/// model; a proof shown to a vendor that did not make it fails the request.
+pub(crate) fn seal(dialect: &str, proof: &str) -> String {
+    format!("{dialect}:{proof}")
+}
+
+/// The proof, if it is of this dialect.
+pub(crate) fn unseal<'a>(dialect: &str, signature: Option<&'a String>) -> Option<&'a str> {
+    signature?.strip_prefix(dialect)?.strip_prefix(':')
+}
+
+/// Where the messages begin that follow the person's last words: the calls being answered now.
+pub(crate) fn open_calls_from(messages: &[Message]) -> usize {
+    messages.iter().rposition(|message| message.role == Role::User).map_or(0, |last| last + 1)
+}
+
+/// The tools' names by the calls' ids: some dialects answer a call by its name.
+pub(crate) fn tool_names(request: &Request) -> HashMap<&str, &str> {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts
+        .filter_map(|part| match part {
+            Part::ToolCall { id, name, .. } => Some((id.as_str(), name.as_str())),
+            Part::Text(_)
+            | Part::Reasoning { .. }
+            | Part::Image { .. }
+            | Part::ToolResult { .. } => None,
+        })
+        .collect()
+}
+
+/// The answer of a tool as text; failure is part of it where the dialect has no word for it.
+pub(crate) fn result_text(text: &str, failed: bool) -> String {
+    if failed { format!("error: {text}") } else { text.to_owned() }
+}

@@ -1,0 +1,480 @@
+//! One session's actor: takes commands and what comes back from its turn, one at a time.
+//!
+//! Everything that changes the session happens in this loop, so that its order is the order of
+//! the log. The loop waits for the journal, never for a reader, a model or a title.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moltis_agent::conversation::Conversation;
+use moltis_agent::prompt::Instructions;
+use moltis_agent::turn::{Context, Effect, Input, Turn};
+use moltis_core::assistant::{Caller, Change, NewMessage, Receipt, StopScope};
+use moltis_core::error::{Code, Error, Result};
+use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
+use moltis_core::id::{ItemId, TurnId};
+use moltis_core::journal::Draft;
+use moltis_core::provider::{Failure, FailureKind};
+use moltis_core::session::Summary;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::call::{self, Outcome, What};
+use crate::live::{Closed, Live};
+use crate::log::Log;
+use crate::registry::{Leave, Shared};
+use crate::running::Running;
+
+/// How long an actor that has nothing to do stays awake.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How long it waits before it tries a store again that failed; doubled up to the bound.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Where an answer to a command goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
+
+/// What may be asked of an actor.
+pub(crate) enum Command {
+    Send(Box<Sending>),
+    Stop {
+        caller: Caller,
+        scope: StopScope,
+        reply: Reply<Vec<TurnId>>,
+    },
+    Change {
+        caller: Caller,
+        change: Change,
+        reply: Reply<Summary>,
+    },
+    Delete {
+        reply: Reply<()>,
+    },
+    /// Bring the log in order and tell how many turns of an earlier life were closed.
+    Settle {
+        reply: Reply<u64>,
+    },
+}
+
+/// A message and where its receipt goes.
+pub(crate) struct Sending {
+    pub(crate) caller: Caller,
+    pub(crate) message: NewMessage,
+    pub(crate) reply: Reply<Receipt>,
+}
+
+pub(crate) struct Actor {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) log: Log,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    /// A command that was taken from the mailbox too early.
+    pub(crate) stashed: Option<Command>,
+    pub(crate) running: Option<Running>,
+    /// Titles that models are asked for.
+    pub(crate) chores: JoinSet<Option<String>>,
+    pub(crate) title_tried: bool,
+    /// When to try a store again that failed, and how long that wait was.
+    retry: Option<(Instant, Duration)>,
+    /// The session was deleted.
+    pub(crate) gone: bool,
+    epoch: Instant,
+    nothing: Conversation,
+    outcomes: Vec<Outcome>,
+}
+
+enum Wake {
+    Command(Command),
+    /// Outcomes were put into the batch.
+    Outcomes,
+    /// A task of the turn panicked.
+    Died,
+    Saved(Result<()>),
+    Timer,
+    Title(Option<String>),
+    Idle,
+    /// Look again at what there is to wait for.
+    Again,
+    Closing,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        live: Arc<Live>,
+        summary: Summary,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        let log = Log::new(shared.journal.clone(), shared.env.clone(), live.clone(), summary);
+        Self {
+            shared,
+            live,
+            log,
+            commands,
+            stashed: None,
+            running: None,
+            chores: JoinSet::new(),
+            title_tried: false,
+            retry: None,
+            gone: false,
+            epoch: Instant::now(),
+            nothing: Conversation::new(0),
+            outcomes: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let _leave = Leave {
+            shared: self.shared.clone(),
+            session: self.log.session.clone(),
+            live: self.live.clone(),
+        };
+        self.settle().await;
+        while !self.gone {
+            self.begin_next().await;
+            match self.wait().await {
+                Wake::Command(command) => self.command(command).await,
+                Wake::Outcomes => self.hear().await,
+                Wake::Died => self.died().await,
+                Wake::Saved(result) => {
+                    if let Some(running) = &mut self.running {
+                        running.saving = None;
+                    }
+                    if let Err(error) = result {
+                        tracing::debug!(session = %self.log.session, %error, "failed to save a draft");
+                    }
+                }
+                Wake::Timer => self.timer().await,
+                Wake::Title(title) => self.title(title).await,
+                Wake::Idle => {
+                    if self.shared.retire(&self.log.session, &self.live, &self.commands) {
+                        return;
+                    }
+                }
+                Wake::Again => {}
+                Wake::Closing => {
+                    self.shut_down().await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        if let Some(command) = self.stashed.take() {
+            return Wake::Command(command);
+        }
+        let idle = self.running.is_none() && self.log.is_settled() && self.chores.is_empty();
+        let attached = idle && self.live.is_attached();
+        let retry = self.retry.map(|(at, _)| at).filter(|_| self.running.is_none());
+        tokio::select! {
+            () = self.shared.closing.cancelled() => Wake::Closing,
+            command = self.commands.recv() => command.map_or(Wake::Closing, Wake::Command),
+            wake = hear(self.running.as_mut(), &mut self.outcomes) => wake,
+            Some(title) = self.chores.join_next(), if !self.chores.is_empty() => {
+                Wake::Title(title.ok().flatten())
+            }
+            () = until(retry) => Wake::Timer,
+            () = self.live.left(), if attached => Wake::Again,
+            () = tokio::time::sleep(IDLE), if idle && !attached => Wake::Idle,
+        }
+    }
+
+    /// Starts the oldest turn that waits, if none runs.
+    async fn begin_next(&mut self) {
+        if self.running.is_some() || !self.log.is_settled() {
+            return;
+        }
+        let Some(next) = self.log.summary.open_turns.iter().find(|open| !open.started) else {
+            return;
+        };
+        let id = next.turn.clone();
+        let rules = self.shared.rules();
+        let instructions = Instructions {
+            system: rules.system_prompt.clone(),
+            effort: self.log.summary.settings.effort.or(rules.effort),
+        };
+        let turn = Turn::new(self.log.session.clone(), instructions, seed(&id));
+        let count = self.shared.running.clone();
+        self.running = Some(Running::new(id, turn, rules.timeout, count));
+        self.drive_on(Input::Begin).await;
+    }
+
+    /// Feeds what came back from the turn's tasks.
+    async fn hear(&mut self) {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        for Outcome { call, what } in outcomes.drain(..) {
+            if self.running.as_ref().is_none_or(|running| running.call != call) {
+                continue;
+            }
+            let input = match what {
+                What::Chunk(chunk) => Input::Chunk(chunk),
+                What::Ended(end) => Input::StreamEnded(end),
+                What::Refused(failure) => Input::CallFailed(failure),
+                What::Candidates(Ok(candidates)) => match self.chosen(candidates).await {
+                    Ok(input) => input,
+                    Err(error) => {
+                        self.give_up(Vec::new(), &error).await;
+                        continue;
+                    }
+                },
+                What::Candidates(Err(error)) => Input::Candidates(Err(error)),
+            };
+            self.drive_on(input).await;
+        }
+        self.outcomes = outcomes;
+        // Once for the whole batch: readers see it as one piece.
+        self.live.wake();
+        self.pace_draft();
+    }
+
+    async fn chosen(&mut self, candidates: Vec<moltis_core::models::Candidate>) -> Result<Input> {
+        let window = |info: &moltis_core::models::ModelInfo| info.context_window.unwrap_or(128_000);
+        let infos: Vec<_> = candidates.iter().map(|candidate| candidate.info.clone()).collect();
+        let room = infos.iter().map(window).max().unwrap_or_default();
+        let Some(running) = &mut self.running else { return Ok(Input::Candidates(Ok(infos))) };
+        running.candidates = candidates;
+        let id = running.id.clone();
+        self.log.load_conversation(room).await?.begin(&id);
+        Ok(Input::Candidates(Ok(infos)))
+    }
+
+    async fn died(&mut self) {
+        // What the task said before it panicked is heard first.
+        if let Some(running) = &mut self.running {
+            while let Ok(outcome) = running.inbox.try_recv() {
+                self.outcomes.push(outcome);
+            }
+        }
+        self.hear().await;
+        tracing::error!(session = %self.log.session, "a task of a turn panicked");
+        let failure = Failure::new(FailureKind::Malformed, "the provider's code failed");
+        let chosen = self.running.as_ref().is_some_and(|running| !running.candidates.is_empty());
+        let input = if chosen {
+            Input::CallFailed(failure)
+        } else {
+            Input::Candidates(Err(Error::new(Code::Internal, failure.message)))
+        };
+        self.drive_on(input).await;
+    }
+
+    /// Drives the turn where nobody waits for the outcome: a store that fails is logged, and what
+    /// it owes is kept.
+    pub(crate) async fn drive_on(&mut self, input: Input) {
+        if let Err(error) = self.drive(input).await {
+            tracing::warn!(session = %self.log.session, %error, "failed to keep what a turn did");
+        }
+    }
+
+    /// Feeds the turn and does what it wants, until it wants nothing more.
+    ///
+    /// # Errors
+    /// The store's, when the turn could not be kept; the turn is over then and its end is owed.
+    pub(crate) async fn drive(&mut self, input: Input) -> Result<()> {
+        let mut effects = VecDeque::from(self.step(input));
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Paint { item, strand, text } => {
+                    if let Some(running) = &self.running {
+                        self.live.paint(&running.id, &item, strand, &text);
+                    }
+                }
+                Effect::Append(kinds) => {
+                    if let Some(running) = &mut self.running {
+                        running.saved().await;
+                    }
+                    match self.log.commit(self.events(kinds.clone())).await {
+                        Ok(_) => effects.extend(self.step(Input::Committed)),
+                        Err(error) => {
+                            self.give_up(kinds, &error).await;
+                            return Err(error);
+                        }
+                    }
+                }
+                Effect::Finish => self.finish().await,
+                other => self.begin_effect(other),
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins what comes back later, or is done at once.
+    fn begin_effect(&mut self, effect: Effect) {
+        let Some(running) = &mut self.running else { return };
+        match effect {
+            Effect::Choose => {
+                running.call += 1;
+                let wanted = self.log.summary.settings.model.clone();
+                let (call, sender) = (running.call, running.sender.clone());
+                running.run(call::choose(self.shared.models.clone(), wanted, call, sender));
+            }
+            Effect::CallModel { candidate, request } => {
+                let Some(candidate) = running.candidates.get(candidate).cloned() else { return };
+                running.call += 1;
+                let (call, sender) = (running.call, running.sender.clone());
+                running.run(call::ask(candidate, *request, call, sender));
+            }
+            Effect::Sleep(wait) => running.wake = Instant::now().checked_add(wait),
+            Effect::Progress(text) => {
+                self.live.progress(&running.id, text);
+                self.live.wake();
+            }
+            Effect::Report { candidate, failure } => {
+                if let Some(candidate) = running.candidates.get(candidate) {
+                    self.shared.models.report(&candidate.info.id, failure);
+                }
+            }
+            Effect::Append(_) | Effect::Paint { .. } | Effect::Finish => {}
+        }
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Effect> {
+        let Some(running) = &mut self.running else { return Vec::new() };
+        let env = &self.shared.env;
+        let context = Context {
+            at: self.epoch.elapsed(),
+            conversation: self.log.conversation().unwrap_or(&self.nothing),
+            fresh: &|| ItemId::new(env.fresh_id()),
+        };
+        running.turn.on(input, &context)
+    }
+
+    /// Ends the turn over a store that fails: what it still has to say is owed to the log.
+    async fn give_up(&mut self, kinds: Vec<EventKind>, error: &Error) {
+        for effect in self.step(Input::NotKept(kinds, error.message.clone())) {
+            if let Effect::Append(kinds) = effect {
+                let events = self.events(kinds);
+                self.log.owe(events);
+            }
+        }
+        self.retry_later();
+        self.finish().await;
+    }
+
+    /// The events of the running turn.
+    fn events(&self, kinds: Vec<EventKind>) -> Vec<NewEvent> {
+        let Some(running) = &self.running else { return Vec::new() };
+        let event = |kind: EventKind| {
+            let (cause, origin) = match &kind {
+                EventKind::AssistantMessage { .. } => (Cause::Model, Origin::Tool),
+                // They may quote what a vendor said.
+                EventKind::Notice { .. } => (Cause::Daemon, Origin::Tool),
+                EventKind::TurnEnded { failure: Some(failure), .. } if failure.kind.is_some() => {
+                    (Cause::Daemon, Origin::Tool)
+                }
+                EventKind::TurnEnded { .. } => {
+                    running.stopped_by.clone().unwrap_or((Cause::Daemon, Origin::Owner))
+                }
+                _ => (Cause::Daemon, Origin::Owner),
+            };
+            self.log.event(Some(&running.id), cause, origin, kind)
+        };
+        kinds.into_iter().map(event).collect()
+    }
+
+    async fn finish(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        if let Some(candidate) = running.candidates.first().cloned() {
+            self.ask_for_title(candidate);
+        }
+        running.end().await;
+    }
+
+    async fn timer(&mut self) {
+        let now = Instant::now();
+        let Some(running) = &mut self.running else {
+            self.settle().await;
+            return;
+        };
+        if let Some((_, limit)) = running.deadline.filter(|(at, _)| *at <= now) {
+            running.deadline = None;
+            self.drive_on(Input::TimedOut(limit)).await;
+        } else if running.wake.is_some_and(|at| at <= now) {
+            running.wake = None;
+            self.drive_on(Input::SleepDone).await;
+        } else {
+            self.pace_draft();
+        }
+    }
+
+    /// Begins to save the unfinished item if it is time to. Goes on without waiting for it.
+    fn pace_draft(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let due = running.draft.grew_to(running.turn.unfinished_bytes(), Instant::now());
+        if !due || running.saving.is_some() {
+            return;
+        }
+        running.draft.saved();
+        if let Some((item, model, parts)) = running.turn.unfinished() {
+            let draft = Draft { turn: running.id.clone(), item, model: model.id.clone(), parts };
+            let (journal, session) = (self.shared.journal.clone(), self.log.session.clone());
+            running.saving =
+                Some(Box::pin(async move { journal.checkpoint(&session, draft).await }));
+        }
+    }
+
+    /// Brings the log in order; tries again later where that fails.
+    pub(crate) async fn settle(&mut self) {
+        match self.log.settle().await {
+            Ok(()) => self.retry = None,
+            Err(error) if error.code == Code::NotFound => self.gone = true,
+            Err(error) => {
+                tracing::warn!(session = %self.log.session, %error, "failed to settle a session");
+                self.retry_later();
+            }
+        }
+    }
+
+    pub(crate) fn retry_later(&mut self) {
+        let wait = self.retry.map_or(FIRST_RETRY, |(_, last)| (last * 2).min(LONGEST_RETRY));
+        self.retry = Some((Instant::now() + wait, wait));
+    }
+
+    async fn shut_down(&mut self) {
+        self.drive_on(Input::ShutDown).await;
+        self.settle().await;
+        self.live.close(Closed::Stopping);
+    }
+}
+
+/// Waits for whatever the running turn gives: for ever, when none runs.
+async fn hear(running: Option<&mut Running>, outcomes: &mut Vec<Outcome>) -> Wake {
+    let Some(running) = running else { return pending().await };
+    let timer = running.next_timer();
+    tokio::select! {
+        biased;
+        _ = running.inbox.recv_many(outcomes, call::INBOX) => Wake::Outcomes,
+        ended = running.tasks.join_next(), if !running.tasks.is_empty() => match ended {
+            Some(Err(error)) if error.is_panic() => Wake::Died,
+            _ => Wake::Again,
+        },
+        result = saved(running.saving.as_mut()) => Wake::Saved(result),
+        () = until(timer) => Wake::Timer,
+    }
+}
+
+async fn saved(saving: Option<&mut crate::running::Saving>) -> Result<()> {
+    match saving {
+        Some(saving) => saving.await,
+        None => pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+/// A number that differs between turns, for their jitter.
+fn seed(turn: &TurnId) -> u64 {
+    // FNV-1a.
+    turn.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

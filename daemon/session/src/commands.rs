@@ -1,0 +1,265 @@
+//! What an actor does when it is asked to: send, stop, change, delete.
+
+use moltis_agent::queue::{Place, place};
+use moltis_agent::title;
+use moltis_agent::turn::Input;
+use moltis_core::assistant::{Caller, Change, Receipt, StopScope};
+use moltis_core::error::{Code, Error, Result};
+use moltis_core::event::{Cause, Ending, Event, EventKind, NewEvent, Origin};
+use moltis_core::id::{ItemId, OpId, TurnId};
+use moltis_core::message::Usage;
+use moltis_core::session::{OpenTurn, Settings, Summary, Titles, TurnRules};
+
+use crate::actor::{Actor, Command, Sending};
+use crate::live::Closed;
+use crate::registry::busy;
+
+/// Messages that are written in one go.
+const BATCH: usize = 64;
+
+impl Actor {
+    pub(crate) async fn command(&mut self, command: Command) {
+        // Whoever asked may have gone; what they asked for is done all the same.
+        let _delivered = match command {
+            Command::Send(sending) => {
+                self.send(*sending).await;
+                true
+            }
+            Command::Stop { caller, scope, reply } => {
+                reply.send(self.stop(&caller, &scope).await).is_ok()
+            }
+            Command::Change { caller, change, reply } => {
+                reply.send(self.change(&caller, change).await).is_ok()
+            }
+            Command::Delete { reply } => reply.send(self.delete().await).is_ok(),
+            Command::Settle { reply } => {
+                let settled = self.log.settle().await;
+                reply.send(settled.map(|()| self.log.closed())).is_ok()
+            }
+        };
+        if !self.log.is_settled() && self.running.is_none() && !self.gone {
+            self.retry_later();
+        }
+    }
+
+    /// Writes this message and those that wait behind it in one append, then acknowledges them.
+    async fn send(&mut self, first: Sending) {
+        let mut sendings = vec![first];
+        while sendings.len() < BATCH {
+            match self.commands.try_recv() {
+                Ok(Command::Send(sending)) => sendings.push(*sending),
+                Ok(other) => {
+                    self.stashed = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        if let Err(error) = self.log.settle().await {
+            for sending in sendings {
+                let _gone = sending.reply.send(Err(error.clone())).is_err();
+            }
+            return;
+        }
+        let mut plan = Plan::new(self);
+        let mut accepted = Vec::new();
+        for sending in sendings {
+            match self.accept(&mut plan, &sending).await {
+                Ok(Accepted::New(at)) => accepted.push((at, sending.reply)),
+                Ok(Accepted::Known(receipt)) => {
+                    let _gone = sending.reply.send(Ok(receipt)).is_err();
+                }
+                Err(error) => {
+                    let _gone = sending.reply.send(Err(error)).is_err();
+                }
+            }
+        }
+        if accepted.is_empty() {
+            return;
+        }
+        let written = self.log.commit(plan.events).await;
+        for (at, reply) in accepted {
+            let receipt = match &written {
+                Ok(events) => events.get(at).and_then(|event| receipt(event)).ok_or_else(|| {
+                    Error::new(Code::Internal, "the journal lost a message that it took")
+                }),
+                Err(error) => Err(error.clone()),
+            };
+            let _gone = reply.send(receipt).is_err();
+        }
+    }
+
+    /// Plans one message, unless its command was carried out already.
+    async fn accept(&mut self, plan: &mut Plan, sending: &Sending) -> Result<Accepted> {
+        let Sending { caller, message, .. } = sending;
+        if let Some((_, at)) = plan.ops.iter().find(|(op, _)| *op == message.op) {
+            return Ok(Accepted::New(*at));
+        }
+        if let Some(event) = self.log.journal.by_op(&message.op).await? {
+            return receipt(&event).map(Accepted::Known).ok_or_else(|| {
+                Error::new(Code::Conflict, format!("`{}` was another command", message.op))
+            });
+        }
+        let first = plan.open.is_empty();
+        if !first && plan.waiting >= plan.rules.max_queued {
+            return Err(busy());
+        }
+        let event = |turn: Option<&TurnId>, cause: Cause, kind| {
+            self.log.event(turn, cause, caller.origin, kind)
+        };
+        if let Some(model) = &message.model
+            && plan.settings.model.as_ref() != Some(model)
+        {
+            plan.settings.model = Some(model.clone());
+            let settings = plan.settings.clone();
+            let kind = EventKind::SettingsChanged { settings };
+            plan.events.push(event(None, caller.cause.clone(), kind));
+        }
+        let queue = message.queue.or(plan.settings.queue).unwrap_or(plan.rules.queue);
+        let turn = match place(queue, plan.running.as_ref(), &plan.open) {
+            Place::Queued(turn) | Place::Running(turn) => turn,
+            Place::New => {
+                let turn = TurnId::new(self.shared.env.fresh_id());
+                plan.open.push(OpenTurn { turn: turn.clone(), started: false });
+                turn
+            }
+        };
+        let at = plan.events.len();
+        let item = ItemId::new(self.shared.env.fresh_id());
+        let (op, parts) = (message.op.clone(), message.parts.clone());
+        let kind = EventKind::UserMessage { item, op: op.clone(), parts, queue };
+        plan.events.push(event(Some(&turn), caller.cause.clone(), kind));
+        plan.ops.push((op, at));
+        plan.waiting += 1;
+        if plan.untitled
+            && let Some(title) = title::first_line(&message.parts)
+        {
+            plan.untitled = false;
+            let kind = EventKind::TitleChanged { title, automatic: true };
+            plan.events.push(event(None, Cause::Daemon, kind));
+        }
+        Ok(Accepted::New(at))
+    }
+
+    /// Ends turns and says which, after their ends are on disk.
+    async fn stop(&mut self, caller: &Caller, scope: &StopScope) -> Result<Vec<TurnId>> {
+        let running = self.running.as_ref().map(|running| running.id.clone());
+        let hit = running.clone().filter(|running| match scope {
+            StopScope::Running | StopScope::All => true,
+            StopScope::Turn(turn) => turn == running,
+        });
+        let mut stopped = Vec::new();
+        // First of all, and whatever the store says: the model must not go on.
+        if let Some(turn) = hit {
+            if let Some(running) = &mut self.running {
+                running.stopped_by = Some((caller.cause.clone(), caller.origin));
+            }
+            self.drive(Input::Stop).await?;
+            stopped.push(turn);
+        }
+        self.log.settle().await?;
+        let wanted = |open: &&OpenTurn| match scope {
+            StopScope::Running => false,
+            StopScope::All => Some(&open.turn) != running.as_ref(),
+            StopScope::Turn(turn) => open.turn == *turn && Some(turn) != running.as_ref(),
+        };
+        let open = self.log.summary.open_turns.iter();
+        let queued: Vec<TurnId> = open.filter(wanted).map(|open| open.turn.clone()).collect();
+        if !queued.is_empty() {
+            let end = |turn| {
+                let ending = Ending::Cancelled;
+                let kind = EventKind::TurnEnded { ending, failure: None, usage: Usage::default() };
+                self.log.event(Some(turn), caller.cause.clone(), caller.origin, kind)
+            };
+            let events = queued.iter().map(end).collect();
+            self.log.commit(events).await?;
+            stopped.extend(queued);
+        }
+        Ok(stopped)
+    }
+
+    async fn change(&mut self, caller: &Caller, change: Change) -> Result<Summary> {
+        self.log.settle().await?;
+        let summary = &self.log.summary;
+        let kind =
+            match change {
+                Change::Title(title) => (!summary.title_by_person || summary.title != title)
+                    .then_some(EventKind::TitleChanged { title, automatic: false }),
+                Change::Archived(archived) => (summary.archived != archived)
+                    .then_some(EventKind::ArchivedChanged { archived }),
+                Change::Settings(settings) => (summary.settings != settings)
+                    .then_some(EventKind::SettingsChanged { settings }),
+            };
+        // A change that is there already was made by the same command before.
+        if let Some(kind) = kind {
+            let event = self.log.event(None, caller.cause.clone(), caller.origin, kind);
+            self.log.commit(vec![event]).await?;
+        }
+        Ok(self.log.summary.clone())
+    }
+
+    /// Ends everything, then removes the session. If the removal fails, the session is as it was
+    /// but for its turns, which were stopped.
+    async fn delete(&mut self) -> Result<()> {
+        let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
+        self.stop(&caller, &StopScope::All).await?;
+        self.chores.abort_all();
+        self.log.journal.delete(&self.log.session).await?;
+        self.live.close(Closed::Deleted);
+        self.gone = true;
+        Ok(())
+    }
+}
+
+/// What a batch of messages is going to do, before anything of it is written.
+struct Plan {
+    rules: std::sync::Arc<TurnRules>,
+    running: Option<TurnId>,
+    open: Vec<OpenTurn>,
+    settings: Settings,
+    waiting: usize,
+    untitled: bool,
+    events: Vec<NewEvent>,
+    /// Where the message of a command is among the events.
+    ops: Vec<(OpId, usize)>,
+}
+
+enum Accepted {
+    /// It will be the event at this place of the append.
+    New(usize),
+    /// It is on disk since earlier.
+    Known(Receipt),
+}
+
+impl Plan {
+    fn new(actor: &Actor) -> Self {
+        let summary = &actor.log.summary;
+        let rules = actor.shared.rules();
+        let running = actor.running.as_ref().map(|running| running.id.clone());
+        // What a turn begins with does not wait any more, even if its start is not on disk yet.
+        let starting = running.as_ref().filter(|running| !actor.log.is_started(running));
+        Self {
+            waiting: actor.log.waiting(starting),
+            untitled: rules.titles != Titles::Off
+                && summary.title.is_empty()
+                && !summary.title_by_person,
+            rules,
+            running,
+            open: summary.open_turns.clone(),
+            settings: summary.settings.clone(),
+            events: Vec::new(),
+            ops: Vec::new(),
+        }
+    }
+}
+
+/// The receipt of a message's event.
+fn receipt(event: &Event) -> Option<Receipt> {
+    let EventKind::UserMessage { item, .. } = &event.kind else { return None };
+    Some(Receipt {
+        session: event.session.clone(),
+        turn: event.turn.clone()?,
+        item: item.clone(),
+        seq: event.seq,
+    })
+}

@@ -1,0 +1,241 @@
+//! A reader of a session: a place in its log, not a queue.
+//!
+//! The cursor holds the seq of the last event that it gave and how much of the growing item.
+//! Whatever is beyond that it takes from the live state or, when it fell far behind, from the
+//! log. So a slow reader costs nothing but its own time, and gets paint in fewer, larger pieces.
+//!
+//! Order: the snapshot, every event after the wished place, `CaughtUp` after the last one that
+//! was there at attaching, and paint only when no event is waiting. Because an item's event and
+//! the end of its paint are one step in [`crate::live`], no paint of an item follows its event.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::stream;
+use moltis_core::assistant::Page;
+use moltis_core::error::{Code, Error};
+use moltis_core::event::Event;
+use moltis_core::feed::{Delta, Feed, FeedStream, From, Progress};
+use moltis_core::id::{ItemId, SessionId};
+use moltis_core::journal::Journal;
+use tokio::sync::watch;
+
+use crate::live::{Closed, Live, State};
+
+/// Events taken from the live state or the log in one go.
+const PAGE: u32 = 128;
+
+/// Bytes of one delta: it must fit a message of any transport.
+const MOST_DELTA: usize = 64 << 10;
+
+pub(crate) struct Cursor {
+    session: SessionId,
+    live: Arc<Live>,
+    journal: Arc<dyn Journal>,
+    changed: watch::Receiver<()>,
+    wish: Option<From>,
+    /// The seq of the last event given.
+    seq: u64,
+    /// The last seq that was there at attaching; `None` once that was told.
+    there: Option<u64>,
+    /// Events taken and not given yet.
+    taken: VecDeque<Feed>,
+    /// The growing item, and how many bytes of each of its strands were given.
+    item: Option<ItemId>,
+    given: Vec<usize>,
+    progress: u64,
+    ended: bool,
+    _counted: Counted,
+}
+
+/// Counts a reader for as long as it lives.
+pub(crate) struct Counted {
+    live: Arc<Live>,
+    all: Arc<AtomicU64>,
+}
+
+impl Counted {
+    /// Counts a reader in.
+    pub(crate) fn new(live: Arc<Live>, all: Arc<AtomicU64>) -> Self {
+        live.attach();
+        all.fetch_add(1, Ordering::Relaxed);
+        Self { live, all }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.live.detach();
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a look at the live state gave.
+enum Look {
+    Give(Feed),
+    /// Events were taken.
+    Taken,
+    /// The log has what comes next.
+    Behind,
+    Wait,
+    End,
+}
+
+impl Cursor {
+    pub(crate) fn new(
+        session: SessionId,
+        journal: Arc<dyn Journal>,
+        from: From,
+        counted: Counted,
+    ) -> Self {
+        let live = counted.live.clone();
+        let changed = live.watch();
+        Self {
+            session,
+            live,
+            journal,
+            changed,
+            wish: Some(from),
+            seq: 0,
+            there: None,
+            taken: VecDeque::new(),
+            item: None,
+            given: Vec::new(),
+            progress: 0,
+            ended: false,
+            _counted: counted,
+        }
+    }
+
+    pub(crate) fn into_stream(self) -> FeedStream {
+        Box::pin(stream::unfold(self, |mut cursor| async move {
+            let next = cursor.next().await?;
+            Some((next, cursor))
+        }))
+    }
+
+    async fn next(&mut self) -> Option<Result<Feed, Error>> {
+        loop {
+            if let Some(feed) = self.taken.pop_front() {
+                return Some(Ok(feed));
+            }
+            if self.ended {
+                return None;
+            }
+            // Marked as seen before looking: a change after the look wakes the wait below.
+            self.changed.borrow_and_update();
+            match self.look() {
+                Look::Give(feed) => return Some(Ok(feed)),
+                Look::Taken => {}
+                Look::Behind => match self.read().await {
+                    Ok(()) => {}
+                    Err(error) => {
+                        self.ended = true;
+                        return (error.code != Code::NotFound).then_some(Err(error));
+                    }
+                },
+                Look::Wait => self.ended = self.changed.changed().await.is_err(),
+                Look::End => self.ended = true,
+            }
+        }
+    }
+
+    fn look(&mut self) -> Look {
+        let live = self.live.clone();
+        let state = live.look();
+        if state.closed == Some(Closed::Deleted) {
+            return Look::End;
+        }
+        if let Some(wish) = self.wish.take() {
+            return Look::Give(self.begin(wish, &state));
+        }
+        if self.seq < state.summary.last_seq {
+            let Some(events) = state.after(self.seq, PAGE as usize) else { return Look::Behind };
+            drop(state);
+            self.take(events);
+            return Look::Taken;
+        }
+        if self.there.take().is_some() {
+            return Look::Give(Feed::CaughtUp);
+        }
+        if state.closed.is_some() {
+            return Look::End;
+        }
+        if let Some(delta) = self.paint(&state) {
+            return Look::Give(Feed::Delta(delta));
+        }
+        if self.progress != state.progress.0 {
+            self.progress = state.progress.0;
+            if let Some((turn, text)) = &state.progress.1 {
+                let (session, turn) = (self.session.clone(), turn.clone());
+                return Look::Give(Feed::Progress(Progress { session, turn, text: text.clone() }));
+            }
+        }
+        Look::Wait
+    }
+
+    /// The snapshot. A reader that claims to know more than there is starts over.
+    fn begin(&mut self, wish: From, state: &State) -> Feed {
+        let last = state.summary.last_seq;
+        self.seq = match wish {
+            From::Seq(seq) if seq <= last => seq,
+            From::Seq(_) => 0,
+            From::Tail(events) => last.saturating_sub(events),
+        };
+        self.there = Some(last);
+        // What is over needs no telling to somebody who never saw it.
+        if state.progress.1.as_ref().is_none_or(|(_, text)| text.is_empty()) {
+            self.progress = state.progress.0;
+        }
+        Feed::Snapshot { summary: Box::new(state.summary.clone()), first_seq: self.seq + 1 }
+    }
+
+    async fn read(&mut self) -> Result<(), Error> {
+        let page = Page::After { seq: self.seq, limit: PAGE };
+        let events = self.journal.read(&self.session, page).await?;
+        if events.is_empty() {
+            return Err(Error::new(Code::Internal, "the log ends before its last event"));
+        }
+        self.take(events.into_iter().map(Arc::new));
+        Ok(())
+    }
+
+    fn take(&mut self, events: impl IntoIterator<Item = Arc<Event>>) {
+        for event in events {
+            self.seq = event.seq;
+            let caught_up = self.there.is_some_and(|there| event.seq >= there);
+            self.taken.push_back(Feed::Event(event));
+            if caught_up {
+                self.there = None;
+                self.taken.push_back(Feed::CaughtUp);
+            }
+        }
+    }
+
+    /// The next piece of the growing item that was not given.
+    fn paint(&mut self, state: &State) -> Option<Delta> {
+        let growing = state.growing.as_ref()?;
+        if self.item.as_ref() != Some(&growing.item) {
+            self.item = Some(growing.item.clone());
+            self.given.clear();
+        }
+        self.given.resize(growing.strands.len(), 0);
+        for ((strand, text), given) in growing.strands.iter().zip(&mut self.given) {
+            if *given < text.len() {
+                let end = text.floor_char_boundary(given.saturating_add(MOST_DELTA));
+                let offset = *given;
+                *given = end;
+                return Some(Delta {
+                    session: self.session.clone(),
+                    turn: growing.turn.clone(),
+                    item: growing.item.clone(),
+                    strand: strand.clone(),
+                    offset: offset as u64,
+                    text: text[offset..end].to_owned(),
+                });
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,303 @@
+//! The actor's hold on its session's log: the only place that appends while the actor lives.
+//!
+//! A failed append leaves two doubts: whether it was written after all, and what is to become of
+//! a turn whose end could not be kept. Both are state here, not retries in the caller: `unsure`
+//! says that the log must be read before the next append, `owed` holds the events that end a
+//! turn. [`Log::settle`] resolves both and is tried before every append, so that the actor never
+//! loses its place, and no turn gets a second end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moltis_agent::conversation::Conversation;
+use moltis_core::assistant::Page;
+use moltis_core::env::Env;
+use moltis_core::error::Result;
+use moltis_core::event::{Answer, Cause, Ending, Event, EventKind, Level, NewEvent, Origin};
+use moltis_core::id::{ItemId, SessionId, TurnId};
+use moltis_core::journal::{Draft, Journal};
+use moltis_core::message::Usage;
+use moltis_core::session::Summary;
+
+use crate::live::Live;
+
+/// Events read from the log in one go.
+const PAGE: u32 = 256;
+
+/// What a person is told of a turn that a crash cut off.
+const INTERRUPTED: &str = "the daemon stopped while this was being answered";
+
+pub(crate) struct Log {
+    pub(crate) session: SessionId,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) live: Arc<Live>,
+    /// The session after the last event that is known to be on disk.
+    pub(crate) summary: Summary,
+    /// What was said; `None` until a turn needs it.
+    conversation: Option<Conversation>,
+    /// Messages that no call of a model has seen yet, by turn.
+    waiting: Vec<(TurnId, usize)>,
+    /// The log may have more than is known: an append failed, or the actor is new.
+    unsure: bool,
+    /// A turn may have been started by an earlier life: the actor is new.
+    stray: bool,
+    /// The end of a turn that could not be kept.
+    owed: Option<Vec<NewEvent>>,
+    /// Turns of an earlier life that were closed here.
+    closed: u64,
+}
+
+impl Log {
+    pub(crate) fn new(
+        journal: Arc<dyn Journal>,
+        env: Arc<dyn Env>,
+        live: Arc<Live>,
+        summary: Summary,
+    ) -> Self {
+        let queued = summary.open_turns.iter().filter(|open| !open.started);
+        Self {
+            session: summary.id.clone(),
+            journal,
+            env,
+            live,
+            conversation: None,
+            waiting: queued.map(|open| (open.turn.clone(), 1)).collect(),
+            // The summary may be older than the last act of an actor that has just gone.
+            unsure: true,
+            stray: true,
+            owed: None,
+            closed: 0,
+            summary,
+        }
+    }
+
+    /// Whether nothing has to be settled.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.unsure && !self.stray && self.owed.is_none()
+    }
+
+    /// Turns of an earlier life that were closed.
+    pub(crate) fn closed(&self) -> u64 {
+        self.closed
+    }
+
+    /// Messages that wait, those of `but` not counted.
+    pub(crate) fn waiting(&self, but: Option<&TurnId>) -> usize {
+        self.waiting.iter().filter(|(turn, _)| Some(turn) != but).map(|(_, count)| count).sum()
+    }
+
+    /// Whether a turn is known to have no end.
+    pub(crate) fn is_open(&self, turn: &TurnId) -> bool {
+        self.summary.open_turns.iter().any(|open| open.turn == *turn)
+    }
+
+    /// Whether a turn has started and not ended.
+    pub(crate) fn is_started(&self, turn: &TurnId) -> bool {
+        self.summary.open_turns.iter().any(|open| open.turn == *turn && open.started)
+    }
+
+    /// An event that happens now.
+    pub(crate) fn event(
+        &self,
+        turn: Option<&TurnId>,
+        cause: Cause,
+        origin: Origin,
+        kind: EventKind,
+    ) -> NewEvent {
+        NewEvent { at: self.env.now(), turn: turn.cloned(), cause, origin, kind }
+    }
+
+    /// Appends, then publishes. When this returns well, the events are on disk, in the summary,
+    /// in the conversation and with the readers.
+    pub(crate) async fn commit(&mut self, events: Vec<NewEvent>) -> Result<Vec<Arc<Event>>> {
+        self.settle().await?;
+        self.append(events).await
+    }
+
+    async fn append(&mut self, events: Vec<NewEvent>) -> Result<Vec<Arc<Event>>> {
+        match self.journal.append(&self.session, self.summary.last_seq, events).await {
+            Ok(events) => {
+                let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
+                self.take(&events);
+                Ok(events)
+            }
+            Err(error) => {
+                self.unsure = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps the end of a turn to be written as soon as that is possible.
+    pub(crate) fn owe(&mut self, events: Vec<NewEvent>) {
+        self.owed = Some(events);
+    }
+
+    /// Finds out what an append that failed has left, and writes what is owed.
+    pub(crate) async fn settle(&mut self) -> Result<()> {
+        if self.unsure {
+            self.catch_up().await?;
+            self.unsure = false;
+        }
+        if self.stray {
+            self.owed = self.end_of_stray().await?;
+            self.closed += u64::from(self.owed.is_some());
+            self.stray = false;
+        }
+        if let Some(owed) = self.owed.take() {
+            let turn = owed.first().and_then(|event| event.turn.clone());
+            // The append that failed may have been written: then the turn has its end.
+            if turn.is_some_and(|turn| self.is_open(&turn))
+                && let Err(error) = self.append(owed.clone()).await
+            {
+                self.owed = Some(owed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the log has beyond the last known event: it can only be this actor's.
+    async fn catch_up(&mut self) -> Result<()> {
+        loop {
+            let page = Page::After { seq: self.summary.last_seq, limit: PAGE };
+            let events = self.journal.read(&self.session, page).await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
+            if let Some(owed) = &mut self.owed {
+                owed.retain(|event| !events.iter().any(|kept| same_item(&event.kind, &kept.kind)));
+            }
+            self.take(&events);
+        }
+    }
+
+    fn take(&mut self, events: &[Arc<Event>]) {
+        for event in events {
+            self.summary.apply(event);
+            self.count(event);
+            if let Some(conversation) = &mut self.conversation {
+                conversation.apply(event);
+            }
+        }
+        self.live.publish(events);
+        self.live.wake();
+    }
+
+    fn count(&mut self, event: &Event) {
+        let Some(turn) = &event.turn else { return };
+        match &event.kind {
+            EventKind::UserMessage { .. } => {
+                match self.waiting.iter_mut().find(|(waiting, _)| waiting == turn) {
+                    Some((_, count)) => *count += 1,
+                    None => self.waiting.push((turn.clone(), 1)),
+                }
+            }
+            EventKind::TurnStarted { .. }
+            | EventKind::AssistantMessage { .. }
+            | EventKind::TurnEnded { .. } => self.waiting.retain(|(waiting, _)| waiting != turn),
+            _ => {}
+        }
+    }
+
+    /// What closes the turn that an earlier life of the daemon left running: the text that it
+    /// had saved, a word to the person, the end.
+    async fn end_of_stray(&self) -> Result<Option<Vec<NewEvent>>> {
+        let Some(open) = self.summary.open_turns.iter().find(|open| open.started) else {
+            return Ok(None);
+        };
+        let turn = &open.turn;
+        let drafts = self.journal.drafts().await?;
+        let page = Page::Before { seq: u64::MAX, limit: PAGE };
+        let tail = self.journal.read(&self.session, page).await?;
+        let mut usage = Usage::default();
+        let mut items = Vec::new();
+        for event in tail.iter().filter(|event| event.turn.as_ref() == Some(turn)) {
+            if let EventKind::AssistantMessage { item, answer, .. } = &event.kind {
+                usage = usage.plus(answer.usage);
+                items.push(item);
+            }
+        }
+        let wanted = |(session, draft): &(SessionId, Draft)| {
+            *session == self.session && draft.turn == *turn && !items.contains(&&draft.item)
+        };
+        let mut events = Vec::new();
+        if let Some((_, draft)) = drafts.into_iter().find(wanted) {
+            let answer = Answer {
+                model: draft.model,
+                usage: Usage::default(),
+                finish: None,
+                first_token: None,
+                took: Duration::ZERO,
+            };
+            let (item, parts) = (draft.item, draft.parts);
+            let kind = EventKind::AssistantMessage { item, parts, answer, partial: true };
+            events.push(self.event(Some(turn), Cause::Model, Origin::Tool, kind));
+        }
+        let item = ItemId::new(self.env.fresh_id());
+        let notice =
+            EventKind::Notice { item, level: Level::Warning, text: INTERRUPTED.to_owned() };
+        let end = EventKind::TurnEnded { ending: Ending::Interrupted, failure: None, usage };
+        for kind in [notice, end] {
+            events.push(self.event(Some(turn), Cause::Daemon, Origin::Owner, kind));
+        }
+        Ok(Some(events))
+    }
+
+    /// The conversation, with room for at least so many tokens where the log has them.
+    pub(crate) async fn load_conversation(&mut self, room: u64) -> Result<&mut Conversation> {
+        let fits = |known: &Conversation| !known.is_cut() || known.capacity() >= room;
+        let conversation = match self.conversation.take().filter(fits) {
+            Some(known) => known,
+            None => self.read_conversation(room).await?,
+        };
+        Ok(self.conversation.insert(conversation))
+    }
+
+    /// What is known of the conversation.
+    pub(crate) fn conversation(&self) -> Option<&Conversation> {
+        self.conversation.as_ref()
+    }
+
+    /// Reads backward until there is enough, then folds forward.
+    async fn read_conversation(&self, room: u64) -> Result<Conversation> {
+        let mut pages = Vec::new();
+        let mut seq = self.summary.last_seq + 1;
+        let mut tokens = 0_u64;
+        while seq > 1 && tokens <= room {
+            let page = Page::Before { seq, limit: PAGE };
+            let events = self.journal.read(&self.session, page).await?;
+            let Some(first) = events.first() else { break };
+            seq = first.seq;
+            for event in &events {
+                tokens = tokens.saturating_add(match &event.kind {
+                    EventKind::UserMessage { parts, .. }
+                    | EventKind::AssistantMessage { parts, .. } => {
+                        moltis_agent::conversation::estimate(parts)
+                    }
+                    _ => 0,
+                });
+            }
+            pages.push(events);
+        }
+        let mut conversation =
+            if seq > 1 { Conversation::cut(room) } else { Conversation::new(room) };
+        for event in pages.iter().rev().flatten() {
+            conversation.apply(event);
+        }
+        Ok(conversation)
+    }
+}
+
+/// Whether both are the same answer: one that was thought lost and was not.
+fn same_item(one: &EventKind, other: &EventKind) -> bool {
+    match (one, other) {
+        (
+            EventKind::AssistantMessage { item: one, .. },
+            EventKind::AssistantMessage { item: other, .. },
+        ) => one == other,
+        _ => false,
+    }
+}

@@ -1,0 +1,377 @@
+//! The driving port over the registry of actors.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use moltis_core::assistant::{
+    Assistant, Caller, Change, Filter, Hit, NewMessage, NewSession, Page, Receipt, Selector,
+    StopScope,
+};
+use moltis_core::env::Env;
+use moltis_core::error::{Code, Error, Result};
+use moltis_core::event::{Event, EventKind, NewEvent};
+use moltis_core::feed::{FeedStream, From};
+use moltis_core::id::{OpId, SessionId, TurnId};
+use moltis_core::journal::Journal;
+use moltis_core::message::Part;
+use moltis_core::models::Models;
+use moltis_core::session::{Settings, Summary, TurnRules};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::timeout;
+
+use crate::actor::{Command, Reply, Sending};
+use crate::cursor::Cursor;
+use crate::find;
+use crate::registry::{Shared, stopping};
+
+/// The session that is there without being created.
+const MAIN: &str = "main";
+
+/// The agent that sessions belong to.
+const AGENT: &str = "main";
+
+/// Characters of a title that a person gives.
+const LONGEST_TITLE: usize = 200;
+
+/// Bytes of a key.
+const LONGEST_KEY: usize = 64;
+
+/// Bytes of a message, pictures included.
+const LARGEST_MESSAGE: usize = 16 << 20;
+
+/// Events of one page of history.
+const LARGEST_PAGE: u32 = 10_000;
+
+/// What sessions are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Turns that are running.
+    pub running_turns: u64,
+    /// Readers that follow a session.
+    pub attached: u64,
+}
+
+/// All sessions.
+pub struct Sessions {
+    shared: Arc<Shared>,
+    /// Held while a session with a key is created: a key is given once.
+    creating: Mutex<()>,
+}
+
+impl Sessions {
+    /// Sessions over a journal. Nothing happens until they are asked for something; call
+    /// [`Sessions::recover`] first.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        models: Arc<dyn Models>,
+        env: Arc<dyn Env>,
+        rules: TurnRules,
+    ) -> Arc<Self> {
+        let shared = Shared::new(journal, models, env, rules);
+        Arc::new(Self { shared, creating: Mutex::new(()) })
+    }
+
+    /// Closes the turns that an earlier life of the daemon left running, with the text that it
+    /// had saved of them, and runs the queued ones. Returns how many turns it closed.
+    ///
+    /// # Errors
+    /// The journal's. What could not be closed is tried again later and whenever its session is
+    /// used; the sessions after it were not looked at.
+    pub async fn recover(&self) -> Result<u64> {
+        let mut closed = 0;
+        for summary in self.shared.journal.unfinished().await? {
+            closed += self.ask(&summary.id, |reply| Command::Settle { reply }).await?;
+        }
+        Ok(closed)
+    }
+
+    /// Changes the rules for turns that have not begun.
+    pub fn set_rules(&self, rules: TurnRules) {
+        *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// What sessions are doing now.
+    pub fn activity(&self) -> Activity {
+        Activity {
+            running_turns: self.shared.running.load(Ordering::Relaxed),
+            attached: self.shared.attached.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Ends running turns as interrupted with their text kept, ends every feed after what is on
+    /// disk, and refuses everything from now on. Waits at most `grace`.
+    pub async fn shut_down(&self, grace: Duration) {
+        self.shared.closing.cancel();
+        self.shared.tasks.close();
+        if timeout(grace, self.shared.tasks.wait()).await.is_err() {
+            tracing::warn!("sessions did not end in time");
+        }
+    }
+
+    /// Hands a command to a session's actor and waits for its answer.
+    async fn ask<T>(
+        &self,
+        session: &SessionId,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.open()?;
+        self.shared.submit(session, command(reply)).await?;
+        match answer.await {
+            Ok(answer) => answer,
+            // The actor went with the command in its mailbox: stopped, or its session deleted.
+            Err(_) => {
+                self.open()?;
+                self.shared.summary(session).await?;
+                Err(Error::new(Code::Internal, "the session's actor failed"))
+            }
+        }
+    }
+
+    fn open(&self) -> Result<()> {
+        if self.shared.closing.is_cancelled() { Err(stopping()) } else { Ok(()) }
+    }
+
+    fn event(&self, caller: &Caller, kind: EventKind) -> NewEvent {
+        NewEvent {
+            at: self.shared.env.now(),
+            turn: None,
+            cause: caller.cause.clone(),
+            origin: caller.origin,
+            kind,
+        }
+    }
+
+    /// Begins a session of this id; one that is there already is given back as it is.
+    async fn begin(&self, id: &SessionId, events: Vec<NewEvent>) -> Result<Summary> {
+        match self.shared.journal.append(id, 0, events).await {
+            Err(error) if error.code == Code::Conflict => {
+                self.shared.journal.summary(id).await?.ok_or(error)
+            }
+            Err(error) => Err(error),
+            Ok(_) => self.shared.summary(id).await,
+        }
+    }
+
+    /// The session with this key, created if it is not there.
+    async fn keyed(
+        &self,
+        caller: &Caller,
+        key: String,
+        title: String,
+        settings: Settings,
+    ) -> Result<Summary> {
+        let _one_at_a_time = self.creating.lock().await;
+        if let Some(id) = self.shared.journal.by_key(&key).await? {
+            return self.shared.summary(&id).await;
+        }
+        let id = SessionId::new(self.shared.env.fresh_id());
+        self.begin(&id, self.first_events(caller, Some(key), title, settings)).await
+    }
+
+    fn first_events(
+        &self,
+        caller: &Caller,
+        key: Option<String>,
+        title: String,
+        settings: Settings,
+    ) -> Vec<NewEvent> {
+        let created = EventKind::SessionCreated { agent: AGENT.to_owned(), key, settings };
+        let mut events = vec![self.event(caller, created)];
+        if !title.is_empty() {
+            let kind = EventKind::TitleChanged { title, automatic: false };
+            events.push(self.event(caller, kind));
+        }
+        events
+    }
+}
+
+#[async_trait]
+impl Assistant for Sessions {
+    async fn create(&self, caller: &Caller, new: NewSession) -> Result<Summary> {
+        self.open()?;
+        let title = if new.title.trim().is_empty() { String::new() } else { title(&new.title)? };
+        if let Some(key) = new.key {
+            check_key(&key)?;
+            return self.keyed(caller, key, title, new.settings).await;
+        }
+        let id = id_of("create", &new.op);
+        self.begin(&id, self.first_events(caller, None, title, new.settings)).await
+    }
+
+    async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Summary> {
+        match selector {
+            Selector::Id(id) => self.shared.summary(id).await,
+            Selector::Name(name) if name.trim() == MAIN => {
+                self.open()?;
+                let (key, settings) = (MAIN.to_owned(), Settings::default());
+                self.keyed(caller, key, String::new(), settings).await
+            }
+            Selector::Name(name) => find::by_name(&*self.shared.journal, name).await,
+        }
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
+        self.shared.journal.list(filter).await
+    }
+
+    async fn send(&self, caller: &Caller, message: NewMessage) -> Result<Receipt> {
+        check_message(&message.parts)?;
+        let session = message.session.clone();
+        let caller = caller.clone();
+        self.ask(&session, |reply| Command::Send(Box::new(Sending { caller, message, reply })))
+            .await
+    }
+
+    async fn stop(
+        &self,
+        caller: &Caller,
+        session: &SessionId,
+        scope: StopScope,
+    ) -> Result<Vec<TurnId>> {
+        let caller = caller.clone();
+        self.ask(session, |reply| Command::Stop { caller, scope, reply }).await
+    }
+
+    async fn change(
+        &self,
+        caller: &Caller,
+        _op: OpId,
+        session: &SessionId,
+        change: Change,
+    ) -> Result<Summary> {
+        let change = match change {
+            Change::Title(text) => Change::Title(title(&text)?),
+            other => other,
+        };
+        let caller = caller.clone();
+        self.ask(session, |reply| Command::Change { caller, change, reply }).await
+    }
+
+    async fn fork(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        seq: u64,
+    ) -> Result<Summary> {
+        self.open()?;
+        let child = id_of("fork", &op);
+        if let Some(summary) = self.shared.journal.summary(&child).await? {
+            return Ok(summary);
+        }
+        let parent = self.shared.summary(session).await?;
+        if seq == 0 || seq > parent.last_seq {
+            let message = format!("`{session}` has the events 1 to {}, not {seq}", parent.last_seq);
+            return Err(Error::new(Code::Invalid, message).with_hint("moltis sessions history"));
+        }
+        let forked = EventKind::SessionForked { parent: session.clone(), parent_seq: seq };
+        let mut events = vec![self.event(caller, forked)];
+        if !parent.title.is_empty() {
+            let title = format!("{} (fork)", parent.title.trim_end_matches(" (fork)"));
+            let automatic = !parent.title_by_person;
+            events.push(self.event(caller, EventKind::TitleChanged { title, automatic }));
+        }
+        match self.shared.journal.fork(session, seq, &child, events).await {
+            Err(error) if error.code != Code::Conflict => Err(error),
+            _ => self.shared.summary(&child).await,
+        }
+    }
+
+    async fn delete(&self, _caller: &Caller, session: &SessionId) -> Result<()> {
+        self.ask(session, |reply| Command::Delete { reply }).await
+    }
+
+    async fn history(&self, session: &SessionId, page: Page) -> Result<Vec<Event>> {
+        let page = match page {
+            Page::After { seq, limit } => Page::After { seq, limit: limit.min(LARGEST_PAGE) },
+            Page::Before { seq, limit } => Page::Before { seq, limit: limit.min(LARGEST_PAGE) },
+        };
+        self.shared.journal.read(session, page).await
+    }
+
+    async fn search(&self, query: &str, limit: u32) -> Result<Vec<Hit>> {
+        self.shared.journal.search(query, limit).await
+    }
+
+    async fn attach(&self, session: &SessionId, from: From) -> Result<FeedStream> {
+        self.open()?;
+        let counted = self.shared.reader(session).await?;
+        let journal = self.shared.journal.clone();
+        Ok(Cursor::new(session.clone(), journal, from, counted).into_stream())
+    }
+}
+
+/// The id of what a command makes: the same command makes the same thing, after a restart too.
+fn id_of(what: &str, op: &OpId) -> SessionId {
+    const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let hash = Sha256::digest(format!("{what}:{op}"));
+    // Twenty digits of five bits each.
+    let mut bits = hash.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let mut id = String::with_capacity(20);
+    for _ in 0..20 {
+        let digit = bits.by_ref().take(5).fold(0_usize, |sum, bit| sum << 1 | usize::from(bit));
+        id.push(char::from(DIGITS[digit]));
+    }
+    SessionId::new(id)
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Code::Invalid, message)
+}
+
+/// A title as a person gives it: one line, blanks collapsed.
+fn title(text: &str) -> Result<String> {
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let title = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    if title.is_empty() {
+        return Err(invalid("a title must not be empty"));
+    }
+    if title.chars().count() > LONGEST_TITLE {
+        return Err(invalid(format!("a title has at most {LONGEST_TITLE} characters")));
+    }
+    Ok(title)
+}
+
+fn check_key(key: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
+    if key.is_empty() || key.len() > LONGEST_KEY || !key.chars().all(fits) {
+        let message = format!("`{key}` is no key: 1 to {LONGEST_KEY} of letters, digits, -_.:/");
+        return Err(invalid(message));
+    }
+    Ok(())
+}
+
+fn check_message(parts: &[Part]) -> Result<()> {
+    let mut bytes = 0_usize;
+    let mut says_something = false;
+    for part in parts {
+        match part {
+            Part::Text(text) => {
+                bytes = bytes.saturating_add(text.len());
+                says_something |= !text.trim().is_empty();
+            }
+            Part::Image { data, .. } => {
+                bytes = bytes.saturating_add(data.len());
+                says_something = true;
+            }
+            Part::Reasoning { .. } | Part::ToolCall { .. } | Part::ToolResult { .. } => {
+                return Err(invalid("a person's message has text and pictures only"));
+            }
+        }
+    }
+    if !says_something {
+        return Err(invalid("a message must not be empty"));
+    }
+    if bytes > LARGEST_MESSAGE {
+        return Err(invalid(format!("a message has at most {} MiB", LARGEST_MESSAGE >> 20)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

@@ -1,0 +1,82 @@
+//! Titles that a model is asked for, beside the conversation and without holding it up.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use moltis_agent::title;
+use moltis_core::event::{Cause, Ending, EventKind, Origin};
+use moltis_core::message::{Role, text_of};
+use moltis_core::models::Candidate;
+use moltis_core::provider::{Chunk, Request};
+use moltis_core::session::Titles;
+use tokio::time::timeout;
+
+use crate::actor::Actor;
+
+/// How long a model may think about a title.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Bytes of its answer that are looked at.
+const MOST_BYTES: usize = 4 << 10;
+
+impl Actor {
+    /// Asks for a title after the first answer, once, if the session is called by its first line.
+    pub(crate) fn ask_for_title(&mut self, candidate: Candidate) {
+        let summary = &self.log.summary;
+        if self.title_tried
+            || self.shared.rules().titles != Titles::Model
+            || summary.title_by_person
+            || summary.last_ending != Some(Ending::Done)
+        {
+            return;
+        }
+        let Some(conversation) = self.log.conversation().filter(|known| !known.is_cut()) else {
+            return;
+        };
+        let entries = conversation.entries();
+        let said_by = |role| entries.iter().find(move |entry| entry.role == role);
+        let (Some(question), Some(answer)) = (said_by(Role::User), said_by(Role::Assistant)) else {
+            return;
+        };
+        let first_line = title::first_line(&question.parts).unwrap_or_default();
+        if summary.title != first_line {
+            return;
+        }
+        self.title_tried = true;
+        let request = title::request(
+            &candidate.info,
+            &summary.id,
+            &text_of(&question.parts),
+            &text_of(&answer.parts),
+        );
+        self.chores
+            .spawn(async move { timeout(LONGEST, ask(&candidate, request)).await.ok().flatten() });
+    }
+
+    /// Takes a model's title, unless a person was quicker.
+    pub(crate) async fn title(&mut self, title: Option<String>) {
+        let Some(title) = title else { return };
+        if self.log.summary.title_by_person || self.log.summary.title == title {
+            return;
+        }
+        let kind = EventKind::TitleChanged { title, automatic: true };
+        let event = self.log.event(None, Cause::Model, Origin::Tool, kind);
+        if let Err(error) = self.log.commit(vec![event]).await {
+            tracing::warn!(session = %self.log.session, %error, "failed to keep a title");
+            self.retry_later();
+        }
+    }
+}
+
+async fn ask(candidate: &Candidate, request: Request) -> Option<String> {
+    let mut stream = candidate.provider.stream(request).await.ok()?;
+    let mut answer = String::new();
+    while let Some(Ok(chunk)) = stream.next().await {
+        match chunk {
+            Chunk::Text(text) if answer.len() + text.len() <= MOST_BYTES => answer.push_str(&text),
+            Chunk::Finished(_) => return title::clean(&answer),
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,169 @@
+//! What a restart finds and makes of it.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use moltis_core::assistant::{Assistant, Caller};
+use moltis_core::event::{Cause, Ending, EventKind, NewEvent, Origin};
+use moltis_core::feed::From;
+use moltis_core::id::{ItemId, OpId, TurnId};
+use moltis_core::journal::{Draft, Journal};
+use moltis_core::message::Part;
+use moltis_core::models::ModelRef;
+use moltis_testkit::provider::Script;
+
+use crate::harness::{Home, owner, soon};
+
+fn event(turn: &str, kind: EventKind) -> NewEvent {
+    let Caller { cause, origin } = owner();
+    let at = moltis_core::Timestamp::UNIX_EPOCH;
+    NewEvent { at, turn: Some(TurnId::from(turn)), cause, origin, kind }
+}
+
+fn said(turn: &str, text: &str) -> NewEvent {
+    let kind = EventKind::UserMessage {
+        item: ItemId::new(format!("{turn}-message")),
+        op: OpId::new(format!("{turn}-op")),
+        parts: vec![Part::Text(text.to_owned())],
+        queue: Default::default(),
+    };
+    event(turn, kind)
+}
+
+/// A session as a crash leaves it: one turn running with a draft, one queued.
+async fn crashed() -> Home {
+    let home = Home::new().await;
+    let model = ModelRef::new("a", "model");
+    let started = EventKind::TurnStarted { model: model.clone() };
+    let events = vec![said("t1", "U1"), event("t1", started), said("t2", "U2")];
+    home.journal.append(&home.session, 1, events).await.unwrap();
+    let draft = Draft {
+        turn: TurnId::from("t1"),
+        item: ItemId::from("growing"),
+        model,
+        parts: vec![Part::Text("Hal".to_owned())],
+    };
+    home.journal.checkpoint(&home.session, draft).await.unwrap();
+    home
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_cut_off_by_a_crash_is_closed_with_its_text_and_the_queue_goes_on() {
+    let mut home = crashed().await;
+    home.provider.push(Script::answer("A2"));
+    home.restart();
+    assert_eq!(soon(home.sessions.recover()).await.unwrap(), 1);
+    assert_eq!(home.ended(&TurnId::from("t2")).await, Ending::Done);
+    expect![[r#"
+        created
+        user: U1
+        started with a/model
+        user: U2
+        partial: Hal
+        notice: the daemon stopped while this was being answered
+        Interrupted
+        started with a/model
+        answer: A2
+        Done
+    "#]]
+    .assert_eq(&home.story());
+    let told = &home.provider.requests()[0].messages;
+    assert_eq!(told.len(), 3);
+    assert_eq!(home.journal.draft(&home.session), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovering_twice_finds_nothing() {
+    let mut home = crashed().await;
+    home.provider.otherwise(Script::answer("A2"));
+    home.restart();
+    soon(home.sessions.recover()).await.unwrap();
+    home.quiet().await;
+    let story = home.story();
+    home.restart();
+    assert_eq!(soon(home.sessions.recover()).await.unwrap(), 0);
+    assert_eq!(home.story(), story);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_used_before_recovery_is_recovered_first() {
+    let mut home = crashed().await;
+    home.provider.otherwise(Script::answer("A"));
+    home.restart();
+    let receipt = home.send("U3").await;
+    assert_eq!(home.ended(&receipt.turn).await, Ending::Done);
+    assert_eq!(home.ended(&TurnId::from("t1")).await, Ending::Interrupted);
+    assert_eq!(home.story().matches("Interrupted").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_stops_properly_leaves_nothing_to_close() {
+    let mut home = Home::new().await;
+    home.provider.push(Script::new().text("Hal").hang());
+    let running = home.send("U1").await;
+    let queued = home.send("U2").await;
+    let mut view = home.attach(From::Seq(0)).await;
+    view.until(|view| view.text() == "Hal").await;
+    home.sessions.shut_down(Duration::from_secs(5)).await;
+    home.provider.push(Script::answer("A2"));
+    home.restart();
+    assert_eq!(soon(home.sessions.recover()).await.unwrap(), 0);
+    assert_eq!(home.ended(&queued.turn).await, Ending::Done);
+    assert_eq!(home.ended(&running.turn).await, Ending::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_draft_of_a_turn_that_ended_says_nothing() {
+    let mut home = Home::new().await;
+    home.provider.otherwise(Script::answer("A"));
+    let receipt = home.send("U1").await;
+    home.ended(&receipt.turn).await;
+    let draft = Draft {
+        turn: receipt.turn,
+        item: ItemId::from("old"),
+        model: ModelRef::new("a", "model"),
+        parts: vec![Part::Text("old".to_owned())],
+    };
+    home.journal.checkpoint(&home.session, draft).await.unwrap();
+    let story = home.story();
+    home.restart();
+    assert_eq!(soon(home.sessions.recover()).await.unwrap(), 0);
+    assert_eq!(home.story(), story);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovery_says_who_did_it() {
+    let mut home = crashed().await;
+    home.provider.otherwise(Script::answer("A2"));
+    home.restart();
+    soon(home.sessions.recover()).await.unwrap();
+    let log = home.log();
+    let causes: Vec<_> = log[4..7].iter().map(|event| (&event.cause, event.origin)).collect();
+    assert_eq!(
+        causes,
+        [
+            (&Cause::Model, Origin::Tool),
+            (&Cause::Daemon, Origin::Owner),
+            (&Cause::Daemon, Origin::Owner)
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_in_the_middle_of_a_turn_has_no_open_turns() {
+    let home = crashed().await;
+    home.provider.otherwise(Script::answer("A"));
+    let child = home.sessions.fork(&owner(), "fork".into(), &home.session, 3).await.unwrap();
+    assert_eq!(child.open_turns, []);
+    assert_eq!(child.parent, Some((home.session.clone(), 3)));
+    let again = home.sessions.fork(&owner(), "fork".into(), &home.session, 3).await.unwrap();
+    assert_eq!(again.id, child.id);
+    let message =
+        moltis_core::assistant::NewMessage { session: child.id.clone(), ..home.message("U9") };
+    let receipt = home.try_send(message).await.unwrap();
+    let feed = home.sessions.attach(&child.id, From::Seq(0)).await.unwrap();
+    let mut view = crate::harness::View::new(feed);
+    assert_eq!(view.ended(&receipt.turn).await, Ending::Done);
+    let told = &home.provider.requests()[0].messages;
+    assert_eq!(moltis_core::message::text_of(&told[0].parts), "U1\n\nU9");
+}
