@@ -84,7 +84,12 @@ pub fn found_from_wire(found: v1::FoundServer) -> Result<FoundServer> {
     Ok(FoundServer {
         kind: id_from_wire("kind", found.kind)?,
         base_url: filled("base_url", name_from_wire("base_url", found.base_url)?)?,
-        models: found.models.into_iter().enumerate().map(|(n, model)| name(n, model)).collect::<Result<_>>()?,
+        models: found
+            .models
+            .into_iter()
+            .enumerate()
+            .map(|(n, model)| name(n, model))
+            .collect::<Result<_>>()?,
     })
 }
 

@@ -77,7 +77,7 @@ fn inline_and_dotted_tables_can_be_edited() {
         "providers.y.kind",
         &text("z"),
         expect![[r#"
-            providers = { x = { kind = 'k' } , y = { kind = "z" } }
+            providers = { x = { kind = 'k' } , y.kind = "z" }
             chat.mode = 'fast'
         "#]],
     );

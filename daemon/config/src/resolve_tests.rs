@@ -104,7 +104,7 @@ fn a_value_of_the_wrong_kind_is_an_error_that_never_shows_a_secret() {
         ),
         expect![[r#"
             moltis.toml:1:1: `chat` must be a table: [chat]
-            moltis.toml:2:12: `log.json`: expected true or false, found 'yes'
+            moltis.toml:2:12: `log.json`: expected true or false, found "yes"
             moltis.toml:4:11: `providers.x.api_key`: expected a string
             moltis.toml:5:8: `providers.x.kind`: expected a string, found 1.5
             moltis.toml:6:1: `a b` is no name: use letters, digits, `-` and `_`

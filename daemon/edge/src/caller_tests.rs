@@ -17,7 +17,10 @@ fn cause_of(kind: Option<&'static str>) -> Result<Cause, tonic::Code> {
 #[test]
 fn a_client_is_what_it_says() {
     assert_eq!(cause_of(Some("tui")), Ok(Cause::Client("tui".to_owned())));
-    assert_eq!(cause_of(Some("abcdefghijklmnop")), Ok(Cause::Client("abcdefghijklmnop".to_owned())));
+    assert_eq!(
+        cause_of(Some("abcdefghijklmnop")),
+        Ok(Cause::Client("abcdefghijklmnop".to_owned()))
+    );
 }
 
 #[test]

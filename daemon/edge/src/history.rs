@@ -60,3 +60,7 @@ pub(crate) async fn read(
     }
     Ok(events.into())
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -8,11 +8,15 @@
 mod caller;
 mod error;
 mod export;
+#[cfg(test)]
+mod fakes;
 mod folder;
 mod history;
 mod lock;
 mod peer;
 mod replies;
+#[cfg(test)]
+mod rig;
 mod rpc;
 mod server;
 pub mod socket;

@@ -35,7 +35,7 @@ use crate::socket::Bound;
 use crate::status::{crowded, with_detail};
 
 /// Connections at a time.
-const MOST_CONNECTIONS: usize = 512;
+pub(crate) const MOST_CONNECTIONS: usize = 512;
 
 /// Further connections that are told so at a time; those beyond are just closed.
 const MOST_REFUSALS: usize = 16;
@@ -90,7 +90,7 @@ pub async fn serve(
     serve_at_most(MOST_CONNECTIONS, bound, services, until).await
 }
 
-async fn serve_at_most(
+pub(crate) async fn serve_at_most(
     most: usize,
     bound: Bound,
     services: Services,

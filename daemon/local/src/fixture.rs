@@ -81,7 +81,8 @@ impl Fixture {
         tokens.extend(["he", "ll", "hell", "hello", "Ġhello"].map(str::to_owned));
         let plain = tokens.len();
         tokens.extend(["<|endoftext|>", "<|im_start|>", "<|im_end|>"].map(str::to_owned));
-        let kinds = (0..tokens.len()).map(|id| Value::I32(if id < plain { 1 } else { 3 })).collect();
+        let kinds =
+            (0..tokens.len()).map(|id| Value::I32(if id < plain { 1 } else { 3 })).collect();
         self.set("tokenizer.ggml.model", Value::String("gpt2".to_owned()));
         self.set("tokenizer.ggml.pre", Value::String("smollm".to_owned()));
         self.strings("tokenizer.ggml.tokens", &tokens);
@@ -102,7 +103,8 @@ impl Fixture {
         tokens.push(("<end_of_turn>".to_owned(), 3, 0.0));
         tokens.push(("\n\n".to_owned(), 4, 0.0));
         tokens.extend((0..256).map(|byte| (format!("<0x{byte:02X}>"), 6, 0.0)));
-        let pieces = ["▁", "h", "e", "l", "o", "he", "ll", "hell", "hello", "▁hello", "u", "s", "r"];
+        let pieces =
+            ["▁", "h", "e", "l", "o", "he", "ll", "hell", "hello", "▁hello", "u", "s", "r"];
         tokens.extend((0_u8..).zip(pieces).map(|(rank, p)| (p.to_owned(), 1, -f32::from(rank))));
         let texts: Vec<String> = tokens.iter().map(|(text, ..)| text.clone()).collect();
         self.set("tokenizer.ggml.model", Value::String("llama".to_owned()));

@@ -8,9 +8,7 @@ use async_trait::async_trait;
 use futures_util::stream;
 use moltis_core::admin::{CatalogModel, Steps};
 use moltis_core::models::{ModelInfo, ModelRef};
-use moltis_core::provider::{
-    Chunk, ChunkStream, Effort, Failure, FailureKind, Provider, Request,
-};
+use moltis_core::provider::{Chunk, ChunkStream, Effort, Failure, FailureKind, Provider, Request};
 use moltis_core::{Code, Error, Result};
 use moltis_net::Client;
 use tokio::sync::mpsc;

@@ -43,8 +43,6 @@ pub(crate) struct Call {
     pub(crate) path: String,
     /// The JSON document to send.
     pub(crate) body: Value,
-    /// Headers of the dialect, none of them secret.
-    pub(crate) headers: &'static [(&'static str, &'static str)],
 }
 
 /// Reads one answer. It is fed every event in order and then told of the end.

@@ -38,11 +38,6 @@ impl Told {
                 None => {}
             }
         }
-        if told.message.is_empty()
-            && let Some(detail) = document.get("detail").filter(|detail| !detail.is_null())
-        {
-            told.message = detail.to_string();
-        }
         told
     }
 
@@ -55,8 +50,12 @@ impl Told {
             }
         }
         for key in ["message", "msg", "status_msg", "detail"] {
-            if let Some(message) = object.get(key).and_then(Value::as_str) {
-                message.clone_into(&mut self.message);
+            match object.get(key) {
+                Some(Value::String(message)) => message.clone_into(&mut self.message),
+                Some(message @ (Value::Object(_) | Value::Array(_))) => {
+                    self.message = message.to_string();
+                }
+                _ => {}
             }
         }
         // OpenRouter puts the words of the vendor behind it here.
@@ -76,9 +75,9 @@ impl Told {
     fn kind(&self, status: Option<u16>) -> FailureKind {
         let said = self.message.to_lowercase();
         let says = |marks: &[&str]| {
-            marks.iter().any(|mark| {
-                said.contains(mark) || self.codes.iter().any(|code| code.as_str() == *mark)
-            })
+            // A number is a code or nothing: messages are full of numbers.
+            let in_words = |mark: &str| mark.parse::<u32>().is_err() && said.contains(mark);
+            marks.iter().any(|mark| in_words(mark) || self.codes.iter().any(|code| code == mark))
         };
         match status {
             Some(402) => return FailureKind::Billing,
@@ -260,7 +259,11 @@ fn shown(words: &str) -> String {
 fn without_key(word: &str) -> String {
     const BEGINNINGS: [&str; 9] =
         ["sk-", "sk_", "gsk_", "xai-", "AIza", "csk-", "fw_", "r8_", "pplx-"];
-    let key = BEGINNINGS.iter().filter_map(|mark| word.find(mark)).min();
+    let begins = |at: usize| {
+        let before = word.get(..at).and_then(|head| head.chars().next_back());
+        before.is_none_or(|c| !c.is_alphanumeric())
+    };
+    let key = BEGINNINGS.iter().filter_map(|mark| word.find(mark)).filter(|at| begins(*at)).min();
     match key {
         Some(at) if word.len() - at > 12 => format!("{}***", word.get(..at).unwrap_or_default()),
         _ => word.to_owned(),

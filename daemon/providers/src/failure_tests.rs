@@ -111,6 +111,11 @@ fn every_vendors_errors_have_their_kind() {
             r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#,
         ),
         ("ollama", 404, r#"{"error":"model 'x' not found"}"#),
+        (
+            "nobody",
+            400,
+            r#"{"message":"1113 and 429 are numbers; task-oriented-words and (sk-abcdefghijklmnop) are not alike"}"#,
+        ),
         ("nobody", 418, ""),
         ("nobody", 503, "Service Unavailable"),
     ];
@@ -143,9 +148,10 @@ fn every_vendors_errors_have_their_kind() {
         context_overflow | groq answered 413: Request too large for model
         billing | zai answered 429: Insufficient balance or no resource package. Please recharge
         context_overflow | llama-server answered 400: the request exceeds the available context size
-        bad_request | mistral answered 422
+        bad_request | mistral answered 422: {"detail":[{"type":"missing"}]}
         bad_request | vllm answered 404: The model `x` does not exist
         bad_request | ollama answered 404: model 'x' not found
+        bad_request | nobody answered 400: 1113 and 429 are numbers; task-oriented-words and (*** are not alike
         bad_request | nobody answered 418
         overload | nobody answered 503: Service Unavailable"#]].assert_eq(&shown.join("\n"));
 }
@@ -180,7 +186,8 @@ fn errors_in_streams_have_their_kind() {
         auth | the vendor broke off: login fail None
         overload | the vendor broke off: something None
         overload | the vendor broke off: "a bare word" None
-        overload | the vendor broke off: {} None"#]].assert_eq(&shown.join("\n"));
+        overload | the vendor broke off: {} None"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[test]

@@ -7,16 +7,22 @@ use std::collections::VecDeque;
 use moltis_core::id::CallId;
 use moltis_core::message::Usage;
 use moltis_core::models::Price;
-use moltis_core::provider::{Chunk, FinishReason};
+use moltis_core::provider::{Chunk, Failure, FailureKind, FinishReason};
 
 /// Chunks that are read and not yet handed on.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     ready: VecDeque<Chunk>,
-    /// Whether the call of that index is still open.
-    calls: Vec<bool>,
+    calls: Vec<Slot>,
     price: Option<Price>,
     finished: bool,
+}
+
+/// A call that was started.
+#[derive(Debug)]
+struct Slot {
+    is_open: bool,
+    has_arguments: bool,
 }
 
 impl Output {
@@ -56,26 +62,35 @@ impl Output {
     }
 
     /// Opens a call and gives it its index.
-    pub(crate) fn start_call(&mut self, id: &str, name: &str) -> u32 {
+    ///
+    /// # Errors
+    /// A call without a name or an id is none.
+    pub(crate) fn start_call(&mut self, id: &str, name: &str) -> Result<u32, Failure> {
+        if id.is_empty() || name.is_empty() {
+            let message = "the answer has a call without a name";
+            return Err(Failure::new(FailureKind::Malformed, message));
+        }
         let index = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        self.calls.push(true);
+        self.calls.push(Slot { is_open: true, has_arguments: false });
         self.put(Chunk::ToolCallStarted { index, id: CallId::new(id), name: name.to_owned() });
-        index
+        Ok(index)
     }
 
     pub(crate) fn arguments(&mut self, index: u32, fragment: String) {
-        if !fragment.is_empty() && self.is_open(index) {
+        if let Some(slot) = self.open(index).filter(|_| !fragment.is_empty()) {
+            slot.has_arguments = true;
             self.put(Chunk::ToolCallArguments { index, fragment });
         }
     }
 
+    /// Closes a call. No arguments at all are an empty object: some vendors send nothing then.
     pub(crate) fn end_call(&mut self, index: u32) {
-        if self.is_open(index) {
-            if let Some(open) = self.slot(index) {
-                *open = false;
-            }
-            self.put(Chunk::ToolCallEnded { index });
+        let Some(slot) = self.open(index) else { return };
+        slot.is_open = false;
+        if !std::mem::replace(&mut slot.has_arguments, true) {
+            self.put(Chunk::ToolCallArguments { index, fragment: "{}".to_owned() });
         }
+        self.put(Chunk::ToolCallEnded { index });
     }
 
     pub(crate) fn end_calls(&mut self) {
@@ -109,11 +124,8 @@ impl Output {
         }
     }
 
-    fn slot(&mut self, index: u32) -> Option<&mut bool> {
-        self.calls.get_mut(usize::try_from(index).ok()?)
-    }
-
-    fn is_open(&mut self, index: u32) -> bool {
-        self.slot(index).is_some_and(|open| *open)
+    fn open(&mut self, index: u32) -> Option<&mut Slot> {
+        let slot = self.calls.get_mut(usize::try_from(index).ok()?)?;
+        if slot.is_open { Some(slot) } else { None }
     }
 }

@@ -64,3 +64,17 @@ pub(crate) fn tool_names(request: &Request) -> HashMap<&str, &str> {
 pub(crate) fn result_text(text: &str, failed: bool) -> String {
     if failed { format!("error: {text}") } else { text.to_owned() }
 }
+
+/// A call's id, made shorter when the vendor allows no more than `most` letters. A session may
+/// have begun at another vendor; the same id always becomes the same one, so that call and result
+/// still fit.
+pub(crate) fn short_id(id: &str, most: usize) -> String {
+    if id.len() <= most { id.to_owned() } else { format!("call_{:016x}", digest(id)) }
+}
+
+/// FNV-1a: short, stable for ever, and nobody attacks it here.
+pub(crate) fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

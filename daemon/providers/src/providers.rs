@@ -30,9 +30,9 @@ const LIST_PATIENCE: Duration = Duration::from_secs(15);
 const LOCAL_PATIENCE: Duration = Duration::from_secs(2);
 const TEST_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The starter model, as the hints name it.
-const NOTHING_HINT: &str =
-    "moltis models pull smollm2-135m (or, with a key of a vendor: moltis providers login NAME)";
+/// What a person is told who has nothing set up yet: the command that needs neither key nor money.
+const NOTHING: &str = "no model is set up (a vendor's key: `moltis providers login NAME`)";
+const NOTHING_HINT: &str = "moltis models pull smollm2-135m";
 
 /// All providers that are set up.
 pub struct Providers {
@@ -339,9 +339,10 @@ impl Models for Providers {
     async fn candidates(&self, wanted: Option<&ModelRef>) -> Result<Vec<Candidate>> {
         let first = match wanted {
             Some(model) => model.clone(),
-            None => self.default_model().await.ok_or_else(|| {
-                Error::new(Code::NotConfigured, "no model is set up").with_hint(NOTHING_HINT)
-            })?,
+            None => self
+                .default_model()
+                .await
+                .ok_or_else(|| Error::new(Code::NotConfigured, NOTHING).with_hint(NOTHING_HINT))?,
         };
         let mut list = vec![self.candidate(&first).await?];
         for model in self.state().fallbacks.iter().filter(|model| **model != first) {

@@ -76,8 +76,9 @@ enum Look {
     Give(Feed),
     /// Events were taken.
     Taken,
-    /// The log has what comes next.
-    Behind,
+    /// The log has what comes next, up to this seq. It may have more that was not published
+    /// yet: that must not be given before its paint is over.
+    Behind(u64),
     Wait,
     End,
 }
@@ -128,7 +129,7 @@ impl Cursor {
             match self.look() {
                 Look::Give(feed) => return Some(Ok(feed)),
                 Look::Taken => {}
-                Look::Behind => match self.read().await {
+                Look::Behind(last) => match self.read(last).await {
                     Ok(()) => {}
                     Err(error) => {
                         self.ended = true;
@@ -151,7 +152,9 @@ impl Cursor {
             return Look::Give(self.begin(wish, &state));
         }
         if self.seq < state.summary.last_seq {
-            let Some(events) = state.after(self.seq, PAGE as usize) else { return Look::Behind };
+            let Some(events) = state.after(self.seq, PAGE as usize) else {
+                return Look::Behind(state.summary.last_seq);
+            };
             drop(state);
             self.take(events);
             return Look::Taken;
@@ -191,9 +194,10 @@ impl Cursor {
         Feed::Snapshot { summary: Box::new(state.summary.clone()), first_seq: self.seq + 1 }
     }
 
-    async fn read(&mut self) -> Result<(), Error> {
+    async fn read(&mut self, last: u64) -> Result<(), Error> {
         let page = Page::After { seq: self.seq, limit: PAGE };
-        let events = self.journal.read(&self.session, page).await?;
+        let mut events = self.journal.read(&self.session, page).await?;
+        events.retain(|event| event.seq <= last);
         if events.is_empty() {
             return Err(Error::new(Code::Internal, "the log ends before its last event"));
         }

@@ -28,8 +28,7 @@ impl LogFile {
     /// Opens or makes `<folder>/moltisd.log`, readable by its owner only.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut log =
-            Self { path: folder.join("moltisd.log"), file: None, size: 0, full: FULL };
+        let mut log = Self { path: folder.join("moltisd.log"), file: None, size: 0, full: FULL };
         log.reopen()?;
         Ok(log)
     }

@@ -137,7 +137,10 @@ fn fields_of<'a, S>(span: &SpanRef<'a, S>) -> Value
 where
     S: LookupSpan<'a>,
 {
-    span.extensions().get::<Fields>().map(|fields| Value::Object(fields.to_json())).unwrap_or_default()
+    span.extensions()
+        .get::<Fields>()
+        .map(|fields| Value::Object(fields.to_json()))
+        .unwrap_or_default()
 }
 
 /// `2026-11-24T12:00:00Z INFO  moltisd: ready pid=1`.

@@ -18,7 +18,10 @@ fn an_event_is_one_line_in_the_file_and_in_the_ring() {
     let (file, ring) = logged(false, || tracing::info!(session = "s1", "two\nlines"));
     assert_eq!(ring, ["two\\nlines session=s1"]);
     assert_eq!(file.lines().count(), 1);
-    assert!(file.ends_with("INFO  moltis_telemetry::layer::tests: two\\nlines session=s1\n"), "{file}");
+    assert!(
+        file.ends_with("INFO  moltis_telemetry::layer::tests: two\\nlines session=s1\n"),
+        "{file}"
+    );
 }
 
 #[test]
@@ -56,8 +59,12 @@ fn a_log_that_can_not_be_written_is_told_once_and_mends_itself() {
     let logs = folder.path().join("logs");
     let ring = Ring::new();
     let sink = Sink::new(LogFile::open_full_at(&logs, 1).unwrap());
-    let lines =
-        Lines { ring: Arc::clone(&ring), file: Some(Arc::clone(&sink)), stderr: false, json: false };
+    let lines = Lines {
+        ring: Arc::clone(&ring),
+        file: Some(Arc::clone(&sink)),
+        stderr: false,
+        json: false,
+    };
     tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
         tracing::info!("one");
         // The next line wants to turn over: its file is moved aside, and there is no folder for

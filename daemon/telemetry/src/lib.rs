@@ -12,4 +12,4 @@ mod ring;
 mod start;
 mod text;
 
-pub use start::{Error, LogHandle, LogOptions, init};
+pub use start::{Error, LogHandle, LogOptions, check_level, init};

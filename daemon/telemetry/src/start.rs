@@ -72,6 +72,14 @@ pub fn init(options: LogOptions) -> Result<LogHandle, Error> {
     Ok(handle)
 }
 
+/// Whether a text names a level or directives, without logging anything.
+///
+/// # Errors
+/// An unknown level.
+pub fn check_level(level: &str) -> Result<(), Error> {
+    level::parse(level).map(drop)
+}
+
 fn build(
     options: LogOptions,
 ) -> Result<(impl tracing::Subscriber + Send + Sync, LogHandle), Error> {

@@ -342,7 +342,7 @@ async fn serve(
     if let Some(gate) = reply.gate {
         gate.passed().await;
     }
-    let mut response = hyper::Response::new(Steps { steps: reply.steps, waiting: None });
+    let mut response = hyper::Response::new(Steps { steps: reply.steps, waiting: None, unwritten: true });
     *response.status_mut() = hyper::StatusCode::from_u16(reply.status).unwrap_or_default();
     for (name, value) in reply.headers {
         if let (Ok(name), Ok(value)) =
@@ -369,6 +369,9 @@ async fn read(mut body: Incoming) -> Vec<u8> {
 struct Steps {
     steps: VecDeque<Step>,
     waiting: Option<BoxFuture<'static, ()>>,
+    /// Whether the last piece may still lie in the server's buffer. Hyper writes it out when it
+    /// finds nothing to do: so pieces stay pieces, and what was sent before a break arrives.
+    unwritten: bool,
 }
 
 impl Body for Steps {
@@ -386,10 +389,17 @@ impl Body for Steps {
                     Poll::Pending => return Poll::Pending,
                 }
             }
+            if std::mem::take(&mut self.unwritten) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return match self.steps.pop_front() {
                 None => Poll::Ready(None),
                 Some(Step::Send(bytes)) if bytes.is_empty() => continue,
-                Some(Step::Send(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Some(Step::Send(bytes)) => {
+                    self.unwritten = true;
+                    Poll::Ready(Some(Ok(Frame::data(bytes))))
+                }
                 Some(Step::Disconnect) => {
                     Poll::Ready(Some(Err(std::io::Error::other("the script breaks off here"))))
                 }

@@ -4,10 +4,10 @@
 //! titles, starts of turns) is left out.
 
 use moltis_codec::line::ending_name;
+use moltis_core::Timestamp;
 use moltis_core::event::{Cause, Ending, Event, EventKind, Level, TurnFailure};
 use moltis_core::message::Part;
 use moltis_core::session::Summary;
-use moltis_core::Timestamp;
 
 /// The document's title and facts.
 pub(super) fn head(summary: &Summary) -> String {
@@ -43,7 +43,9 @@ pub(super) fn write(event: &Event, text: &mut String) {
             };
             text.push_str(&format!("\n> **{name}:** {}\n", one_line(notice)));
         }
-        EventKind::TurnEnded { ending, failure, .. } => write_ending(*ending, failure.as_ref(), text),
+        EventKind::TurnEnded { ending, failure, .. } => {
+            write_ending(*ending, failure.as_ref(), text)
+        }
         EventKind::SessionCreated { .. }
         | EventKind::SessionForked { .. }
         | EventKind::TitleChanged { .. }

@@ -53,3 +53,7 @@ impl Service for Config {
         Ok(Response::new(v1::ReloadResponse { needs_restart }))
     }
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

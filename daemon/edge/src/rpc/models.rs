@@ -104,3 +104,7 @@ impl Service for Models {
         Ok(Response::new(test_to_wire(test)))
     }
 }
+
+#[cfg(test)]
+#[path = "models_tests.rs"]
+mod tests;

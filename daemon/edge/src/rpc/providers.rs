@@ -89,3 +89,7 @@ impl Service for Providers {
         Ok(Response::new(v1::AdoptResponse {}))
     }
 }
+
+#[cfg(test)]
+#[path = "providers_tests.rs"]
+mod tests;

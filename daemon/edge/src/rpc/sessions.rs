@@ -237,3 +237,7 @@ impl Service for Sessions {
         Ok(Response::new(Replies::new(pieces, to_wire, &self.stop)))
     }
 }
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

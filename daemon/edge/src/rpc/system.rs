@@ -32,7 +32,11 @@ pub(crate) struct System {
 }
 
 impl System {
-    pub(crate) fn new(system: Arc<dyn SystemAdmin>, build: String, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        system: Arc<dyn SystemAdmin>,
+        build: String,
+        stop: CancellationToken,
+    ) -> Self {
         Self { system, build, stop }
     }
 
@@ -150,3 +154,7 @@ impl Service for System {
         Ok(Response::new(v1::ShutdownResponse {}))
     }
 }
+
+#[cfg(test)]
+#[path = "system_tests.rs"]
+mod tests;

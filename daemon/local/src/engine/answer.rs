@@ -163,8 +163,8 @@ impl Loaded {
     }
 
     #[cfg(test)]
-    pub(super) fn set_sampling(&mut self, sampling: Sampling) {
-        self.sampling = sampling;
+    pub(super) fn sampling(&self) -> Sampling {
+        self.sampling
     }
 }
 

@@ -39,9 +39,14 @@ pub(crate) struct Settings {
 }
 
 enum Order {
-    Answer { path: PathBuf, job: Job },
+    Answer {
+        path: PathBuf,
+        job: Job,
+    },
     /// Frees the memory of a model, if it is the one that is loaded.
-    Unload { path: PathBuf },
+    Unload {
+        path: PathBuf,
+    },
 }
 
 /// A handle to the thread. Dropping it stops the thread.

@@ -70,8 +70,10 @@ impl Tensors {
             GgmlDType::F32 => plain(DType::F32)?,
             GgmlDType::F16 => plain(DType::F16)?.to_dtype(DType::F32)?,
             GgmlDType::BF16 => plain(DType::BF16)?.to_dtype(DType::F32)?,
-            quantised => ggml_file::qtensor_from_ggml(quantised, &raw, shape.to_vec(), &Device::Cpu)?
-                .dequantize(&Device::Cpu)?,
+            quantised => {
+                ggml_file::qtensor_from_ggml(quantised, &raw, shape.to_vec(), &Device::Cpu)?
+                    .dequantize(&Device::Cpu)?
+            }
         };
         Ok(tensor.to_vec1()?)
     }

@@ -108,12 +108,7 @@ impl Attention {
     }
 }
 
-fn bias(
-    tensors: &Tensors,
-    index: usize,
-    wide: usize,
-    narrow: usize,
-) -> Result<Option<Vec<f32>>> {
+fn bias(tensors: &Tensors, index: usize, wide: usize, narrow: usize) -> Result<Option<Vec<f32>>> {
     let mut all = Vec::new();
     for (part, length) in [("attn_q", wide), ("attn_k", narrow), ("attn_v", narrow)] {
         match tensors.optional_vector(&format!("blk.{index}.{part}.bias"), length)? {

@@ -42,7 +42,8 @@ impl Matrix {
             .map(|(name, rows)| tensors.expect(name, *rows, cols))
             .collect::<Result<Vec<_>>>()?;
         let rows = found.iter().map(|info| info.rows).sum::<usize>();
-        let size = rows.checked_mul(cols).ok_or_else(|| Error::malformed("a tensor is too large"))?;
+        let size =
+            rows.checked_mul(cols).ok_or_else(|| Error::malformed("a tensor is too large"))?;
         let mut matrix = Self {
             rows,
             cols,

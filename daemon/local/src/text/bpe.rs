@@ -25,7 +25,8 @@ pub(crate) struct Bpe {
 impl Bpe {
     /// A vocabulary. `words` is GGUF's name for how text is cut into words.
     pub(crate) fn new(tokens: &Strings, merges: &Strings, words: &str) -> Result<Self> {
-        let vocabulary = (0..).zip(tokens.iter()).map(|(id, token)| (token.to_owned(), id)).collect();
+        let vocabulary =
+            (0..).zip(tokens.iter()).map(|(id, token)| (token.to_owned(), id)).collect();
         let merges = merges
             .iter()
             .map(|merge| {

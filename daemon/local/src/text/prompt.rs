@@ -13,7 +13,7 @@ use crate::gguf::Gguf;
 
 const NAME: &str = "chat";
 /// Steps that a template may take: plenty for 10,000 messages, and no endless loop.
-const FUEL: u64 = 20_000_000;
+const FUEL: u64 = 4_000_000;
 
 /// What one side said in one go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -124,7 +124,12 @@ impl Template {
     }
 
     /// Writes a conversation up to where the answer begins.
-    pub(crate) fn render(&self, turns: &[Turn], think: bool, tokenizer: &Tokenizer) -> Result<String> {
+    pub(crate) fn render(
+        &self,
+        turns: &[Turn],
+        think: bool,
+        tokenizer: &Tokenizer,
+    ) -> Result<String> {
         let armored: Vec<Turn> = turns
             .iter()
             .map(|turn| Turn { role: turn.role, content: tokenizer.armor(&turn.content) })
@@ -147,7 +152,9 @@ impl Template {
             })
         };
         // Some templates refuse a system message; the first message of the person then carries it.
-        match run(turns).or_else(|error| fold_system(turns).map_or(Err(error), |folded| run(&folded))) {
+        match run(turns)
+            .or_else(|error| fold_system(turns).map_or(Err(error), |folded| run(&folded)))
+        {
             Ok(text) => Ok(text),
             Err(error) => {
                 tracing::warn!(%error, "the model's chat template failed; a form is guessed");
@@ -159,9 +166,9 @@ impl Template {
     fn guess(&self, turns: &[Turn], bos: &str) -> String {
         match self.form {
             Form::ChatMl => {
-                let said = turns.iter().map(|turn| {
-                    format!("<|im_start|>{}\n{}<|im_end|>\n", turn.role, turn.content)
-                });
+                let said = turns
+                    .iter()
+                    .map(|turn| format!("<|im_start|>{}\n{}<|im_end|>\n", turn.role, turn.content));
                 said.collect::<String>() + "<|im_start|>assistant\n"
             }
             Form::Llama3 => {
@@ -208,9 +215,12 @@ fn environment(source: &str) -> Result<Environment<'static>, minijinja::Error> {
     environment.set_fuel(Some(FUEL));
     // Templates are written for Python and call methods of its strings.
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |text: String| -> Result<Value, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, text))
-    });
+    environment.add_function(
+        "raise_exception",
+        |text: String| -> Result<Value, minijinja::Error> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, text))
+        },
+    );
     environment.add_function("strftime_now", |format: String| {
         jiff::fmt::strtime::format(format, jiff::Timestamp::now())
             .map_err(|error| minijinja::Error::new(ErrorKind::InvalidOperation, error.to_string()))

@@ -142,7 +142,7 @@ impl Reader for MessagesReader {
         match parse(data)? {
             Event::MessageStart { message } => self.used(message.usage, out),
             Event::ContentBlockStart { index, content_block } => {
-                let open = begin(content_block, out);
+                let open = begin(content_block, out)?;
                 self.open.insert(index, open);
             }
             Event::ContentBlockDelta { index, delta } => self.delta(index, delta, out),
@@ -170,8 +170,8 @@ fn finish(reason: &str) -> FinishReason {
     }
 }
 
-fn begin(block: Block, out: &mut Output) -> Open {
-    match block {
+fn begin(block: Block, out: &mut Output) -> Result<Open, Failure> {
+    Ok(match block {
         Block::Text { text } => {
             out.text(text);
             Open::Other
@@ -189,10 +189,10 @@ fn begin(block: Block, out: &mut Output) -> Open {
                 Value::Object(fields) if !fields.is_empty() => input.to_string(),
                 _ => String::new(),
             };
-            Open::Call { index: out.start_call(&id, &name), given }
+            Open::Call { index: out.start_call(&id, &name)?, given }
         }
         Block::Other => Open::Other,
-    }
+    })
 }
 
 impl MessagesReader {

@@ -31,6 +31,7 @@ fn thoughts_text_and_calls_arrive_in_order_with_their_proofs() {
             arguments 0 nn"}
             call 0 ends
             call 1 toolu_02 time
+            arguments 1 {}
             call 1 ends
             usage in=25 out=89 read=1200 write=400 cost=323
             finished ToolCalls"#]],
@@ -65,7 +66,10 @@ fn a_conversation_is_told_with_cache_marks_and_signed_thoughts() {
     let endpoint = endpoint("anthropic");
     let mut request = rich(&endpoint, "claude-sonnet-4-5", Some("anthropic:EqQBCg=="));
     request.effort = Some(Effort::Medium);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /v1/messages
         {
           "max_tokens": 64000,
@@ -184,7 +188,8 @@ fn a_conversation_is_told_with_cache_marks_and_signed_thoughts() {
               "name": "weather"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -216,7 +221,8 @@ fn thinking_is_said_as_the_version_of_the_model_wants_it() {
         33768 {"budget_tokens":32768,"type":"enabled"} null
         32000 {"budget_tokens":24000,"type":"enabled"} null
         1124 {"budget_tokens":1024,"type":"enabled"} null
-        1200 null null"#]].assert_eq(&shown.join("\n"));
+        1200 null null"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[test]
@@ -253,7 +259,8 @@ fn lists_take_the_vendors_word_before_the_table() {
         .collect();
     expect![[r#"
         anthropic/claude-sonnet-5 "Claude Sonnet 5" Some(1000000) Some(128000)
-        anthropic/claude-next "Claude Next" Some(2000000) Some(256000)"#]].assert_eq(&shown.join("\n"));
+        anthropic/claude-next "Claude Next" Some(2000000) Some(256000)"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 proptest! {

@@ -42,7 +42,7 @@ pub(crate) fn call(request: &Request, _endpoint: &Endpoint) -> Call {
         body.insert("tools".into(), request.tools.iter().map(tool).collect());
     }
     limits(request, &mut body);
-    Call { path: "/v1/messages".to_owned(), body: Value::Object(body), headers: HEADERS }
+    Call { path: "/v1/messages".to_owned(), body: Value::Object(body) }
 }
 
 /// `max_tokens` must be said, and holds thinking and answer together.

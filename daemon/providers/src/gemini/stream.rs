@@ -96,7 +96,7 @@ impl Reader for GenerateReader {
         for candidate in event.candidates.into_iter().flatten().take(1) {
             let content = candidate.content.and_then(|content| content.parts);
             for part in content.into_iter().flatten() {
-                self.part(part, out);
+                self.part(part, out)?;
             }
             if let Some(reason) = candidate.finish_reason {
                 self.finish = Some(finish(&reason, candidate.finish_message)?);
@@ -133,25 +133,26 @@ fn finish(reason: &str, message: Option<String>) -> Result<FinishReason, Failure
 }
 
 impl GenerateReader {
-    fn part(&self, part: Part, out: &mut Output) {
+    fn part(&self, part: Part, out: &mut Output) -> Result<(), Failure> {
         if let Some(text) = part.text {
             if part.thought {
                 out.reasoning(text)
             } else {
                 self.text(text, part.thought_signature, out)
             }
-            return;
+            return Ok(());
         }
         self.sign(part.thought_signature, out);
         if let Some(call) = part.function_call {
             let id = call.id.unwrap_or_else(|| made_up_id(self.turn, out.calls()));
-            let index = out.start_call(&id, &call.name);
+            let index = out.start_call(&id, &call.name)?;
             out.arguments(
                 index,
                 call.args.map_or_else(|| "{}".to_owned(), |args| args.to_string()),
             );
             out.end_call(index);
         }
+        Ok(())
     }
 
     fn text(&self, text: String, proof: Option<String>, out: &mut Output) {

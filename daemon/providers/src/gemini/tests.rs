@@ -56,25 +56,42 @@ fn answers_end_for_length_or_by_the_filter() {
             usage in=40 out=112 read=30 write=0 cost=267
             finished Length"#]],
     );
-    check(&endpoint("gemini"), "gemini-3.5-flash", recorded!("gemini_safety.sse"), &expect![[r#"
+    check(
+        &endpoint("gemini"),
+        "gemini-3.5-flash",
+        recorded!("gemini_safety.sse"),
+        &expect![[r#"
         text "We"
         usage in=40 out=112 read=30 write=0 cost=267
-        finished Filtered"#]]);
-    check(&endpoint("gemini"), "gemini-3.5-flash", recorded!("gemini_blocked.sse"), &expect![[r#"
+        finished Filtered"#]],
+    );
+    check(
+        &endpoint("gemini"),
+        "gemini-3.5-flash",
+        recorded!("gemini_blocked.sse"),
+        &expect![[r#"
         usage in=5 out=0 read=0 write=0 cost=5
-        finished Filtered"#]]);
+        finished Filtered"#]],
+    );
 }
 
 #[test]
 fn failures_inside_the_stream_have_their_kind() {
-    check(&endpoint("gemini"), "gemini-3.5-flash", recorded!("gemini_error.sse"), &expect![[r#"
+    check(
+        &endpoint("gemini"),
+        "gemini-3.5-flash",
+        recorded!("gemini_error.sse"),
+        &expect![[r#"
         text "x"
-        failed overload: the vendor broke off: The model is overloaded. Please try again later"#]]);
+        failed overload: the vendor broke off: The model is overloaded. Please try again later"#]],
+    );
     check(
         &endpoint("gemini"),
         "gemini-3.5-flash",
         recorded!("gemini_malformed_call.sse"),
-        &expect!["failed malformed: the model made a call that can't be read: Malformed function call: print(weather(city="],
+        &expect![
+            "failed malformed: the model made a call that can't be read: Malformed function call: print(weather(city="
+        ],
     );
 }
 
@@ -84,7 +101,10 @@ fn a_conversation_is_told_with_its_proofs() {
     let mut request = rich(&endpoint, "gemini-3.5-flash", Some("gemini:CtQB"));
     request.effort = Some(Effort::Low);
     request.max_output = Some(500);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /models/gemini-3.5-flash:streamGenerateContent?alt=sse
         {
           "contents": [
@@ -198,7 +218,8 @@ fn a_conversation_is_told_with_its_proofs() {
               ]
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -238,7 +259,8 @@ fn effort_is_a_budget_up_to_two_and_a_level_from_three_on() {
         {"includeThoughts":true,"thinkingLevel":"low"}
         {"includeThoughts":true,"thinkingLevel":"high"}
         {"includeThoughts":true}
-        null"#]].assert_eq(&shown.join("\n"));
+        null"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[test]

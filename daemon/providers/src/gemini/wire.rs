@@ -38,7 +38,7 @@ pub(crate) fn call(request: &Request) -> Call {
         body.insert("generationConfig".into(), Value::Object(config));
     }
     let path = format!("/models/{}:streamGenerateContent?alt=sse", request.model.id.model);
-    Call { path, body: Value::Object(body), headers: &[] }
+    Call { path, body: Value::Object(body) }
 }
 
 fn config(request: &Request) -> Map<String, Value> {

@@ -61,7 +61,7 @@ impl Reader for ChatReader {
             return Err(failure::in_stream(&told));
         }
         if let Some(message) = line.message {
-            self.message(message, out);
+            self.message(message, out)?;
         }
         if !line.done {
             return Ok(());
@@ -86,13 +86,13 @@ impl Reader for ChatReader {
 }
 
 impl ChatReader {
-    fn message(&self, message: Message, out: &mut Output) {
+    fn message(&self, message: Message, out: &mut Output) -> Result<(), Failure> {
         out.reasoning(message.thinking.unwrap_or_default());
         out.text(message.content.unwrap_or_default());
         for call in message.tool_calls.into_iter().flatten() {
             let id = call.id.filter(|id| !id.is_empty());
             let id = id.unwrap_or_else(|| made_up_id(self.turn, out.calls()));
-            let index = out.start_call(&id, &call.function.name);
+            let index = out.start_call(&id, &call.function.name)?;
             let arguments = match call.function.arguments {
                 Some(Value::String(text)) => text,
                 Some(value) => value.to_string(),
@@ -101,5 +101,6 @@ impl ChatReader {
             out.arguments(index, arguments);
             out.end_call(index);
         }
+        Ok(())
     }
 }

@@ -15,7 +15,11 @@ macro_rules! recorded {
 
 #[test]
 fn thoughts_text_and_calls_arrive_in_order() {
-    check(&endpoint("ollama"), "qwen3:4b", recorded!("ollama_thinking_tools.ndjson"), &expect![[r#"
+    check(
+        &endpoint("ollama"),
+        "qwen3:4b",
+        recorded!("ollama_thinking_tools.ndjson"),
+        &expect![[r#"
         reasoning "Let "
         reasoning "me"
         text "Schön: "
@@ -26,18 +30,29 @@ fn thoughts_text_and_calls_arrive_in_order() {
         arguments 1 {}
         call 1 ends
         usage in=26 out=290 read=0 write=0 cost=606
-        finished ToolCalls"#]]);
+        finished ToolCalls"#]],
+    );
 }
 
 #[test]
 fn answers_end_for_length_or_break_off() {
-    check(&endpoint("ollama"), "qwen3:4b", recorded!("ollama_length.ndjson"), &expect![[r#"
+    check(
+        &endpoint("ollama"),
+        "qwen3:4b",
+        recorded!("ollama_length.ndjson"),
+        &expect![[r#"
         text "cut"
         usage in=26 out=290 read=0 write=0 cost=606
-        finished Length"#]]);
-    check(&endpoint("ollama"), "qwen3:4b", recorded!("ollama_error.ndjson"), &expect![[r#"
+        finished Length"#]],
+    );
+    check(
+        &endpoint("ollama"),
+        "qwen3:4b",
+        recorded!("ollama_error.ndjson"),
+        &expect![[r#"
         text "x"
-        failed overload: the vendor broke off: an error was encountered while running the model: unexpected EOF"#]]);
+        failed overload: the vendor broke off: an error was encountered while running the model: unexpected EOF"#]],
+    );
 }
 
 #[test]
@@ -47,7 +62,10 @@ fn a_conversation_is_told_with_a_context_that_holds_it() {
     request.effort = Some(Effort::High);
     request.max_output = Some(500);
     request.model.images = true;
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /api/chat
         {
           "messages": [
@@ -128,7 +146,8 @@ fn a_conversation_is_told_with_a_context_that_holds_it() {
               "type": "function"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(crate) fn call(request: &Request) -> Call {
     if let Some(effort) = request.effort.filter(|_| request.model.reasoning) {
         body.insert("think".into(), think(&request.model.id.model, effort));
     }
-    Call { path: "/api/chat".to_owned(), body: Value::Object(body), headers: &[] }
+    Call { path: "/api/chat".to_owned(), body: Value::Object(body) }
 }
 
 /// gpt-oss has levels, all others think or do not.

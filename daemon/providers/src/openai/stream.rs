@@ -190,7 +190,7 @@ impl Reader for ChatReader {
 impl ChatReader {
     fn close(&mut self, out: &mut Output) -> Result<(), Failure> {
         self.splitter.flush(out);
-        self.start_pending(out);
+        self.start_pending(out)?;
         self.sign(out);
         out.finish(self.finish.unwrap_or(FinishReason::Stop));
         Ok(())
@@ -198,7 +198,7 @@ impl ChatReader {
 
     fn choice(&mut self, choice: Choice, out: &mut Output) -> Result<(), Failure> {
         if let Some(delta) = choice.delta {
-            self.delta(delta, out);
+            self.delta(delta, out)?;
         }
         if let Some(usage) = choice.usage {
             out.usage(usage.normal());
@@ -221,7 +221,7 @@ impl ChatReader {
         Ok(())
     }
 
-    fn delta(&mut self, delta: Delta, out: &mut Output) {
+    fn delta(&mut self, delta: Delta, out: &mut Output) -> Result<(), Failure> {
         if let Some(thought) = delta.reasoning_content {
             out.reasoning(thought);
         } else if let Some(Value::String(thought)) = delta.reasoning {
@@ -241,8 +241,9 @@ impl ChatReader {
             self.text(refusal, out);
         }
         for call in delta.tool_calls.into_iter().flatten() {
-            self.call(call, out);
+            self.call(call, out)?;
         }
+        Ok(())
     }
 
     fn pieces(&mut self, pieces: Vec<Piece>, out: &mut Output) {
@@ -271,13 +272,15 @@ impl ChatReader {
 
     /// A call is known by its number; but some vendors number all of them 0, or none, and only
     /// the id tells that another one begins.
-    fn call(&mut self, call: CallDelta, out: &mut Output) {
+    fn call(&mut self, call: CallDelta, out: &mut Output) -> Result<(), Failure> {
         self.splitter.flush(out);
         self.sign(out);
         let id = call.id.unwrap_or_default();
         let function = call.function.unwrap_or(FunctionDelta { name: None, arguments: None });
+        let is_named = function.name.as_ref().is_some_and(|name| !name.is_empty());
         let found = match call.index {
             Some(wire) => self.open.iter().rposition(|open| open.wire == wire),
+            None if id.is_empty() && is_named => None,
             None if id.is_empty() => self.open.len().checked_sub(1),
             None => self.open.iter().rposition(|open| open.id == id),
         };
@@ -299,7 +302,7 @@ impl ChatReader {
             self.open.len() - 1
         });
         let turn = self.turn;
-        let Some(open) = self.open.get_mut(at) else { return };
+        let Some(open) = self.open.get_mut(at) else { return Ok(()) };
         if open.id.is_empty() {
             open.id = id;
         }
@@ -313,32 +316,29 @@ impl ChatReader {
         };
         open.early.push_str(&fragment);
         // Nameless so far: a call can only be told with its name.
-        if !open.name.is_empty() {
-            open.start(turn, out);
-        }
+        if open.name.is_empty() { Ok(()) } else { open.start(turn, out) }
     }
 
-    fn start_pending(&mut self, out: &mut Output) {
+    fn start_pending(&mut self, out: &mut Output) -> Result<(), Failure> {
         let turn = self.turn;
-        for open in &mut self.open {
-            open.start(turn, out);
-        }
+        self.open.iter_mut().try_for_each(|open| open.start(turn, out))
     }
 }
 
 impl Open {
-    fn start(&mut self, turn: usize, out: &mut Output) {
+    fn start(&mut self, turn: usize, out: &mut Output) -> Result<(), Failure> {
         let index = match self.index {
             Some(index) => index,
             None => {
                 if self.id.is_empty() {
                     self.id = made_up_id(turn, out.calls());
                 }
-                out.start_call(&self.id, &self.name)
+                out.start_call(&self.id, &self.name)?
             }
         };
         self.index = Some(index);
         out.arguments(index, std::mem::take(&mut self.early));
+        Ok(())
     }
 }
 

@@ -15,17 +15,26 @@ macro_rules! recorded {
 
 #[test]
 fn text_arrives_as_it_was_sent_and_cached_tokens_are_counted_apart() {
-    check(&endpoint("openai"), "gpt-5.5", recorded!("openai_text.sse"), &expect![[r#"
+    check(
+        &endpoint("openai"),
+        "gpt-5.5",
+        recorded!("openai_text.sse"),
+        &expect![[r#"
         text "Grüße"
         text ", \n"
         text "Welt 🌍"
         usage in=176 out=9 read=1024 write=0 cost=297
-        finished Stop"#]]);
+        finished Stop"#]],
+    );
 }
 
 #[test]
 fn parallel_calls_grow_side_by_side() {
-    check(&endpoint("openai"), "gpt-5.5", recorded!("openai_tools.sse"), &expect![[r#"
+    check(
+        &endpoint("openai"),
+        "gpt-5.5",
+        recorded!("openai_tools.sse"),
+        &expect![[r#"
         call 0 call_1 weather
         arguments 0 {"ci
         arguments 0 ty":"Bonn"}
@@ -34,26 +43,47 @@ fn parallel_calls_grow_side_by_side() {
         usage in=50 out=40 read=0 write=0 cost=130
         call 0 ends
         call 1 ends
-        finished ToolCalls"#]]);
+        finished ToolCalls"#]],
+    );
 }
 
 #[test]
 fn a_refusal_is_text_that_was_filtered() {
-    check(&endpoint("openai"), "gpt-5.5", recorded!("openai_refusal.sse"), &expect![[r#"
+    check(
+        &endpoint("openai"),
+        "gpt-5.5",
+        recorded!("openai_refusal.sse"),
+        &expect![[r#"
         text "I can't "
         text "help with that."
-        finished Filtered"#]]);
+        finished Filtered"#]],
+    );
 }
 
 #[test]
 fn errors_inside_the_stream_come_after_the_text_before_them() {
-    check(&endpoint("openai"), "gpt-5.5", recorded!("openai_error.sse"), &expect![[r#"
+    check(
+        &endpoint("openai"),
+        "gpt-5.5",
+        recorded!("openai_error.sse"),
+        &expect![[r#"
         text "Half"
-        failed overload: the vendor broke off: The server had an error while processing your request. Sorry about that!"#]]);
-    check(&endpoint("openrouter"), "a/b", recorded!("openrouter_error.sse"), &expect![[r#"
+        failed overload: the vendor broke off: The server had an error while processing your request. Sorry about that!"#]],
+    );
+    check(
+        &endpoint("openrouter"),
+        "a/b",
+        recorded!("openrouter_error.sse"),
+        &expect![[r#"
         text "He"
-        failed overload: the vendor broke off: Provider disconnected: upstream reset"#]]);
-    check(&endpoint("minimax"), "MiniMax-M2", recorded!("minimax_error.sse"), &expect!["failed billing: the vendor broke off: insufficient balance"]);
+        failed overload: the vendor broke off: Provider disconnected: upstream reset"#]],
+    );
+    check(
+        &endpoint("minimax"),
+        "MiniMax-M2",
+        recorded!("minimax_error.sse"),
+        &expect!["failed billing: the vendor broke off: insufficient balance"],
+    );
 }
 
 #[test]
@@ -91,16 +121,26 @@ fn openrouters_details_become_one_signature_before_the_call_and_its_price_counts
 
 #[test]
 fn usage_is_found_wherever_a_vendor_puts_it() {
-    check(&endpoint("groq"), "qwen3", recorded!("groq_usage.sse"), &expect![[r#"
+    check(
+        &endpoint("groq"),
+        "qwen3",
+        recorded!("groq_usage.sse"),
+        &expect![[r#"
         reasoning "hm"
         text "ok"
         usage in=12 out=3 read=0 write=0 cost=18
-        finished Stop"#]]);
-    check(&endpoint("xai"), "grok-4.3", recorded!("xai_usage.sse"), &expect![[r#"
+        finished Stop"#]],
+    );
+    check(
+        &endpoint("xai"),
+        "grok-4.3",
+        recorded!("xai_usage.sse"),
+        &expect![[r#"
         reasoning "hm"
         text "ok"
         usage in=6 out=101 read=4 write=0 cost=209
-        finished Stop"#]]);
+        finished Stop"#]],
+    );
 }
 
 #[test]
@@ -121,24 +161,37 @@ fn mistrals_thoughts_are_pieces_of_the_content() {
 
 #[test]
 fn think_tags_at_the_beginning_are_reasoning_and_a_missing_done_is_forgiven() {
-    check(&endpoint("vllm"), "qwen3", recorded!("vllm_think_tags.sse"), &expect![[r#"
+    check(
+        &endpoint("vllm"),
+        "qwen3",
+        recorded!("vllm_think_tags.sse"),
+        &expect![[r#"
         reasoning "so "
         reasoning "it "
         reasoning "</b> is"
         text "Yes: <think> is a tag"
-        finished Stop"#]]);
+        finished Stop"#]],
+    );
 }
 
 #[test]
 fn calls_are_told_apart_where_every_index_is_the_same() {
-    check(&endpoint("vllm"), "x", recorded!("compat_one_index.sse"), &expect![[r#"
-        call 0 a1 weather
-        arguments 0 {"city":"Bonn"}
-        call 1 b2 weather
-        arguments 1 {}
-        call 0 ends
-        call 1 ends
-        finished ToolCalls"#]]);
+    check(
+        &endpoint("vllm"),
+        "x",
+        recorded!("compat_one_index.sse"),
+        &expect![[r#"
+            call 0 a1 weather
+            arguments 0 {"city":"Bonn"}
+            call 1 b2 weather
+            arguments 1 {}
+            call 2 call_1_2 time
+            call 0 ends
+            call 1 ends
+            arguments 2 {}
+            call 2 ends
+            finished ToolCalls"#]],
+    );
 }
 
 #[test]
@@ -147,7 +200,10 @@ fn openai_is_asked_with_its_own_fields() {
     let mut request = rich(&endpoint, "gpt-5.5", None);
     request.effort = Some(Effort::High);
     request.max_output = Some(500);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /chat/completions
         {
           "max_completion_tokens": 500,
@@ -236,7 +292,8 @@ fn openai_is_asked_with_its_own_fields() {
               "type": "function"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -245,7 +302,10 @@ fn imitations_are_asked_cautiously() {
     let mut request = plain(&endpoint, "my-model");
     request.effort = Some(Effort::High);
     request.max_output = Some(500);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /chat/completions
         {
           "max_tokens": 500,
@@ -260,7 +320,8 @@ fn imitations_are_asked_cautiously() {
           "stream_options": {
             "include_usage": true
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -270,7 +331,10 @@ fn openrouter_gets_its_details_back_and_claude_its_cache_marks() {
         r#"details:[{"type":"reasoning.text","text":"two cities","signature":"c2ln","index":0}]"#;
     let mut request = rich(&endpoint, "anthropic/claude-sonnet-5", Some(proof));
     request.effort = Some(Effort::Minimal);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /chat/completions
         {
           "messages": [
@@ -386,7 +450,8 @@ fn openrouter_gets_its_details_back_and_claude_its_cache_marks() {
           "usage": {
             "include": true
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn call(request: &Request, endpoint: &Endpoint) -> Call {
     if let Some((field, value)) = effort(request, quirks.effort) {
         body.insert(field.into(), value);
     }
-    Call { path: "/chat/completions".to_owned(), body: Value::Object(body), headers: &[] }
+    Call { path: "/chat/completions".to_owned(), body: Value::Object(body) }
 }
 
 fn tools(request: &Request) -> Value {
@@ -213,25 +213,13 @@ fn tool(message: &Message, request: &Request, endpoint: &Endpoint, list: &mut Ve
     }
 }
 
-/// A call's id as the vendor takes it. A session may have begun at another vendor; the same id
-/// always becomes the same one, so that call and result still fit.
+/// A call's id as the vendor takes it.
 fn wire_id(id: &str, rule: CallIds) -> String {
     match rule {
-        CallIds::Forty if id.len() <= 40 => id.to_owned(),
-        CallIds::Forty => format!("call_{:016x}", digest(id)),
+        CallIds::Forty => parts::short_id(id, 40),
         CallIds::Nine if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             id.to_owned()
         }
-        CallIds::Nine => {
-            let text = format!("{:09x}", digest(id) & 0xF_FFFF_FFFF);
-            text.get(text.len().saturating_sub(9)..).unwrap_or_default().to_owned()
-        }
+        CallIds::Nine => format!("{:09x}", parts::digest(id) & 0xF_FFFF_FFFF),
     }
-}
-
-/// FNV-1a: short, stable for ever, and nobody attacks it here.
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -112,13 +112,13 @@ impl Reader for ResponsesReader {
             }
             "response.output_item.added" => {
                 if let Some(item) = read.item.filter(|item| item.kind == "function_call") {
-                    self.start(read.output_index, item, out);
+                    self.start(read.output_index, item, out)?;
                 }
             }
             "response.function_call_arguments.delta" => self.more(read.output_index, delta, out),
             "response.output_item.done" => {
                 if let Some(item) = read.item {
-                    self.done(read.output_index, item, out);
+                    self.done(read.output_index, item, out)?;
                 }
             }
             "response.completed" | "response.incomplete" | "response.done" => {
@@ -154,11 +154,12 @@ impl ResponsesReader {
         out.reasoning(if is_new { format!("\n\n{delta}") } else { delta.to_owned() });
     }
 
-    fn start(&mut self, at: u64, item: Item, out: &mut Output) {
+    fn start(&mut self, at: u64, item: Item, out: &mut Output) -> Result<(), Failure> {
         let id = item.call_id.or(item.id).unwrap_or_default();
-        let index = out.start_call(&id, &item.name.unwrap_or_default());
+        let index = out.start_call(&id, &item.name.unwrap_or_default())?;
         self.open.insert(at, Open { index, seen: 0 });
         self.more(at, &item.arguments.unwrap_or_default(), out);
+        Ok(())
     }
 
     fn more(&mut self, at: u64, delta: &str, out: &mut Output) {
@@ -168,12 +169,12 @@ impl ResponsesReader {
         }
     }
 
-    fn done(&mut self, at: u64, item: Item, out: &mut Output) {
+    fn done(&mut self, at: u64, item: Item, out: &mut Output) -> Result<(), Failure> {
         match item.kind.as_str() {
             "function_call" => {
                 let whole = item.arguments.clone().unwrap_or_default();
                 if !self.open.contains_key(&at) {
-                    self.start(at, Item { arguments: None, ..item }, out);
+                    self.start(at, Item { arguments: None, ..item }, out)?;
                 }
                 if let Some(open) = self.open.remove(&at) {
                     let rest = whole.get(open.seen..).unwrap_or_default();
@@ -193,6 +194,7 @@ impl ResponsesReader {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn close(&mut self, response: Option<Response>, out: &mut Output) {

@@ -63,7 +63,14 @@ fn failures_inside_the_stream_have_their_kind() {
             text "x"
             failed rate_limit: the vendor broke off: Rate limit reached for gpt-5.5. Please try again in 1.5s"#]],
     );
-    check(&endpoint("openai-responses"), "gpt-5.5", recorded!("responses_error.sse"), &expect!["failed context_overflow: the vendor broke off: Your input exceeds the context window of this model"]);
+    check(
+        &endpoint("openai-responses"),
+        "gpt-5.5",
+        recorded!("responses_error.sse"),
+        &expect![
+            "failed context_overflow: the vendor broke off: Your input exceeds the context window of this model"
+        ],
+    );
 }
 
 #[test]
@@ -74,7 +81,10 @@ fn nothing_is_stored_and_reasoning_travels_encrypted() {
     let mut request = rich(&endpoint, "gpt-5.5", Some(proof));
     request.effort = Some(Effort::Medium);
     request.max_output = Some(500);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /responses
         {
           "include": [
@@ -183,7 +193,8 @@ fn nothing_is_stored_and_reasoning_travels_encrypted() {
               "type": "function"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -191,7 +202,10 @@ fn models_that_do_not_reason_are_not_asked_for_reasoning() {
     let endpoint = endpoint("openai-responses");
     let mut request = plain(&endpoint, "gpt-4.1");
     request.effort = Some(Effort::High);
-    check_request(&endpoint, &request, &expect![[r#"
+    check_request(
+        &endpoint,
+        &request,
+        &expect![[r#"
         /responses
         {
           "input": [
@@ -210,7 +224,8 @@ fn models_that_do_not_reason_are_not_asked_for_reasoning() {
           "prompt_cache_key": "session-1",
           "store": false,
           "stream": true
-        }"#]]);
+        }"#]],
+    );
 }
 
 proptest! {

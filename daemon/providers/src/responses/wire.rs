@@ -46,7 +46,7 @@ pub(crate) fn call(request: &Request, endpoint: &Endpoint) -> Call {
         }
         body.insert("reasoning".into(), reasoning);
     }
-    Call { path: "/responses".to_owned(), body: Value::Object(body), headers: &[] }
+    Call { path: "/responses".to_owned(), body: Value::Object(body) }
 }
 
 fn input(request: &Request) -> Vec<Value> {
@@ -89,7 +89,7 @@ fn assistant(message: &Message, request: &Request, list: &mut Vec<Value>) {
                 list.extend(proof.and_then(|proof| serde_json::from_str::<Value>(proof).ok()));
             }
             Part::ToolCall { id, name, arguments } => list.push(json!({
-                "type": "function_call", "call_id": id.as_str(), "name": name,
+                "type": "function_call", "call_id": parts::short_id(id.as_str(), 64), "name": name,
                 "arguments": arguments,
             })),
             Part::Reasoning { .. } | Part::Image { .. } | Part::ToolResult { .. } => {}
@@ -101,7 +101,7 @@ fn tool(message: &Message, request: &Request, list: &mut Vec<Value>) {
     for part in &message.parts {
         if let Part::ToolResult { id, text, failed } = part {
             list.push(json!({
-                "type": "function_call_output", "call_id": id.as_str(),
+                "type": "function_call_output", "call_id": parts::short_id(id.as_str(), 64),
                 "output": parts::result_text(text, *failed),
             }));
         }

@@ -1,5 +1,12 @@
 //! Sessions as their callers see them, over a scripted provider and a journal in memory.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helper functions too"
+)]
+
 mod feeds;
 mod harness;
 mod properties;

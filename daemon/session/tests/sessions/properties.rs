@@ -86,18 +86,15 @@ fn script(pieces: &[u8], gate: &Gate) -> Script {
 fn fold<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeMap<String, String> {
     let mut items = BTreeMap::new();
     for event in events {
-        match &event.kind {
-            EventKind::UserMessage { item, parts, .. } => {
-                items.insert(item.to_string(), text_of(parts));
-            }
+        let (item, text) = match &event.kind {
+            EventKind::UserMessage { item, parts, .. } => (item, text_of(parts)),
             EventKind::AssistantMessage { item, parts, partial, .. } => {
-                items.insert(item.to_string(), format!("{partial} {}", text_of(parts)));
+                (item, format!("{partial} {}", text_of(parts)))
             }
-            EventKind::Notice { item, text, .. } => {
-                items.insert(item.to_string(), text.clone());
-            }
-            _ => {}
-        }
+            EventKind::Notice { item, text, .. } => (item, text.clone()),
+            _ => continue,
+        };
+        assert_eq!(items.insert(item.to_string(), text), None, "an item is there twice");
     }
     items
 }

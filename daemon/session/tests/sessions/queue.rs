@@ -101,7 +101,7 @@ async fn a_queued_turn_can_be_stopped_alone() {
     let third = home.send("U3").await;
     let scope = StopScope::Turn(second.turn.clone());
     let stopped = soon(home.sessions.stop(&owner(), &home.session, scope)).await.unwrap();
-    assert_eq!(stopped, [second.turn.clone()]);
+    assert_eq!(stopped, std::slice::from_ref(&second.turn));
     gate.open();
     assert_eq!(home.ended(&third.turn).await, Ending::Done);
     assert_eq!(home.ended(&second.turn).await, Ending::Cancelled);

@@ -4,6 +4,7 @@ use moltis_core::assistant::{Assistant, StopScope};
 use moltis_core::error::Code;
 use moltis_core::event::Ending;
 use moltis_core::feed::From;
+use moltis_core::session::QueueMode;
 use moltis_testkit::journal::Breakdown;
 use moltis_testkit::provider::{Gate, Script};
 
@@ -62,6 +63,50 @@ async fn whichever_append_fails_the_turn_ends_once_and_the_session_goes_on() {
             assert_eq!(story.matches("answer: A").count(), story.matches("Done").count());
         }
     }
+}
+
+/// The answer before a steering message is an append of its own.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_kept_after_all_is_there_once() {
+    for how in [Breakdown::Lost, Breakdown::WrittenAnyway] {
+        let home = Home::new().await;
+        let gate = Gate::closed();
+        home.provider.push(Script::new().text("A1").gate(&gate).done());
+        let receipt = home.send("U1").await;
+        home.provider.asked(1).await;
+        home.send_as("U2", QueueMode::Steer).await;
+        home.journal.fail_append(0, how);
+        gate.open();
+        assert_eq!(home.ended(&receipt.turn).await, Ending::Failed);
+        let story = home.story();
+        assert_eq!(story.matches("answer: A1").count(), 1, "{how:?}:\n{story}");
+        assert_eq!(story.matches("Failed").count(), 1, "{how:?}:\n{story}");
+    }
+}
+
+/// The log has the answer, but the actor does not know it yet.
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_the_log_is_not_given_more_than_was_published() {
+    let mut home = Home::new().await;
+    home.restart();
+    let gate = Gate::closed();
+    home.provider.push(Script::new().text("Hal").gate(&gate).text("lo").done());
+    let receipt = home.send("U1").await;
+    let mut view = home.attach(From::Seq(0)).await;
+    view.until(|view| view.text() == "Hal").await;
+    home.journal.fail_append(0, Breakdown::WrittenAnyway);
+    let tried = home.journal.appends();
+    gate.open();
+    soon(async {
+        while home.journal.appends() == tried {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut late = home.attach(From::Seq(0)).await;
+    late.until(|view| view.text() == "Hallo").await;
+    assert_eq!(late.ended(&receipt.turn).await, Ending::Done);
+    assert_eq!(view.ended(&receipt.turn).await, Ending::Done);
 }
 
 #[tokio::test(start_paused = true)]

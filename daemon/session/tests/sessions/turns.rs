@@ -78,7 +78,7 @@ async fn a_turn_can_be_stopped_wherever_it_is() {
             home.provider.asked(1).await;
         }
         let stopped = soon(home.sessions.stop(&owner(), &home.session, StopScope::All)).await;
-        assert_eq!(stopped.unwrap(), [receipt.turn.clone()], "step {step}");
+        assert_eq!(stopped.unwrap(), std::slice::from_ref(&receipt.turn), "step {step}");
         assert_eq!(home.ended(&receipt.turn).await, Ending::Cancelled);
     }
 }

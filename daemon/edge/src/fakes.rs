@@ -1,0 +1,385 @@
+//! A fake of every port, for tests: it notes what it was asked and answers from what it was given.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use futures_util::{Stream, StreamExt as _, stream};
+use moltis_core::admin::*;
+use moltis_core::assistant::*;
+use moltis_core::event::{Cause, Event, EventKind, Origin};
+use moltis_core::feed::{Feed, FeedStream, From};
+use moltis_core::journal::{BackupReport, CheckReport, UsageRow};
+use moltis_core::message::{Part, Usage};
+use moltis_core::models::{ModelInfo, ModelRef, Price};
+use moltis_core::session::{QueueMode, Summary};
+use moltis_core::{Code, Error, OpId, Result, SessionId, Timestamp, TurnId};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Notify, watch};
+
+/// Every port at once.
+pub(crate) struct Fake {
+    /// What it was asked, in order.
+    pub(crate) asked: Mutex<Vec<String>>,
+    /// What every call fails with, if it is to fail.
+    pub(crate) failure: Mutex<Option<Error>>,
+    /// The events of its one session.
+    pub(crate) events: Mutex<Vec<Event>>,
+    /// What a reader is given at once; then it waits.
+    pub(crate) feed: Mutex<Vec<Feed>>,
+    /// Streams that were handed out and not dropped.
+    pub(crate) open: watch::Sender<usize>,
+    /// Calls of `health` wait for this when it is set.
+    pub(crate) hold: Mutex<Option<Arc<Notify>>>,
+    /// Calls of `health` that have begun.
+    pub(crate) healths: watch::Sender<usize>,
+    /// Calls of `history`.
+    pub(crate) pages: AtomicUsize,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            asked: Mutex::default(),
+            failure: Mutex::default(),
+            events: Mutex::default(),
+            feed: Mutex::default(),
+            open: watch::Sender::new(0),
+            hold: Mutex::default(),
+            healths: watch::Sender::new(0),
+            pages: AtomicUsize::new(0),
+        })
+    }
+
+    /// What it was asked since this was last called.
+    pub(crate) fn take_asked(&self) -> String {
+        std::mem::take(&mut *self.asked.lock().unwrap()).join("\n")
+    }
+
+    pub(crate) fn fail(&self, error: Error) {
+        *self.failure.lock().unwrap() = Some(error);
+    }
+
+    fn ask<T>(&self, what: String, answer: T) -> Result<T> {
+        self.asked.lock().unwrap().push(what);
+        self.failure.lock().unwrap().clone().map_or(Ok(answer), Err)
+    }
+
+    /// A stream that is counted as open until it is dropped, and that waits after its items.
+    fn counted<T: Send + Unpin + 'static>(
+        self: &Arc<Self>,
+        items: Vec<T>,
+    ) -> Pin<Box<dyn Stream<Item = T> + Send>> {
+        self.open.send_modify(|open| *open += 1);
+        let inner = Box::pin(stream::iter(items).chain(stream::pending()));
+        Box::pin(Counted { inner, fake: Arc::clone(self) })
+    }
+}
+
+struct Counted<T> {
+    inner: Pin<Box<dyn Stream<Item = T> + Send>>,
+    fake: Arc<Fake>,
+}
+
+impl<T> Stream for Counted<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        self.inner.as_mut().poll_next(context)
+    }
+}
+
+impl<T> Drop for Counted<T> {
+    fn drop(&mut self) {
+        self.fake.open.send_modify(|open| *open -= 1);
+    }
+}
+
+/// The session that every call is answered with.
+pub(crate) fn summary() -> Summary {
+    let mut summary = Summary::empty("s1".into());
+    summary.title = "Cats".to_owned();
+    summary.agent = "main".to_owned();
+    summary.last_seq = 3;
+    summary
+}
+
+/// A message of the person.
+pub(crate) fn user_message(seq: u64, parts: Vec<Part>) -> Event {
+    event(
+        seq,
+        EventKind::UserMessage {
+            item: "i1".into(),
+            op: "o1".into(),
+            parts,
+            queue: QueueMode::Followup,
+        },
+    )
+}
+
+/// An event of the session `s1`.
+pub(crate) fn event(seq: u64, kind: EventKind) -> Event {
+    Event {
+        session: "s1".into(),
+        seq,
+        at: Timestamp::constant(1_767_225_600, 0),
+        turn: Some("t1".into()),
+        cause: Cause::Client("tui".to_owned()),
+        origin: Origin::Owner,
+        kind,
+    }
+}
+
+/// The ports as services hold them: a handle that can hand out streams which outlive a call.
+pub(crate) struct Ports(pub(crate) Arc<Fake>);
+
+#[async_trait]
+impl Assistant for Ports {
+    async fn create(&self, caller: &Caller, new: NewSession) -> Result<Summary> {
+        self.0.ask(format!("create {caller:?} {new:?}"), summary())
+    }
+
+    async fn find(&self, _: &Caller, selector: &Selector) -> Result<Summary> {
+        self.0.ask(format!("find {selector:?}"), summary())
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
+        self.0.ask(format!("list {filter:?}"), vec![summary()])
+    }
+
+    async fn send(&self, caller: &Caller, message: NewMessage) -> Result<Receipt> {
+        let receipt = Receipt {
+            session: message.session.clone(),
+            turn: "t1".into(),
+            item: "i1".into(),
+            seq: 2,
+        };
+        let parts = message.parts.len();
+        let what = format!("send {:?} {:?} {parts} parts", caller.cause, message.op);
+        self.0.ask(what, receipt)
+    }
+
+    async fn stop(&self, _: &Caller, id: &SessionId, scope: StopScope) -> Result<Vec<TurnId>> {
+        self.0.ask(format!("stop {id:?} {scope:?}"), vec!["t1".into()])
+    }
+
+    async fn change(
+        &self,
+        _: &Caller,
+        op: OpId,
+        id: &SessionId,
+        change: Change,
+    ) -> Result<Summary> {
+        self.0.ask(format!("change {op:?} {id:?} {change:?}"), summary())
+    }
+
+    async fn fork(&self, _: &Caller, op: OpId, id: &SessionId, seq: u64) -> Result<Summary> {
+        self.0.ask(format!("fork {op:?} {id:?} {seq}"), summary())
+    }
+
+    async fn delete(&self, _: &Caller, id: &SessionId) -> Result<()> {
+        self.0.ask(format!("delete {id:?}"), ())
+    }
+
+    async fn history(&self, _: &SessionId, page: Page) -> Result<Vec<Event>> {
+        self.0.pages.fetch_add(1, Ordering::Relaxed);
+        let events = self.0.events.lock().unwrap();
+        let page: Vec<Event> = match page {
+            Page::After { seq, limit } => events
+                .iter()
+                .filter(|event| event.seq > seq)
+                .take(limit as usize)
+                .cloned()
+                .collect(),
+            Page::Before { seq, limit } => {
+                let before = events.iter().filter(|event| event.seq < seq).count();
+                events[before.saturating_sub(limit as usize)..before].to_vec()
+            }
+        };
+        self.0.failure.lock().unwrap().clone().map_or(Ok(page), Err)
+    }
+
+    async fn search(&self, query: &str, limit: u32) -> Result<Vec<Hit>> {
+        let hit = Hit {
+            session: "s1".into(),
+            title: "Cats".to_owned(),
+            seq: 2,
+            at: Timestamp::UNIX_EPOCH,
+            by_person: true,
+            snippet: "a cat".to_owned(),
+            score: 0.5,
+        };
+        self.0.ask(format!("search {query:?} {limit}"), vec![hit])
+    }
+
+    async fn attach(&self, id: &SessionId, from: From) -> Result<FeedStream> {
+        self.0.ask(format!("attach {id:?} {from:?}"), ())?;
+        let feed = std::mem::take(&mut *self.0.feed.lock().unwrap());
+        Ok(self.0.counted(feed.into_iter().map(Ok).collect()))
+    }
+}
+
+#[async_trait]
+impl ModelAdmin for Ports {
+    async fn list(&self, refresh: bool) -> Result<ModelList> {
+        let model = ModelInfo {
+            id: ModelRef::new("p", "m"),
+            name: "M".to_owned(),
+            context_window: Some(8_192),
+            output_limit: None,
+            images: true,
+            tools: false,
+            reasoning: false,
+            price: Some(Price { input: 1, output: 2, cache_read: 3, cache_write: 4 }),
+            local: false,
+        };
+        let failures = vec![("q".to_owned(), "no key".to_owned())];
+        self.0.ask(format!("models {refresh}"), ModelList { models: vec![model], failures })
+    }
+
+    async fn default_model(&self) -> Result<Option<ModelRef>> {
+        Ok(Some(ModelRef::new("p", "m")))
+    }
+
+    async fn set_default(&self, model: &ModelRef) -> Result<()> {
+        self.0.ask(format!("default {model}"), ())
+    }
+
+    async fn catalog(&self) -> Result<Vec<CatalogModel>> {
+        self.0.ask("catalog".to_owned(), Vec::new())
+    }
+
+    async fn pull(&self, name: &str) -> Result<Steps> {
+        self.0.ask(format!("pull {name}"), ())?;
+        let step = |done| Step { phase: "downloading".to_owned(), done, total: 2, finished: false };
+        Ok(self.0.counted(vec![Ok(step(1)), Err(Error::new(Code::Provider, "no route"))]))
+    }
+
+    async fn remove(&self, name: &str) -> Result<()> {
+        self.0.ask(format!("remove {name}"), ())
+    }
+
+    async fn test(&self, model: &ModelRef) -> Result<ModelTest> {
+        let test = ModelTest { text: "ok".to_owned(), first_token_ms: 1, total_ms: 2 };
+        self.0.ask(format!("test {model}"), test)
+    }
+}
+
+#[async_trait]
+impl ProviderAdmin for Ports {
+    async fn list(&self) -> Result<Vec<ProviderStatus>> {
+        self.0.ask("providers".to_owned(), Vec::new())
+    }
+
+    fn kinds(&self) -> Vec<(String, bool)> {
+        vec![("openai".to_owned(), true), ("ollama".to_owned(), false)]
+    }
+
+    async fn login(&self, name: &str, kind: &str, url: &str, key: SecretString) -> Result<()> {
+        self.0.ask(format!("login {name} {kind:?} {url:?} {}", key.expose_secret()), ())
+    }
+
+    async fn logout(&self, name: &str) -> Result<bool> {
+        self.0.ask(format!("logout {name}"), true)
+    }
+
+    async fn detect(&self) -> Result<Vec<FoundServer>> {
+        let found = FoundServer {
+            kind: "ollama".to_owned(),
+            base_url: "http://127.0.0.1:11434".to_owned(),
+            models: vec!["m".to_owned()],
+        };
+        self.0.ask("detect".to_owned(), vec![found])
+    }
+
+    async fn adopt(&self, found: &FoundServer) -> Result<()> {
+        self.0.ask(format!("adopt {found:?}"), ())
+    }
+}
+
+#[async_trait]
+impl ConfigAdmin for Ports {
+    fn path(&self) -> PathBuf {
+        PathBuf::from("/c/moltis.toml")
+    }
+
+    async fn show(&self) -> Result<Vec<ConfigValue>> {
+        let value = ConfigValue {
+            key: "chat.model".to_owned(),
+            value: "\"p/m\"".to_owned(),
+            origin: "file".to_owned(),
+        };
+        self.0.ask("show".to_owned(), vec![value])
+    }
+
+    async fn set(&self, key: &str, value: &str) -> Result<()> {
+        self.0.ask(format!("set {key} {value}"), ())
+    }
+
+    async fn reload(&self) -> Result<Vec<String>> {
+        self.0.ask("reload".to_owned(), vec!["store.path".to_owned()])
+    }
+}
+
+#[async_trait]
+impl SystemAdmin for Ports {
+    async fn health(&self) -> Result<Health> {
+        self.0.healths.send_modify(|begun| *begun += 1);
+        let hold = self.0.hold.lock().unwrap().clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
+        let health = Health {
+            pid: 7,
+            uptime_s: 1,
+            resident_bytes: 2,
+            running_turns: 3,
+            attached: 4,
+            troubles: Vec::new(),
+            data_dir: PathBuf::from("/d"),
+            config_dir: PathBuf::from("/c"),
+        };
+        self.0.ask("health".to_owned(), health)
+    }
+
+    async fn logs(&self, last: u32, follow: bool) -> Result<LogStream> {
+        self.0.ask(format!("logs {last} {follow}"), ())?;
+        let line = LogLine {
+            at: Timestamp::UNIX_EPOCH,
+            level: "INFO".to_owned(),
+            target: "moltisd".to_owned(),
+            text: "ready".to_owned(),
+        };
+        Ok(self.0.counted(vec![line]))
+    }
+
+    async fn usage(&self, since: Timestamp) -> Result<Vec<UsageRow>> {
+        let row = UsageRow {
+            day: "2026-01-01".to_owned(),
+            model: ModelRef::new("p", "m"),
+            answers: 1,
+            usage: Usage::default(),
+        };
+        self.0.ask(format!("usage {since}"), vec![row])
+    }
+
+    async fn backup(&self, to: &Path) -> Result<BackupReport> {
+        let report = BackupReport { sessions: 1, events: 2, bytes: 3 };
+        self.0.ask(format!("backup {}", to.display()), report)
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        self.0.ask("check".to_owned(), CheckReport::default())
+    }
+
+    async fn rotate_vault(&self) -> Result<u64> {
+        self.0.ask("rotate".to_owned(), 5)
+    }
+
+    async fn shut_down(&self) -> Result<()> {
+        self.0.ask("shut down".to_owned(), ())
+    }
+}

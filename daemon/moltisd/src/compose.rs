@@ -1,0 +1,145 @@
+//! Everything constructed and connected; nothing is decided here.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use moltis_core::env::Env;
+use moltis_core::journal::Journal;
+use moltis_core::provider::Provider;
+use moltis_core::{Code, Error, Result};
+use moltis_edge::Services;
+use moltis_local::{Local, Options};
+use moltis_net::{Client, Purpose};
+use moltis_providers::{Providers, Setup};
+use moltis_session::Sessions;
+use moltis_store::Store;
+use moltis_telemetry::LogHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
+use crate::configuration::Configuration;
+use crate::env::SystemEnv;
+use crate::settings::Settings;
+
+/// The daemon's parts, for whoever starts and stops them.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) local: Arc<Local>,
+    pub(crate) configuration: Arc<Configuration>,
+    pub(crate) services: Services,
+    /// Cancelled by whoever wants the daemon to stop.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Opens the store and connects everything to it.
+///
+/// # Errors
+/// A store that can't be opened, settings that make no sense.
+pub(crate) fn compose(
+    configuration: Configuration,
+    data_dir: PathBuf,
+    log: LogHandle,
+    begun: Instant,
+) -> Result<Parts> {
+    let settings = configuration.settings();
+    let configuration = Arc::new(configuration);
+    let env: Arc<dyn Env> = Arc::new(SystemEnv);
+    let store = Store::open(&data_dir, Arc::clone(&env)).map_err(|error| in_store(&error))?;
+    let journal: Arc<dyn Journal> = store.journal();
+    let local = local(&settings, &data_dir)?;
+    let setup = setup(&settings, &local, &data_dir);
+    let env_var = |name: &str| std::env::var(name).ok();
+    let providers =
+        Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
+    let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, settings.rules);
+    keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
+    let stop = CancellationToken::new();
+    let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
+    let system = SystemKeeper {
+        sessions: Arc::clone(&sessions),
+        journal,
+        vault: store.vault(),
+        log,
+        begun,
+        data_dir,
+        config_dir,
+        stop: stop.clone(),
+    };
+    let services = Services {
+        assistant: sessions.clone(),
+        models: Arc::new(ModelKeeper {
+            providers: Arc::clone(&providers),
+            local: Arc::clone(&local),
+            configuration: Arc::clone(&configuration),
+        }),
+        providers: Arc::new(ProviderKeeper {
+            providers,
+            vault: store.vault(),
+            configuration: Arc::clone(&configuration),
+        }),
+        config: configuration.clone(),
+        system: Arc::new(system),
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    Ok(Parts { store, sessions, local, configuration, services, stop })
+}
+
+fn parent(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(file).to_owned()
+}
+
+fn local(settings: &Settings, data_dir: &Path) -> Result<Arc<Local>> {
+    let client = Client::new(Purpose::Download).map_err(|error| invalid(&error))?;
+    let options = Options {
+        models_dir: data_dir.join("models"),
+        threads: settings.local_threads,
+        idle_unload: settings.local_idle,
+        max_context: settings.local_context,
+    };
+    Ok(Local::new(options, client))
+}
+
+fn setup(settings: &Settings, local: &Arc<Local>, data_dir: &Path) -> Setup {
+    let local: Arc<dyn Provider> = local.clone();
+    Setup {
+        providers: settings.providers.clone(),
+        default_model: settings.default_model.clone(),
+        fallbacks: settings.fallbacks.clone(),
+        extra: vec![local],
+        cache_dir: data_dir.join("cache"),
+    }
+}
+
+/// Changed settings reach everyone who holds some.
+fn keep_up(
+    configuration: &Configuration,
+    sessions: &Arc<Sessions>,
+    providers: &Arc<Providers>,
+    local: &Arc<Local>,
+    log: &LogHandle,
+    data_dir: &Path,
+) {
+    let (sessions, providers, local) = (sessions.clone(), providers.clone(), local.clone());
+    let (log, data_dir) = (log.clone(), data_dir.to_owned());
+    configuration.on_change(Box::new(move |settings| {
+        let setup = setup(settings, &local, &data_dir);
+        providers.reconfigure(setup).map_err(|error| invalid(&error))?;
+        log.set_level(&settings.log_level).map_err(|error| invalid(&error))?;
+        sessions.set_rules(settings.rules.clone());
+        Ok(())
+    }));
+}
+
+fn invalid(error: &dyn std::fmt::Display) -> Error {
+    Error::new(Code::Invalid, error.to_string()).with_hint("moltis config check")
+}
+
+fn in_store(error: &moltis_store::Error) -> Error {
+    let hint = match error {
+        moltis_store::Error::Damaged(_) => "moltis fsck",
+        _ => "moltis doctor",
+    };
+    Error::new(Code::Storage, format!("open the store: {error}")).with_hint(hint)
+}

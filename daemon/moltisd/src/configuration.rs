@@ -1,0 +1,197 @@
+//! The configuration in use: read, explained, changed and taken into use again.
+//!
+//! The invariant: what is in use has no errors. A file that has some changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use moltis_config::{
+    Config, EditError, File, FileError, Flag, Problem, Severity, Sources, resolve,
+};
+use moltis_core::admin::{ConfigAdmin, ConfigValue};
+use moltis_core::{Code, Error, Result};
+
+use crate::settings::{SCHEMA, Settings, warnings};
+
+/// Takes new settings into use.
+type Apply = Box<dyn Fn(&Settings) -> Result<()> + Send + Sync>;
+
+/// The file, the layers over it, and what holds.
+pub(crate) struct Configuration {
+    file: File,
+    env: Vec<(String, String)>,
+    flags: Vec<Flag>,
+    held: RwLock<Arc<Config>>,
+    apply: Mutex<Option<Apply>>,
+}
+
+impl Configuration {
+    /// Reads all layers. A file that is not there is written first, complete and commented.
+    ///
+    /// # Errors
+    /// `Invalid` with the first error and its place.
+    pub(crate) fn open(dir: &Path, flags: Vec<Flag>) -> Result<Self> {
+        let file = File::new(dir);
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let empty = RwLock::new(Arc::new(Config::default()));
+        let configuration = Self { file, env, flags, held: empty, apply: Mutex::new(None) };
+        configuration
+            .file
+            .create(&moltis_config::template(&SCHEMA))
+            .map_err(|error| in_file(&error))?;
+        let config = configuration.read()?;
+        configuration.hold(config);
+        Ok(configuration)
+    }
+
+    /// Says who takes changed settings into use.
+    pub(crate) fn on_change(&self, apply: Apply) {
+        *self.apply.lock().unwrap_or_else(PoisonError::into_inner) = Some(apply);
+    }
+
+    /// What holds.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::of(&self.held())
+    }
+
+    fn held(&self) -> Arc<Config> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hold(&self, config: Config) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Everything that is right and wrong with a file and the layers over it.
+    pub(crate) fn examine(&self, text: &str) -> (Config, Vec<Problem>) {
+        let sources = Sources { file: text, env: &self.env, flags: &self.flags };
+        let resolved = resolve(&SCHEMA, &sources);
+        let mut problems = resolved.problems;
+        problems.extend(warnings(&resolved.config, self.file.mode()));
+        (resolved.config, problems)
+    }
+
+    /// The file's problems; its path is for the messages.
+    pub(crate) fn check(&self) -> Result<(PathBuf, Vec<Problem>)> {
+        let text = self.file.read().map_err(|error| in_file(&error))?.unwrap_or_default();
+        Ok((self.file.path().to_owned(), self.examine(&text).1))
+    }
+
+    /// The configuration for a check only: nothing is written.
+    pub(crate) fn unread(dir: &Path, flags: Vec<Flag>) -> Self {
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let held = RwLock::new(Arc::new(Config::default()));
+        Self { file: File::new(dir), env, flags, held, apply: Mutex::new(None) }
+    }
+
+    fn read(&self) -> Result<Config> {
+        let text = self.file.read().map_err(|error| in_file(&error))?.unwrap_or_default();
+        let (config, problems) = self.examine(&text);
+        match problems.iter().find(|problem| problem.severity == Severity::Error) {
+            Some(problem) => Err(self.told(problem)),
+            None => Ok(config),
+        }
+    }
+
+    fn told(&self, problem: &Problem) -> Error {
+        let error = Error::new(Code::Invalid, problem.line(self.file.path()));
+        let hint = problem.hint.clone().unwrap_or_else(|| "moltis config check".to_owned());
+        error.with_hint(hint)
+    }
+
+    /// Takes the file into use as it is now; names the changed keys that need a restart.
+    pub(crate) fn take_up(&self) -> Result<Vec<String>> {
+        let config = self.read()?;
+        let before = self.held();
+        let changed = config.changed_since(&before);
+        let restart = changed
+            .iter()
+            .filter(|setting| setting.key.restart)
+            .map(|setting| setting.path.clone())
+            .collect();
+        if let Some(apply) = &*self.apply.lock().unwrap_or_else(PoisonError::into_inner) {
+            apply(&Settings::of(&config))?;
+        }
+        tracing::info!(changed = changed.len(), "took the configuration into use");
+        self.hold(config);
+        Ok(restart)
+    }
+
+    /// Changes keys in the file, all or none, and takes the result into use. The file is not
+    /// touched when the result would have errors.
+    pub(crate) fn change(&self, keys: &[(&str, &str)]) -> Result<()> {
+        self.file
+            .edit(|text| {
+                let mut text = text.to_owned();
+                for (path, value) in keys {
+                    text = self.edited(&text, path, value)?;
+                }
+                let (_, problems) = self.examine(&text);
+                match problems.iter().find(|problem| problem.severity == Severity::Error) {
+                    Some(problem) => Err(Refused(self.told(problem))),
+                    None => Ok(text),
+                }
+            })
+            .map_err(|Refused(error)| error)?;
+        self.take_up().map(drop)
+    }
+
+    fn edited(&self, text: &str, path: &str, value: &str) -> Result<String, Refused> {
+        let Some(key) = SCHEMA.key(path) else {
+            let error = Error::new(Code::Invalid, format!("unknown key `{path}`"));
+            return Err(Refused(match SCHEMA.nearest(path) {
+                Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
+                None => error.with_hint("moltis config show"),
+            }));
+        };
+        let invalid =
+            |reason: String| Refused(Error::new(Code::Invalid, format!("set `{path}`: {reason}")));
+        let value = key.kind.parse(value).map_err(invalid)?;
+        key.examine(&value).map_err(invalid)?;
+        moltis_config::set(text, path, &value)
+            .map_err(|error: EditError| invalid(error.to_string()))
+    }
+}
+
+/// Why an edit did not happen.
+struct Refused(Error);
+
+impl From<FileError> for Refused {
+    fn from(error: FileError) -> Self {
+        Self(in_file(&error))
+    }
+}
+
+fn in_file(error: &FileError) -> Error {
+    Error::new(Code::Storage, error.to_string())
+}
+
+#[async_trait]
+impl ConfigAdmin for Configuration {
+    fn path(&self) -> PathBuf {
+        self.file.path().to_owned()
+    }
+
+    async fn show(&self) -> Result<Vec<ConfigValue>> {
+        let config = self.held();
+        let value = |setting: &moltis_config::Setting| ConfigValue {
+            key: setting.path.clone(),
+            value: setting.shown(),
+            origin: setting.origin.to_string(),
+        };
+        Ok(config.settings().iter().map(value).collect())
+    }
+
+    async fn set(&self, key: &str, value: &str) -> Result<()> {
+        self.change(&[(key, value)])
+    }
+
+    async fn reload(&self) -> Result<Vec<String>> {
+        self.take_up()
+    }
+}

@@ -1,0 +1,91 @@
+//! What works without a running daemon: checking the configuration, checking and restoring the store.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use moltis_config::{Place, Problem, Severity};
+use moltis_core::journal::CheckReport;
+use moltis_core::{Code, Error, Result};
+use serde_json::{Value, json};
+
+use crate::configuration::Configuration;
+use crate::settings::SCHEMA;
+
+/// Prints the complete, commented file.
+pub(crate) fn template() -> Result<ExitCode> {
+    print(&moltis_config::template(&SCHEMA))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what is wrong with the configuration: a line each, or one JSON document.
+pub(crate) fn check_config(configuration: &Configuration, json: bool) -> Result<ExitCode> {
+    let (path, problems) = configuration.check()?;
+    let usable = problems.iter().all(|problem| problem.severity != Severity::Error);
+    if json {
+        let problems: Vec<Value> = problems.iter().map(|problem| to_json(problem, &path)).collect();
+        let document = json!({"path": path, "ok": usable, "problems": problems});
+        print(&format!("{document}\n"))?;
+    } else {
+        for problem in &problems {
+            print(&format!("{}: {}\n", problem.severity, problem.line(&path)))?;
+            if let Some(hint) = &problem.hint {
+                print(&format!("  hint: {hint}\n"))?;
+            }
+        }
+        if problems.is_empty() {
+            print(&format!("{}: all is well\n", path.display()))?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!usable)))
+}
+
+fn to_json(problem: &Problem, path: &Path) -> Value {
+    let (line, column) = match &problem.place {
+        Place::File { line, column } => (Some(line), Some(column)),
+        Place::Env(_) | Place::Flag(_) | Place::Whole => (None, None),
+    };
+    json!({
+        "severity": problem.severity.to_string(),
+        "key": problem.key,
+        "line": line,
+        "column": column,
+        "place": problem.line(path).strip_suffix(&problem.message).unwrap_or_default().trim_end_matches(": "),
+        "message": problem.message,
+        "hint": problem.hint,
+    })
+}
+
+/// Checks the store hash by hash.
+pub(crate) fn fsck(data_dir: &Path, json: bool) -> Result<ExitCode> {
+    report(&moltis_store::check_offline(data_dir).map_err(|error| in_store(&error))?, json)
+}
+
+/// Replaces the store by a backup.
+pub(crate) fn restore(backup: &Path, data_dir: &Path, json: bool) -> Result<ExitCode> {
+    report(&moltis_store::restore(backup, data_dir).map_err(|error| in_store(&error))?, json)
+}
+
+fn in_store(error: &moltis_store::Error) -> Error {
+    Error::new(Code::Storage, error.to_string())
+}
+
+fn report(report: &CheckReport, json: bool) -> Result<ExitCode> {
+    let CheckReport { sessions, events, problems } = report;
+    if json {
+        let document = json!({"sessions": sessions, "events": events, "problems": problems});
+        print(&format!("{document}\n"))?;
+    } else {
+        print(&format!("{sessions} sessions, {events} events\n"))?;
+        for problem in problems {
+            print(&format!("{problem}\n"))?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!problems.is_empty())))
+}
+
+fn print(text: &str) -> Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Error::new(Code::Internal, format!("write to stdout: {error}")))
+}
