@@ -150,3 +150,7 @@ pub fn check_to_wire(report: CheckReport) -> v1::CheckResponse {
         problems: report.problems,
     }
 }
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

@@ -5,7 +5,6 @@
 //! reads back as the same word. An empty string stands for an absent one, so an optional text that
 //! is there but empty reads back as absent.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,45 +18,7 @@ use moltis_core::provider::{Effort, FailureKind, FinishReason};
 use moltis_core::session::{QueueMode, Settings};
 use moltis_proto::v1;
 
-/// A message that has no meaning: which field, and why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Error {
-    /// The path of the field: `user_message.parts[2].image`. Empty when the bytes are no message.
-    pub field: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Error {
-    /// An error at a field.
-    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
-    }
-
-    /// The same error, seen from the message that holds the field's message.
-    #[must_use]
-    pub fn within(mut self, outer: &str) -> Self {
-        self.field = if self.field.is_empty() {
-            outer.to_owned()
-        } else {
-            format!("{outer}.{}", self.field)
-        };
-        self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() {
-            write!(f, "read a message: {}", self.reason)
-        } else {
-            write!(f, "read the field `{}`: {}", self.field, self.reason)
-        }
-    }
-}
-
-/// A reading that may fail at a field.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub use crate::field::{Error, Result};
 
 /// The event for the wire.
 pub fn event_to_wire(event: &Event) -> v1::Event {

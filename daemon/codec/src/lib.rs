@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod error;
 pub mod event;
+mod field;
 pub mod line;
 pub mod row;
 pub mod session;

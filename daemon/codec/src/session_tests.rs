@@ -1,4 +1,6 @@
 use moltis_core::id::{CallId, ItemId};
+use proptest::prelude::*;
+use prost::Message;
 
 use super::*;
 
@@ -83,4 +85,86 @@ fn a_delta_names_its_call() {
         (wire.strand(), wire.call.as_str(), wire.tool.as_str(), wire.offset),
         (v1::Strand::Arguments, "c", "exec", 7)
     );
+}
+
+/// Bytes that a decoder may meet: noise, and messages of one kind with a byte turned over.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let said = v1::SendRequest {
+        op_id: "o1".to_owned(),
+        session: "s1".to_owned(),
+        parts: vec![v1::Part { part: Some(v1::part::Part::Text("hi".to_owned())) }],
+        queue: 1,
+        model: "p/m".to_owned(),
+    };
+    let said = said.encode_to_vec();
+    let spoiled = (0..said.len(), any::<u8>()).prop_map(move |(at, byte)| {
+        let mut said = said.clone();
+        said[at] = byte;
+        said
+    });
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..300), spoiled]
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_bytes_are_a_request_is_refused_or_within_its_bounds(bytes in bytes()) {
+        if let Ok(request) = v1::SendRequest::decode(&*bytes)
+            && let Ok(message) = send_from_wire(request)
+        {
+            prop_assert!(is_id(message.op.as_str()) && is_id(message.session.as_str()));
+            prop_assert!(!message.parts.is_empty());
+        }
+        if let Ok(request) = v1::CreateRequest::decode(&*bytes)
+            && let Ok(new) = create_from_wire(request)
+        {
+            prop_assert!(is_id(new.op.as_str()));
+            prop_assert!(new.key.is_none_or(|key| (1..=LONGEST_NAME).contains(&key.len())));
+        }
+        if let Ok(request) = v1::HistoryRequest::decode(&*bytes)
+            && let Ok(page) = page_from_wire(&request)
+        {
+            let (Page::After { limit, .. } | Page::Before { limit, .. }) = page;
+            prop_assert!((1..=LARGEST_PAGE).contains(&limit));
+        }
+        if let Ok(request) = v1::StopRequest::decode(&*bytes)
+            && let Ok(StopScope::Turn(turn)) = stop_from_wire(request.all, request.turn)
+        {
+            prop_assert!(is_id(turn.as_str()));
+        }
+        if let Ok(request) = v1::AttachRequest::decode(&*bytes) {
+            prop_assert_ne!(from_from_wire(&request), From::Tail(0));
+        }
+    }
+
+    #[test]
+    fn a_message_is_what_was_said(
+        op in "[!-~]{1,128}",
+        session in "[a-z0-9]{1,20}",
+        text in "\\PC{0,40}x",
+        picture in prop::option::of(prop::collection::vec(any::<u8>(), 1..64)),
+    ) {
+        let image = |data| Part::Image { media_type: "image/webp".to_owned(), data };
+        let mut parts = vec![Part::Text(text)];
+        parts.extend(picture.map(|data| image(data.into())));
+        let request = v1::SendRequest {
+            op_id: op.clone(),
+            session: session.clone(),
+            parts: crate::event::parts_to_wire(&parts),
+            queue: 3,
+            model: "a/b/c".to_owned(),
+        };
+        let read = v1::SendRequest::decode(&*request.encode_to_vec()).unwrap();
+        let message = send_from_wire(read).unwrap();
+        prop_assert_eq!(message, NewMessage {
+            op: op.into(),
+            session: session.into(),
+            parts,
+            queue: Some(moltis_core::session::QueueMode::Steer),
+            model: Some(moltis_core::models::ModelRef::new("a", "b/c")),
+        });
+    }
 }

@@ -26,7 +26,7 @@ pub enum EditError {
 /// When the text is not TOML or a key of that path can't be in it.
 pub fn set(text: &str, path: &str, value: &Value) -> Result<String, EditError> {
     let before = flat(text).ok_or(EditError::NotToml)?;
-    let mut wanted = before.clone();
+    let mut wanted = before;
     wanted.insert(path.to_owned(), value.to_string());
     let ways: [fn(&str, &str, &str, &Value) -> Option<String>; 4] =
         [in_place, awoken, new_table, inserted];

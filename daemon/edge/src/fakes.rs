@@ -254,8 +254,12 @@ impl ModelAdmin for Ports {
 
     async fn pull(&self, name: &str) -> Result<Steps> {
         self.0.ask(format!("pull {name}"), ())?;
-        let step = |done| Step { phase: "downloading".to_owned(), done, total: 2, finished: false };
-        Ok(self.0.counted(vec![Ok(step(1)), Err(Error::new(Code::Provider, "no route"))]))
+        let step = Step { phase: "downloading".to_owned(), done: 1, total: 2, finished: false };
+        let mut steps = vec![Ok(step)];
+        if name == "broken" {
+            steps.push(Err(Error::new(Code::Provider, "no route")));
+        }
+        Ok(self.0.counted(steps))
     }
 
     async fn remove(&self, name: &str) -> Result<()> {

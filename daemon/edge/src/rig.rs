@@ -18,11 +18,12 @@ use crate::server::{MOST_CONNECTIONS, Services, serve_at_most};
 use crate::socket;
 
 pub(crate) struct Rig {
-    pub(crate) home: TempDir,
     pub(crate) fake: Arc<Fake>,
     pub(crate) socket: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     server: JoinSet<Result<(), crate::Error>>,
+    /// Goes last, with everything in it.
+    _home: TempDir,
 }
 
 impl Rig {
@@ -49,7 +50,7 @@ impl Rig {
         server.spawn(serve_at_most(connections, bound, services, async {
             let _ = stopped.await;
         }));
-        Self { home, fake, socket: path, stop: Some(stop), server }
+        Self { _home: home, fake, socket: path, stop: Some(stop), server }
     }
 
     /// A connection of its own.

@@ -26,7 +26,7 @@ fn request(model: ModelInfo, messages: Vec<Message>, max_output: u64) -> Request
     Request {
         model,
         session: "s".into(),
-        system: String::new(),
+        system: "You are a helpful assistant.".to_owned(),
         messages,
         tools: Vec::new(),
         effort: None,

@@ -109,20 +109,20 @@ impl Keys {
         if let Some(key) = self.config.as_ref().filter(|key| !is_blank(key)) {
             return found(key.clone(), "config".to_owned());
         }
-        if let Some((name, key)) = self.from_env(self.config_env.as_slice()) {
+        if let Some((name, key)) = self.found_in_env(self.config_env.as_slice()) {
             return found(key, format!("env {name}"));
         }
         if let Some(key) = self.vault.get(&self.vault_name).await? {
             return found(key, "vault".to_owned());
         }
-        if let Some((name, key)) = self.from_env(&self.usual) {
+        if let Some((name, key)) = self.found_in_env(&self.usual) {
             return found(key, format!("env {name}"));
         }
         let source = if self.needed { "missing" } else { NONE_NEEDED };
         Ok(Found { key: None, source: source.to_owned() })
     }
 
-    fn from_env<'a>(&self, names: &'a [String]) -> Option<(&'a str, SecretString)> {
+    fn found_in_env<'a>(&self, names: &'a [String]) -> Option<(&'a str, SecretString)> {
         names.iter().find_map(|name| {
             let value = (self.env_var)(name).filter(|value| !value.trim().is_empty())?;
             Some((name.as_str(), SecretString::from(value)))

@@ -88,7 +88,7 @@ async fn without_any_provider_the_hint_is_the_command_that_mends_it() {
     check_error(
         &providers.candidates(None).await.unwrap_err(),
         &expect![
-            "not_configured: no model is set up (hint: moltis models pull smollm2-135m (or, with a key of a vendor: moltis providers login NAME))"
+            "not_configured: no model is set up (a vendor's key: `moltis providers login NAME`) (hint: moltis models pull smollm2-135m)"
         ],
     );
     assert_eq!(providers.default_model().await, None);

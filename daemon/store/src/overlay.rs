@@ -61,7 +61,7 @@ struct State {
 }
 
 impl Overlay {
-    fn from_file(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    fn read_file(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         out.fill(0);
         let there = self.original.saturating_sub(offset).min(out.len() as u64) as usize;
         self.file.read_exact_at(&mut out[..there], offset)
@@ -79,7 +79,7 @@ impl StorageBackend for Overlay {
         if end.is_none_or(|end| end > state.length) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.from_file(offset, out)?;
+        self.read_file(offset, out)?;
         for part in parts(offset, out.len()) {
             if let Some(page) = state.pages.get(&part.page) {
                 out[part.outer].copy_from_slice(&page[part.inner]);
@@ -98,12 +98,16 @@ impl StorageBackend for Overlay {
         Ok(())
     }
 
+    #[expect(
+        clippy::map_entry,
+        reason = "making the value may fail, and then nothing is to be inserted"
+    )]
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for part in parts(offset, data.len()) {
             if !state.pages.contains_key(&part.page) {
                 let mut page = vec![0; PAGE as usize];
-                self.from_file(part.page * PAGE, &mut page)?;
+                self.read_file(part.page * PAGE, &mut page)?;
                 state.pages.insert(part.page, page.into());
             }
             if let Some(page) = state.pages.get_mut(&part.page) {

@@ -38,6 +38,10 @@ pub(crate) fn events(
 }
 
 /// Calls `each` with events as [`events`] gives them, and with their rows.
+#[expect(
+    clippy::explicit_counter_loop,
+    reason = "the count is checked against the row, not taken from it"
+)]
 pub(crate) fn walk(
     txn: &ReadTransaction,
     session: &SessionId,

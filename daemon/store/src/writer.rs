@@ -95,11 +95,13 @@ where
         drop(self.reply.send(outcome));
     }
 }
+/// The writer's bounded queue.
+type JobSender = SyncSender<Box<dyn Job>>;
 
 /// The way to the writer.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    sender: Arc<Mutex<Option<SyncSender<Box<dyn Job>>>>>,
+    sender: Arc<Mutex<Option<JobSender>>>,
     room: Arc<Semaphore>,
 }
 

@@ -342,7 +342,8 @@ async fn serve(
     if let Some(gate) = reply.gate {
         gate.passed().await;
     }
-    let mut response = hyper::Response::new(Steps { steps: reply.steps, waiting: None, unwritten: true });
+    let mut response =
+        hyper::Response::new(Steps { steps: reply.steps, waiting: None, unwritten: true });
     *response.status_mut() = hyper::StatusCode::from_u16(reply.status).unwrap_or_default();
     for (name, value) in reply.headers {
         if let (Ok(name), Ok(value)) =

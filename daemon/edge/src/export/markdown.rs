@@ -44,7 +44,7 @@ pub(super) fn write(event: &Event, text: &mut String) {
             text.push_str(&format!("\n> **{name}:** {}\n", one_line(notice)));
         }
         EventKind::TurnEnded { ending, failure, .. } => {
-            write_ending(*ending, failure.as_ref(), text)
+            write_ending(*ending, failure.as_ref(), text);
         }
         EventKind::SessionCreated { .. }
         | EventKind::SessionForked { .. }

@@ -30,14 +30,19 @@ async fn a_document_ends_where_the_session_ended() {
 
 #[tokio::test]
 async fn a_long_document_comes_in_bounded_pieces() {
-    let (_, assistant) = session(100, &"é".repeat(PIECE));
+    let (_, assistant) = session(40, &"é".repeat(PIECE));
     let mut summary = summary();
-    summary.last_seq = 100;
+    summary.last_seq = 40;
     let document: Vec<_> = pieces(assistant, &summary, Format::Markdown).collect().await;
     let document: Vec<String> = document.into_iter().map(Result::unwrap).collect();
     assert!(document.iter().all(|piece| piece.len() <= PIECE));
+    // The head, then two bytes for each é and the heading before them.
+    assert!(document.len() > 2 * 40, "{} pieces", document.len());
     let text = document.concat();
-    assert!((1..=100).all(|seq| text.contains(&format!("\n{seq}: é"))));
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(": é")).collect();
+    let seqs: Vec<&str> = lines.iter().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(seqs, (1..=40).map(|seq| seq.to_string()).collect::<Vec<_>>());
+    assert!(lines.iter().all(|line| line.ends_with(&"é".repeat(PIECE))));
 }
 
 #[tokio::test]

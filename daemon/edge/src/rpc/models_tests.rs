@@ -32,7 +32,7 @@ async fn every_call_reaches_its_port() {
 async fn a_pull_tells_its_steps_and_its_failure() {
     let rig = Rig::start();
     let mut client = ModelsClient::new(rig.channel().await);
-    let request = v1::PullRequest { name: "smol".to_owned() };
+    let request = v1::PullRequest { name: "broken".to_owned() };
     let mut steps = client.pull(request).await.unwrap().into_inner();
     assert_eq!(steps.message().await.unwrap().unwrap().done, 1);
     let status = steps.message().await.unwrap_err();
@@ -46,6 +46,7 @@ async fn a_client_that_leaves_pauses_the_pull() {
     let rig = Rig::start();
     let mut client = ModelsClient::new(rig.channel().await);
     let steps = client.pull(v1::PullRequest { name: "smol".to_owned() }).await.unwrap();
+    rig.until_open(1).await;
     drop((steps, client));
     rig.until_open(0).await;
 }

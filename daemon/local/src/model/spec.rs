@@ -142,7 +142,9 @@ impl Spec {
     /// How far a layer sees, if not everything, and its positions.
     pub(crate) fn sight(&self, layer: usize) -> (Option<usize>, &Rope) {
         match &self.window {
-            Some((window, rope)) if (layer + 1) % GEMMA3_PATTERN != 0 => (Some(*window), rope),
+            Some((window, rope)) if !(layer + 1).is_multiple_of(GEMMA3_PATTERN) => {
+                (Some(*window), rope)
+            }
             _ => (None, &self.rope),
         }
     }

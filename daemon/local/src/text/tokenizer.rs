@@ -114,7 +114,7 @@ impl Tokenizer {
                     Kind::Spm(_) => match spm::byte_of(token) {
                         Some(byte) => self.bytes.push(byte),
                         None => {
-                            self.bytes.extend_from_slice(token.replace(spm::SPACE, " ").as_bytes())
+                            self.bytes.extend_from_slice(token.replace(spm::SPACE, " ").as_bytes());
                         }
                     },
                 }

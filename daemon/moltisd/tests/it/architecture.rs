@@ -52,7 +52,8 @@ const IMPURE: &[&str] = &["tokio", "mio", "reqwest", "redb", "rustix", "hyper", 
 const PURE: &[&str] = &["moltis-core", "moltis-agent"];
 
 /// Never anywhere: a second crypto library, or one that needs system packages.
-const BANNED: &[&str] = &["openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "cmake", "onig_sys"];
+const BANNED: &[&str] =
+    &["openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "cmake", "onig_sys"];
 
 /// A crate and the crates that it names outside of its tests.
 #[derive(Debug, Clone)]
@@ -89,7 +90,8 @@ fn violations(graph: &Graph) -> Vec<String> {
         }
         for banned in BANNED {
             if package.tree.contains(*banned) {
-                found.push(format!("{name} -> … -> {banned}: one crypto provider, no system parts"));
+                found
+                    .push(format!("{name} -> … -> {banned}: one crypto provider, no system parts"));
             }
         }
     }

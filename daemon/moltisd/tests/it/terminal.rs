@@ -183,6 +183,7 @@ async fn a_narrow_pane_and_a_resize_lose_nothing() {
     });
     terminal.tmux(&["resize-window", "-t", "t", "-x", "40", "-y", "12"]);
     terminal.wait("a narrow screen", |screen| {
-        screen.contains("Narrow but whole.") && screen.lines().all(|line| line.chars().count() <= 40)
+        screen.contains("Narrow but whole.")
+            && screen.lines().all(|line| line.chars().count() <= 40)
     });
 }

@@ -4,6 +4,7 @@ use moltis_core::models::ModelInfo;
 use serde_json::Value;
 
 use crate::endpoint::Endpoint;
+use crate::table;
 
 /// Reads `/v1/models`.
 pub(crate) fn read_models(endpoint: &Endpoint, list: &Value) -> Vec<ModelInfo> {
@@ -11,7 +12,9 @@ pub(crate) fn read_models(endpoint: &Endpoint, list: &Value) -> Vec<ModelInfo> {
     rows.into_iter()
         .flatten()
         .filter_map(|row| {
-            let mut info = endpoint.blank_model(row.get("id")?.as_str()?);
+            // A gateway that imitates Anthropic lists everything that it has.
+            let id = row.get("id")?.as_str().filter(|id| table::is_chat(id))?;
+            let mut info = endpoint.blank_model(id);
             if let Some(name) = row.get("display_name").and_then(Value::as_str) {
                 name.clone_into(&mut info.name);
             }

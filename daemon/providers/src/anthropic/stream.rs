@@ -77,6 +77,7 @@ enum Block {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "the names are the vendor's")]
 enum Delta {
     TextDelta {
         text: String,

@@ -136,9 +136,9 @@ impl GenerateReader {
     fn part(&self, part: Part, out: &mut Output) -> Result<(), Failure> {
         if let Some(text) = part.text {
             if part.thought {
-                out.reasoning(text)
+                out.reasoning(text);
             } else {
-                self.text(text, part.thought_signature, out)
+                self.text(text, part.thought_signature, out);
             }
             return Ok(());
         }

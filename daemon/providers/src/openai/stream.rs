@@ -206,7 +206,7 @@ impl ChatReader {
         match choice.finish_reason.as_deref() {
             None | Some("") => {}
             Some("length" | "max_tokens" | "model_length") => {
-                self.finish = Some(FinishReason::Length)
+                self.finish = Some(FinishReason::Length);
             }
             Some("tool_calls" | "function_call" | "tool_use") => {
                 self.finish = Some(FinishReason::ToolCalls);

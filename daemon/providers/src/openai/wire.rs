@@ -172,8 +172,9 @@ fn assistant(message: &Message, endpoint: &Endpoint, is_open: bool) -> Value {
             Part::Reasoning { text, signature } => {
                 thought.push_str(text);
                 let proof = parts::unseal(super::stream::DETAILS, signature.as_ref());
-                let list = proof.and_then(|proof| serde_json::from_str(proof).ok());
-                details.extend(list.unwrap_or_else(Vec::<Value>::new));
+                let list: Option<Vec<Value>> =
+                    proof.and_then(|proof| serde_json::from_str(proof).ok());
+                details.extend(list.unwrap_or_default());
             }
             Part::Text(_) | Part::Image { .. } | Part::ToolResult { .. } => {}
         }

@@ -98,6 +98,10 @@ fn totals(txn: &ReadTransaction) -> Result<Totals> {
     Ok(totals)
 }
 
+#[expect(
+    clippy::map_entry,
+    reason = "making the value may fail, and then nothing is to be inserted"
+)]
 fn indexed(txn: &ReadTransaction, wanted: &Wanted) -> Result<HashMap<Place, Found>> {
     let postings = txn.open_table(POSTINGS)?;
     let numbers = txn.open_table(NUMBERS)?;

@@ -52,7 +52,8 @@ async fn sixty_four_writers_get_dense_seqs_and_share_their_syncs() {
     let before = disk.operations();
     write(store.journal(), 10, &acknowledged).await;
     let operations = disk.operations() - before;
-    for (n, written) in acknowledged.lock().expect("sound").iter().enumerate() {
+    let acknowledged = acknowledged.lock().expect("sound").clone();
+    for (n, written) in acknowledged.iter().enumerate() {
         assert_eq!(written.len(), 21);
         assert!(written.iter().zip(1..).all(|(event, seq)| event.seq == seq));
         assert_eq!(history(&*store.journal(), &format!("w{n:02}")).await, *written);
@@ -105,7 +106,8 @@ fn a_power_loss_under_many_writers_loses_nothing_that_was_acknowledged() {
         let image = Disk::healthy(disk.image(&mut chance));
         let engine = Engine::open(image.opener(), Box::new(|| None), env()).expect("opens");
         state(&engine).expect("sound");
-        for (n, written) in acknowledged.lock().expect("sound").iter().enumerate() {
+        let acknowledged = acknowledged.lock().expect("sound").clone();
+        for (n, written) in acknowledged.iter().enumerate() {
             let id = SessionId::from(format!("w{n:02}"));
             let events = engine.view(|txn| read::events(txn, &id, 1, u64::MAX, usize::MAX));
             let events = events.expect("read");

@@ -82,8 +82,7 @@ impl Disk {
     pub(crate) fn blank() -> Vec<u8> {
         let disk = Self::healthy(Vec::new());
         Engine::open(disk.opener(), Box::new(|| None), env()).expect("a healthy disk").end();
-        let platter = disk.lock().platter.clone();
-        platter
+        disk.lock().platter.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

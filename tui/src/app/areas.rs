@@ -1,0 +1,81 @@
+//! How the rows of the screen are shared out. The composer takes what it needs up to a third; what
+//! is left is the transcript's; on a low screen the frame goes first.
+
+use super::browse::Mode;
+use super::model::{Link, Model};
+
+/// Below this the screen only says that it is too small.
+pub(crate) const SMALLEST: (u16, u16) = (20, 5);
+/// Waiting messages that are shown.
+const MAX_QUEUE: usize = 3;
+
+/// Rows of each part, from top to bottom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Areas {
+    pub(crate) header: u16,
+    pub(crate) upper_rule: u16,
+    pub(crate) transcript: u16,
+    pub(crate) lower_rule: u16,
+    /// Messages that wait or are on their way, and what is going on.
+    pub(crate) queue: u16,
+    pub(crate) composer: u16,
+    pub(crate) footer: u16,
+}
+
+impl Model {
+    /// Whether there is no room to show anything.
+    pub(crate) fn is_too_small(&self) -> bool {
+        self.width < SMALLEST.0 || self.height < SMALLEST.1
+    }
+
+    /// The rows of each part.
+    pub(crate) fn areas(&self) -> Areas {
+        if self.is_too_small() {
+            return Areas::default();
+        }
+        let height = self.height;
+        let frame = u16::from(height >= 12);
+        let needed = u16::try_from(self.composer.rows(self.composer_width()).len());
+        let composer = needed.unwrap_or(u16::MAX).clamp(1, (height / 3).max(1));
+        let queue = u16::try_from(self.queue_rows()).unwrap_or(0).min(height / 5);
+        let footer = u16::from(height >= 8 || self.needs_footer());
+        let taken = 1 + 2 * frame + queue + composer + footer;
+        Areas {
+            header: 1,
+            upper_rule: frame,
+            transcript: height.saturating_sub(taken),
+            lower_rule: frame,
+            queue,
+            composer,
+            footer,
+        }
+    }
+
+    pub(super) fn transcript_height(&self) -> usize {
+        usize::from(self.areas().transcript)
+    }
+
+    /// The last row is more than a hint.
+    fn needs_footer(&self) -> bool {
+        self.history.search().is_some()
+            || matches!(self.mode, Mode::Find(_))
+            || self.toast.is_some()
+    }
+
+    /// Whether there is something to say about the turn or the connection.
+    pub(crate) fn has_banner(&self) -> bool {
+        matches!(self.link, Link::Down { .. }) || (self.is_running() && !self.progress.is_empty())
+    }
+
+    fn queue_rows(&self) -> usize {
+        let messages = self.transcript.waiting().len() + self.sending.len();
+        // One row more says how many there are that have no row.
+        let shown = if messages > MAX_QUEUE { MAX_QUEUE + 1 } else { messages };
+        shown + usize::from(self.has_banner())
+    }
+
+    /// Waiting messages that have a row.
+    pub(crate) fn queue_limit(&self) -> usize {
+        MAX_QUEUE
+    }
+}

@@ -1,0 +1,54 @@
+//! The client's state and how it changes: `update(&mut Model, Msg) -> Vec<Cmd>`, and nothing else.
+//!
+//! Nothing here draws, talks to the daemon or reads a clock: times come in messages, effects leave as
+//! commands. One file per pane. The invariant that a property test keeps: whatever messages come in
+//! whatever order, the model can be drawn, and drawing it from scratch gives the same screen.
+
+mod areas;
+mod browse;
+mod chat;
+mod cmd;
+pub(crate) mod editor;
+mod help;
+mod history;
+mod keys;
+mod model;
+mod models;
+mod msg;
+mod net;
+mod palette;
+mod picker;
+mod prompt;
+mod session;
+mod sessions;
+mod slash;
+mod status;
+mod transcript;
+mod update;
+mod welcome;
+
+pub(crate) use areas::{Areas, SMALLEST};
+pub(crate) use browse::{Find, Mode};
+pub(crate) use cmd::{Cmd, Target};
+pub(crate) use help::Help;
+pub(crate) use history::{MAX_ENTRIES, MAX_ENTRY};
+pub(crate) use keys::contexts;
+pub(crate) use model::{Link, Model, Overlay, Sending, Toast};
+pub(crate) use models::{EFFORTS, Models};
+pub(crate) use msg::{Asked, Moment, Msg, Reply, Said, Trouble};
+pub(crate) use palette::Palette;
+pub(crate) use picker::Picker;
+pub(crate) use prompt::{Ask, Confirm, Prompt};
+pub(crate) use session::{title_of, title_or};
+pub(crate) use sessions::{Sessions, age};
+pub(crate) use slash::{Slash, matching};
+pub(crate) use status::{Sign, Status, status};
+pub(crate) use transcript::{Kind, Setting, Transcript, clock, money, tokens};
+pub(crate) use update::{next_wake, transcript_width, update};
+pub(crate) use welcome::{Offer, Step, Welcome};
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+#[path = "app_tests.rs"]
+mod tests;

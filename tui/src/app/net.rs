@@ -1,0 +1,220 @@
+//! What comes from the daemon.
+
+use moltis_proto::v1::{self, attach_response::Feed, event::Kind as Fact};
+
+use super::cmd::{Cmd, Target};
+use super::model::{Link, Model, Overlay};
+use super::msg::{Asked, Reply, Trouble};
+use super::transcript::Transcript;
+use super::{browse, chat, models, session, sessions, welcome};
+use crate::widget::SafeText;
+
+/// The connection stands.
+pub(super) fn up(model: &mut Model, build: String) -> Vec<Cmd> {
+    let back = matches!(model.link, Link::Down { .. });
+    model.link = Link::Up;
+    model.build = build;
+    model.loading_older = false;
+    model.overlays.retain(|overlay| !matches!(overlay, Overlay::Refused(_)));
+    if back {
+        model.say("connected again");
+    }
+    let mut cmds = chat::resend(model);
+    cmds.push(Cmd::ListModels { refresh: false });
+    cmds
+}
+
+/// The connection is gone.
+pub(super) fn down(model: &mut Model, trouble: Trouble) -> Vec<Cmd> {
+    let since = match model.link {
+        Link::Down { since, .. } => since,
+        Link::Connecting | Link::Up => model.now.ms,
+    };
+    model.link = Link::Down { since, trouble };
+    model.loading_older = false;
+    Vec::new()
+}
+
+/// The connection cannot be had.
+pub(super) fn refused(model: &mut Model, trouble: Trouble) -> Vec<Cmd> {
+    model.overlays.retain(|overlay| !matches!(overlay, Overlay::Refused(_)));
+    model.open(Overlay::Refused(trouble));
+    Vec::new()
+}
+
+/// The session was found.
+pub(super) fn opened(model: &mut Model, epoch: u64, found: v1::Session) -> Vec<Cmd> {
+    if epoch == model.epoch && model.session_id() != Some(found.id.as_str()) {
+        session::begin(model, found);
+    }
+    Vec::new()
+}
+
+/// The session is gone: `main` always exists.
+pub(super) fn lost(model: &mut Model, epoch: u64, trouble: &Trouble) -> Vec<Cmd> {
+    if epoch != model.epoch {
+        return Vec::new();
+    }
+    model.complain("this session is gone", trouble);
+    model.session = None;
+    model.transcript = Transcript::new(1);
+    model.caught_up = false;
+    model.epoch += 1;
+    vec![Cmd::Attach { epoch: model.epoch, target: Target::Name("main".into()) }]
+}
+
+/// Something of the feed.
+pub(super) fn fed(model: &mut Model, feed: Feed) -> Vec<Cmd> {
+    match feed {
+        Feed::Snapshot(snapshot) => snapshot_came(model, snapshot),
+        Feed::Event(event) => event_came(model, event),
+        Feed::CaughtUp(_) => {
+            model.caught_up = true;
+            return browse::search_on(model);
+        }
+        Feed::Delta(delta) => {
+            model.progress = SafeText::default();
+            model.transcript.paint(delta);
+        }
+        Feed::Progress(progress) => model.progress = SafeText::one_line(&progress.text),
+    }
+    Vec::new()
+}
+
+fn snapshot_came(model: &mut Model, snapshot: v1::Snapshot) {
+    let Some(fresh) = snapshot.session else { return };
+    // What we have goes on seamlessly, or it starts over.
+    if snapshot.first_seq > model.transcript.last_seq() + 1 || model.transcript.blocks().is_empty()
+    {
+        let unfolded = model.transcript.unfolded;
+        model.transcript = Transcript::new(snapshot.first_seq);
+        model.transcript.unfolded = unfolded;
+        model.caught_up = false;
+        model.loading_older = false;
+        if snapshot.first_seq > fresh.last_seq {
+            model.transcript.join(&fresh.open_turns);
+        }
+    }
+    model.session = Some(v1::Session { last_seq: model.transcript.last_seq(), ..fresh });
+}
+
+fn event_came(model: &mut Model, event: v1::Event) {
+    if let Some(session) = &mut model.session {
+        let numbers_known = event.seq <= session.last_seq;
+        if model.caught_up && !numbers_known {
+            session::apply(session, &event);
+        } else {
+            session.last_seq = session.last_seq.max(event.seq);
+        }
+    }
+    match &event.kind {
+        Some(Fact::TurnStarted(_)) => model.turn_since = event.at.map(|at| at.seconds),
+        Some(Fact::TurnEnded(_)) => model.progress = SafeText::default(),
+        Some(Fact::UserMessage(message)) => {
+            model.sending.retain(|sending| sending.op != message.op_id);
+        }
+        _ => {}
+    }
+    model.transcript.apply(event);
+    if !model.is_running() {
+        model.turn_since = None;
+    }
+}
+
+/// An answer to a command.
+pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
+    match reply {
+        Reply::Sent { op, result } => sent(model, &op, result),
+        Reply::Made(Ok(made)) => {
+            model.overlays.retain(|overlay| !matches!(overlay, Overlay::Sessions(_)));
+            return session::switch(model, made);
+        }
+        Reply::Made(Err(trouble)) => {
+            model.carry_draft = false;
+            model.complain("no new session", &trouble);
+        }
+        Reply::Changed(Ok(_)) => return sessions::refresh(model),
+        Reply::Changed(Err(trouble)) => model.complain("not changed", &trouble),
+        Reply::Deleted { session, result: Ok(()) } => {
+            model.drafts.remove(&session);
+            return sessions::refresh(model);
+        }
+        Reply::Deleted { result: Err(trouble), .. } => model.complain("not deleted", &trouble),
+        Reply::Stopped(Ok(turns)) if turns.is_empty() => model.say("nothing to stop"),
+        Reply::Stopped(Ok(_)) => {}
+        Reply::Stopped(Err(trouble)) => model.complain("not stopped", &trouble),
+        Reply::Page { epoch, result } => return page(model, epoch, result),
+        Reply::Sessions(Ok(entries)) => return sessions::arrived(model, entries),
+        Reply::Sessions(Err(trouble)) => model.complain("no list of sessions", &trouble),
+        Reply::Peeked { session, events } => sessions::peeked(model, session, events),
+        Reply::Models(Ok(list)) => {
+            models::arrived(model, list);
+            return welcome::consider(model);
+        }
+        Reply::Models(Err(trouble)) => model.complain("no list of models", &trouble),
+        Reply::DefaultSet { model: name, result: Ok(()) } => {
+            model.say(SafeText::one_line(&format!("{name} is the default now")));
+            return vec![Cmd::ListModels { refresh: false }];
+        }
+        Reply::DefaultSet { result: Err(trouble), .. } => {
+            model.complain("default not set", &trouble);
+        }
+        Reply::Catalog(catalog) => welcome::catalog(model, catalog),
+        Reply::Servers(servers) => welcome::servers(model, servers),
+        Reply::Kinds(kinds) => welcome::kinds(model, kinds),
+        Reply::Pulled(result) => return welcome::pulled(model, result),
+        Reply::SetUp(result) => return welcome::set_up(model, result),
+        Reply::Exported(Ok(path)) => model.say(SafeText::one_line(&format!("written to {path}"))),
+        Reply::Exported(Err(trouble)) => model.complain("not exported", &trouble),
+        Reply::Failed { asked, trouble } => {
+            let what = match asked {
+                Asked::Copy => "not copied",
+                Asked::Remember => "the history was not kept",
+            };
+            model.complain(what, &trouble);
+        }
+    }
+    Vec::new()
+}
+
+fn sent(model: &mut Model, op: &str, result: Result<(), Trouble>) {
+    let Some(at) = model.sending.iter().position(|sending| sending.op == op) else { return };
+    match result {
+        Ok(()) => {
+            let elsewhere = model.session_id() != Some(model.sending[at].session.as_str());
+            if elsewhere {
+                model.sending.remove(at);
+            } else {
+                model.sending[at].acked = true;
+            }
+        }
+        // It stays, and is sent again when the connection stands.
+        Err(trouble) if trouble.is_passing() => {}
+        Err(trouble) => {
+            let sending = model.sending.remove(at);
+            if model.composer.is_empty() {
+                model.composer.set(&sending.text);
+            }
+            model.complain("not sent", &trouble);
+        }
+    }
+}
+
+fn page(model: &mut Model, epoch: u64, result: Result<Vec<v1::Event>, Trouble>) -> Vec<Cmd> {
+    if epoch != model.epoch {
+        return Vec::new();
+    }
+    model.loading_older = false;
+    match result {
+        Ok(events) => {
+            model.transcript.prepend(events);
+            browse::search_on(model)
+        }
+        Err(trouble) => {
+            if !trouble.is_passing() {
+                model.complain("no older messages", &trouble);
+            }
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The palette: every command of the chat, found by its words.
+
+use super::cmd::Cmd;
+use super::model::{Model, Overlay};
+use super::picker::Picker;
+use crate::keymap::{Action, Context, table};
+
+/// The palette.
+#[derive(Debug)]
+pub(crate) struct Palette {
+    /// Its list.
+    pub(crate) picker: Picker,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    action: Action,
+    /// What it does.
+    help: &'static str,
+    /// The key that does it.
+    key: &'static str,
+}
+
+impl Palette {
+    /// All commands.
+    pub(super) fn new() -> Self {
+        let offered = |context| matches!(context, Context::Chat | Context::Anywhere);
+        let entries = table()
+            .iter()
+            .filter(|binding| offered(binding.context) && is_offered(binding.action))
+            .filter_map(|binding| {
+                let key = binding.keys.first()?;
+                Some(Entry { action: binding.action, help: binding.help, key })
+            })
+            .collect();
+        let mut palette = Self { picker: Picker::default(), entries };
+        palette.rank();
+        palette
+    }
+
+    /// Looks anew which commands fit.
+    pub(super) fn rank(&mut self) {
+        self.picker.rank(self.entries.iter().map(|entry| entry.help), None);
+    }
+
+    /// The commands that fit: what they do, and their keys.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let ranked = self.picker.ranked().iter();
+        ranked.filter_map(|index| self.entries.get(*index)).map(|entry| (entry.help, entry.key))
+    }
+}
+
+/// Whether a command makes sense when it is picked from a list.
+fn is_offered(action: Action) -> bool {
+    use Action as A;
+    !matches!(
+        action,
+        A::Send
+            | A::Newline
+            | A::Complete
+            | A::ClearOrQuit
+            | A::QuitIfEmpty
+            | A::HelpIfEmpty
+            | A::Palette
+            | A::Interrupt
+    )
+}
+
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
+    let Some(Overlay::Palette(palette)) = model.overlays.last_mut() else { return Vec::new() };
+    if palette.picker.act(action) {
+        return Vec::new();
+    }
+    let chosen = palette.picker.chosen().and_then(|index| palette.entries.get(index));
+    let chosen = chosen.map(|entry| entry.action);
+    match (action, chosen) {
+        (Action::Accept, Some(chosen)) => {
+            model.close();
+            super::keys::act(model, chosen)
+        }
+        (Action::Leave | Action::Accept, _) => {
+            model.close();
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}

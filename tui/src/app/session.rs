@@ -1,0 +1,98 @@
+//! The session that is shown: going to another one, and its numbers.
+
+use moltis_proto::v1::{self, event::Kind as Fact};
+
+use super::browse::Mode;
+use super::cmd::{Cmd, Target};
+use super::model::{MAX_DRAFTS, Model};
+use super::transcript::Transcript;
+use crate::widget::SafeText;
+
+/// What a session is called: its title, else its fixed name.
+pub(crate) fn title_of(session: &v1::Session) -> &str {
+    if session.title.is_empty() { &session.key } else { &session.title }
+}
+
+/// The same, or other words where it has neither.
+pub(crate) fn title_or<'a>(session: &'a v1::Session, none: &'a str) -> &'a str {
+    let title = title_of(session);
+    if title.is_empty() { none } else { title }
+}
+
+/// Takes an event into a session's numbers.
+pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
+    if event.seq <= session.last_seq {
+        return;
+    }
+    session.last_seq = event.seq;
+    session.updated_at = event.at;
+    match &event.kind {
+        Some(Fact::TitleChanged(changed)) => {
+            session.title.clone_from(&changed.title);
+            session.title_by_person = !changed.automatic;
+        }
+        Some(Fact::ArchivedChanged(changed)) => session.archived = changed.archived,
+        Some(Fact::SettingsChanged(changed)) => session.settings.clone_from(&changed.settings),
+        Some(Fact::UserMessage(_)) => session.messages += 1,
+        Some(Fact::AssistantMessage(message)) => {
+            session.messages += 1;
+            session.last_model.clone_from(&message.model);
+            let used = message.usage.unwrap_or_default();
+            let total = session.usage.get_or_insert_default();
+            add(total, &used);
+            let fill = used.input_tokens
+                + used.cache_read_tokens
+                + used.cache_write_tokens
+                + used.output_tokens;
+            if fill > 0 {
+                session.context_tokens = fill;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn add(total: &mut v1::Usage, used: &v1::Usage) {
+    total.input_tokens = total.input_tokens.saturating_add(used.input_tokens);
+    total.output_tokens = total.output_tokens.saturating_add(used.output_tokens);
+    total.cache_read_tokens = total.cache_read_tokens.saturating_add(used.cache_read_tokens);
+    total.cache_write_tokens = total.cache_write_tokens.saturating_add(used.cache_write_tokens);
+    total.cost_microusd = total.cost_microusd.saturating_add(used.cost_microusd);
+}
+
+/// Goes to a session. The draft stays with the one that is left, unless it is to be carried along.
+pub(super) fn switch(model: &mut Model, session: v1::Session) -> Vec<Cmd> {
+    if model.session_id() == Some(session.id.as_str()) {
+        return Vec::new();
+    }
+    let carried = std::mem::take(&mut model.carry_draft);
+    let draft = model.composer.stash();
+    if carried {
+        model.composer.restore(draft);
+    } else {
+        if let Some(left) = model.session.take()
+            && (model.drafts.len() < MAX_DRAFTS || model.drafts.contains_key(&left.id))
+        {
+            model.drafts.insert(left.id, draft);
+        }
+        if let Some(draft) = model.drafts.remove(&session.id) {
+            model.composer.restore(draft);
+        }
+    }
+    model.history.forget_place();
+    let target = Target::Id(session.id.clone());
+    begin(model, session);
+    model.epoch += 1;
+    vec![Cmd::Attach { epoch: model.epoch, target }]
+}
+
+/// Forgets what belonged to the session before.
+pub(super) fn begin(model: &mut Model, session: v1::Session) {
+    model.transcript = Transcript::new(session.last_seq + 1);
+    model.session = Some(session);
+    model.mode = Mode::Write;
+    model.turn_since = None;
+    model.progress = SafeText::default();
+    model.caught_up = false;
+    model.loading_older = false;
+}

@@ -1,0 +1,216 @@
+//! A block: one message, notice or end of a turn.
+
+use moltis_proto::v1;
+
+use super::lay::Laid;
+use crate::widget::{Cleaner, SafeText};
+
+/// A block's name and, within the loaded blocks, its place: blocks are numbered without gaps, new
+/// ones upwards, older ones downwards.
+pub(crate) type BlockId = i64;
+
+/// One piece of the transcript.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Its name.
+    pub(crate) id: BlockId,
+    /// The event that it came from; 0 while it grows.
+    pub(crate) seq: u64,
+    /// When it was said, in seconds since 1970; 0 while it grows.
+    pub(crate) at: i64,
+    /// What it is.
+    pub(crate) kind: Kind,
+    pub(super) laid: Option<Laid>,
+}
+
+/// What a block is.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// What the person said.
+    Person(Person),
+    /// What a model said.
+    Answer(Box<Answer>),
+    /// What a model is saying.
+    Growing(Box<Growing>),
+    /// What the person should know.
+    Notice {
+        /// Something did not go as asked.
+        warning: bool,
+        text: SafeText,
+    },
+    /// A turn that did not end well.
+    End(End),
+    /// A change of the session: a fork, another model.
+    Mark(SafeText),
+    /// What a model was saying when its turn ended without it; takes no room.
+    Gone,
+}
+
+/// What the person said.
+#[derive(Debug, Default)]
+pub(crate) struct Person {
+    pub(crate) text: SafeText,
+    /// Pictures, in words.
+    pub(crate) pictures: Vec<SafeText>,
+}
+
+/// What a model said.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) item: String,
+    pub(crate) text: SafeText,
+    pub(crate) reasoning: SafeText,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) model: SafeText,
+    pub(crate) usage: v1::Usage,
+    /// It stopped because it reached the limit of its output.
+    pub(crate) cut: bool,
+    /// The vendor took something out.
+    pub(crate) filtered: bool,
+    /// The stream broke off.
+    pub(crate) partial: bool,
+    pub(crate) first_token_ms: Option<u64>,
+    pub(crate) took_ms: Option<u64>,
+}
+
+/// A tool call, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) name: SafeText,
+    pub(crate) arguments: SafeText,
+}
+
+/// How a turn ended, if not well.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) ending: v1::Ending,
+    pub(crate) message: SafeText,
+    pub(crate) hint: SafeText,
+}
+
+/// What a model is saying.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    pub(crate) item: String,
+    pub(crate) turn: String,
+    pub(crate) text: Strand,
+    pub(crate) reasoning: Strand,
+    pub(crate) calls: Vec<(Call, Strand)>,
+}
+
+/// A text that grows by pieces whose places are known.
+#[derive(Debug, Default)]
+pub(crate) struct Strand {
+    /// Bytes received, before cleaning.
+    received: u64,
+    cleaner: Cleaner,
+    text: SafeText,
+}
+
+impl Strand {
+    /// What it says so far.
+    pub(crate) fn text(&self) -> &SafeText {
+        &self.text
+    }
+
+    /// Takes a piece; what is known already is skipped. A piece with a gap before it cannot be
+    /// placed and is left out: the finished item brings the whole text.
+    pub(crate) fn push(&mut self, offset: u64, piece: &str) {
+        let Some(known) = self.received.checked_sub(offset) else { return };
+        let known = usize::try_from(known).unwrap_or(usize::MAX);
+        let Some(fresh) = piece.get(known..) else { return };
+        self.cleaner.push(fresh, &mut self.text);
+        self.received += fresh.len() as u64;
+    }
+}
+
+impl Block {
+    /// What of it can be found and copied.
+    pub(crate) fn text(&self) -> &str {
+        match &self.kind {
+            Kind::Person(person) => &person.text,
+            Kind::Answer(answer) => &answer.text,
+            Kind::Growing(growing) => growing.text.text(),
+            Kind::Notice { text, .. } | Kind::Mark(text) => text,
+            Kind::End(end) => &end.message,
+            Kind::Gone => "",
+        }
+    }
+
+    /// Roughly what it weighs without its rows.
+    pub(super) fn bytes(&self) -> usize {
+        let more = match &self.kind {
+            Kind::Answer(answer) => answer.reasoning.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + self.text().len() + more
+    }
+
+    /// Whether it can be selected.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self.kind, Kind::Person(_) | Kind::Answer(_))
+    }
+
+    /// Whether the person said it.
+    pub(crate) fn is_person(&self) -> bool {
+        matches!(self.kind, Kind::Person(_))
+    }
+}
+
+/// Splits a message's parts into what is shown.
+pub(super) fn person(parts: &[v1::Part]) -> Person {
+    let mut person = Person::default();
+    let mut text = String::new();
+    for part in parts {
+        match &part.part {
+            Some(v1::part::Part::Text(more)) => text.push_str(more),
+            Some(v1::part::Part::Image(image)) => {
+                let size = crate::app::editor::size(image.data.len());
+                let label = format!("[{}, {size}]", image.media_type);
+                person.pictures.push(SafeText::one_line(&label));
+            }
+            _ => {}
+        }
+    }
+    person.text = text.into();
+    person
+}
+
+/// The answer that an event tells of.
+pub(super) fn answer(message: v1::AssistantMessage) -> Answer {
+    let (mut text, mut reasoning) = (String::new(), String::new());
+    let mut calls = Vec::new();
+    for part in message.parts {
+        match part.part {
+            Some(v1::part::Part::Text(more)) => text.push_str(&more),
+            Some(v1::part::Part::Reasoning(thought)) => reasoning.push_str(&thought.text),
+            Some(v1::part::Part::ToolCall(call)) => calls.push(Call {
+                id: call.id,
+                name: SafeText::one_line(&call.name),
+                arguments: SafeText::one_line(&call.arguments),
+            }),
+            _ => {}
+        }
+    }
+    let finish = v1::FinishReason::try_from(message.finish).unwrap_or_default();
+    Answer {
+        item: message.item,
+        text: text.into(),
+        reasoning: reasoning.into(),
+        calls,
+        model: SafeText::one_line(&message.model),
+        usage: message.usage.unwrap_or_default(),
+        cut: finish == v1::FinishReason::Length,
+        filtered: finish == v1::FinishReason::Filtered,
+        partial: message.partial,
+        first_token_ms: message.first_token.map(millis),
+        took_ms: message.took.map(millis),
+    }
+}
+
+fn millis(duration: prost_types::Duration) -> u64 {
+    let seconds = u64::try_from(duration.seconds).unwrap_or_default();
+    let rest = u64::try_from(duration.nanos / 1_000_000).unwrap_or_default();
+    seconds.saturating_mul(1_000).saturating_add(rest)
+}

@@ -1,0 +1,313 @@
+//! From events and deltas to blocks.
+//!
+//! A message that waits for another turn is held back until its own turn starts, so that the
+//! transcript reads in the order in which things were answered.
+
+use std::collections::VecDeque;
+
+use moltis_proto::v1::{self, event::Kind as Fact};
+
+use super::block::{Block, BlockId, Call, End, Growing, Kind, Person, answer, person};
+use super::scroll::Scroll;
+use crate::widget::SafeText;
+
+/// Blocks that are kept at most; beyond them the oldest are dropped and can be read again.
+const MAX_BLOCKS: usize = 20_000;
+/// What the texts of all blocks together may weigh.
+const MAX_BYTES: usize = 96 << 20;
+/// Items that are growing at the same time.
+const MAX_GROWING: usize = 16;
+
+/// A message that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Its turn.
+    pub(crate) turn: String,
+    /// What it says.
+    pub(crate) person: Person,
+    seq: u64,
+    at: i64,
+}
+
+/// The loaded part of a session's transcript.
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    pub(super) blocks: VecDeque<Block>,
+    /// The first seq that is loaded; 1 is the beginning of the session.
+    first_seq: u64,
+    last_seq: u64,
+    running: Option<String>,
+    waiting: Vec<Waiting>,
+    bytes: usize,
+    pub(super) laid_bytes: usize,
+    pub(super) stamp: u64,
+    /// Blocks whose rows were made since the beginning: what a test counts.
+    pub(super) laid_count: u64,
+    /// Long texts and thoughts are shown in full.
+    pub(crate) unfolded: bool,
+    /// Where the screen is.
+    pub(crate) scroll: Scroll,
+}
+
+impl Transcript {
+    /// An empty transcript that begins at this seq.
+    pub(crate) fn new(first_seq: u64) -> Self {
+        let first_seq = first_seq.max(1);
+        Self { first_seq, last_seq: first_seq - 1, ..Self::default() }
+    }
+
+    /// The blocks, oldest first.
+    pub(crate) fn blocks(&self) -> &VecDeque<Block> {
+        &self.blocks
+    }
+
+    /// The block of that name.
+    pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {
+        self.blocks.get(self.index_of(id)?)
+    }
+
+    /// Where a block stands among the loaded ones.
+    pub(crate) fn index_of(&self, id: BlockId) -> Option<usize> {
+        let index = usize::try_from(id - self.blocks.front()?.id).ok()?;
+        (index < self.blocks.len()).then_some(index)
+    }
+
+    /// The last seq that is known.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// The first seq that is loaded.
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.first_seq
+    }
+
+    /// Whether there are older messages that are not loaded.
+    pub(crate) fn has_older(&self) -> bool {
+        self.first_seq > 1
+    }
+
+    /// The turn that is running, as far as the events tell.
+    pub(crate) fn running(&self) -> Option<&str> {
+        self.running.as_deref()
+    }
+
+    /// The messages that wait for their turn.
+    pub(crate) fn waiting(&self) -> &[Waiting] {
+        &self.waiting
+    }
+
+    /// The last finished answer's text.
+    pub(crate) fn last_answer(&self) -> Option<&str> {
+        self.blocks.iter().rev().find_map(|block| match &block.kind {
+            Kind::Answer(answer) if !answer.text.is_empty() => Some(answer.text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Takes the turns that are open in a session that was joined in their midst.
+    pub(crate) fn join(&mut self, open: &[v1::OpenTurn]) {
+        if self.blocks.is_empty() && self.running.is_none() {
+            self.running = open.iter().find(|open| open.started).map(|open| open.turn.clone());
+        }
+    }
+
+    /// Takes the next event; false when it was known already.
+    pub(crate) fn apply(&mut self, event: v1::Event) -> bool {
+        if event.seq <= self.last_seq {
+            return false;
+        }
+        self.last_seq = event.seq;
+        let at = event.at.map_or(0, |at| at.seconds);
+        let turn = event.turn;
+        let kind = match event.kind {
+            Some(Fact::UserMessage(message)) => {
+                let person = person(&message.parts);
+                if self.running.as_ref().is_some_and(|running| *running != turn) {
+                    self.waiting.push(Waiting { turn, person, seq: event.seq, at });
+                    return true;
+                }
+                Kind::Person(person)
+            }
+            Some(Fact::TurnStarted(_)) => {
+                self.release(|waiting| waiting.turn == turn);
+                self.running = Some(turn);
+                return true;
+            }
+            Some(Fact::AssistantMessage(message)) => {
+                self.finish_item(message, event.seq, at);
+                return true;
+            }
+            Some(Fact::TurnEnded(ended)) => return self.end_turn(&turn, &ended, event.seq, at),
+            Some(Fact::Notice(notice)) => Kind::Notice {
+                warning: notice.level == v1::Level::Warning as i32,
+                text: notice.text.into(),
+            },
+            Some(Fact::SessionForked(_)) => Kind::Mark("forked here; above is a copy".into()),
+            Some(Fact::SettingsChanged(changed)) => {
+                let Some(text) = settings_mark(changed.settings) else { return true };
+                Kind::Mark(text)
+            }
+            _ => return true,
+        };
+        self.push(kind, event.seq, at);
+        true
+    }
+
+    fn finish_item(&mut self, message: v1::AssistantMessage, seq: u64, at: i64) {
+        let growing = self.growing_index(&message.item);
+        let kind = Kind::Answer(Box::new(answer(message)));
+        match growing.and_then(|index| self.blocks.get_mut(index)) {
+            Some(block) => {
+                self.bytes -= block.bytes().min(self.bytes);
+                (block.kind, block.seq, block.at) = (kind, seq, at);
+                self.bytes += block.bytes();
+                self.laid_bytes -=
+                    block.laid.take().map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+            }
+            None => self.push(kind, seq, at),
+        }
+    }
+
+    fn end_turn(&mut self, turn: &str, ended: &v1::TurnEnded, seq: u64, at: i64) -> bool {
+        if self.running.as_deref() == Some(turn) {
+            self.running = None;
+        }
+        self.release(|waiting| waiting.turn == turn);
+        for block in self.blocks.iter_mut().rev().take(MAX_GROWING) {
+            if matches!(&block.kind, Kind::Growing(growing) if growing.turn == turn) {
+                block.kind = Kind::Gone;
+                self.laid_bytes -=
+                    block.laid.take().map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+            }
+        }
+        let ending = v1::Ending::try_from(ended.ending).unwrap_or_default();
+        if ending != v1::Ending::Done {
+            let failure = ended.failure.clone().unwrap_or_default();
+            let (message, hint) = (failure.message.into(), failure.hint.into());
+            self.push(Kind::End(End { ending, message, hint }), seq, at);
+        }
+        true
+    }
+
+    /// Puts waiting messages into the transcript.
+    fn release(&mut self, which: impl Fn(&Waiting) -> bool) {
+        let (now, later) = std::mem::take(&mut self.waiting).into_iter().partition(which);
+        self.waiting = later;
+        let now: Vec<Waiting> = now;
+        for waiting in now {
+            self.push(Kind::Person(waiting.person), waiting.seq, waiting.at);
+        }
+    }
+
+    /// Takes a piece of a growing item.
+    pub(crate) fn paint(&mut self, delta: v1::Delta) {
+        let index = match self.growing_index(&delta.item) {
+            Some(index) => index,
+            None if self.is_finished(&delta.item) => return,
+            None => {
+                let (item, turn) = (delta.item.clone(), delta.turn.clone());
+                let growing = Growing { item, turn, ..Growing::default() };
+                self.push(Kind::Growing(Box::new(growing)), 0, 0);
+                self.blocks.len() - 1
+            }
+        };
+        let Some(Kind::Growing(growing)) = self.blocks.get_mut(index).map(|block| &mut block.kind)
+        else {
+            return;
+        };
+        match v1::Strand::try_from(delta.strand).unwrap_or_default() {
+            v1::Strand::Text => growing.text.push(delta.offset, &delta.text),
+            v1::Strand::Reasoning => growing.reasoning.push(delta.offset, &delta.text),
+            v1::Strand::Arguments => paint_call(growing, &delta),
+            v1::Strand::Unspecified => {}
+        }
+    }
+
+    fn growing_index(&self, item: &str) -> Option<usize> {
+        let from = self.blocks.len().saturating_sub(MAX_GROWING);
+        (from..self.blocks.len()).rev().find(|index| {
+            matches!(&self.blocks[*index].kind, Kind::Growing(growing) if growing.item == item)
+        })
+    }
+
+    fn is_finished(&self, item: &str) -> bool {
+        self.blocks
+            .iter()
+            .rev()
+            .take(MAX_GROWING)
+            .any(|block| matches!(&block.kind, Kind::Answer(answer) if answer.item == item))
+    }
+
+    fn push(&mut self, kind: Kind, seq: u64, at: i64) {
+        let id = self.blocks.back().map_or(0, |last| last.id + 1);
+        let block = Block { id, seq, at, kind, laid: None };
+        self.bytes += block.bytes();
+        self.blocks.push_back(block);
+        self.scroll.count_new();
+        if self.scroll.follow {
+            self.trim();
+        }
+    }
+
+    /// Drops the oldest blocks when there are too many; they can be read again.
+    fn trim(&mut self) {
+        while self.blocks.len() > MAX_BLOCKS || (self.bytes > MAX_BYTES && self.blocks.len() > 1) {
+            let Some(block) = self.blocks.pop_front() else { return };
+            self.bytes -= block.bytes().min(self.bytes);
+            self.laid_bytes -= block.laid.map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+            let next = self.blocks.iter().map(|block| block.seq).find(|seq| *seq > 0);
+            self.first_seq = next.unwrap_or(self.last_seq + 1);
+        }
+    }
+
+    /// Puts older events before the loaded ones.
+    pub(crate) fn prepend(&mut self, events: Vec<v1::Event>) {
+        let Some(first) = events.first().map(|event| event.seq) else {
+            // There is nothing older after all.
+            self.first_seq = 1;
+            return;
+        };
+        let mut page = Self::new(first);
+        for event in events.into_iter().filter(|event| event.seq < self.first_seq) {
+            page.apply(event);
+        }
+        page.release(|_| true);
+        let mut id = self.blocks.front().map_or(0, |front| front.id);
+        for mut block in page.blocks.into_iter().rev() {
+            id -= 1;
+            block.id = id;
+            self.bytes += block.bytes();
+            self.blocks.push_front(block);
+        }
+        self.first_seq = first;
+    }
+}
+
+fn paint_call(growing: &mut Growing, delta: &v1::Delta) {
+    if let Some((_, strand)) = growing.calls.iter_mut().find(|(call, _)| call.id == delta.call) {
+        strand.push(delta.offset, &delta.text);
+    } else if growing.calls.len() < 64 {
+        let name = SafeText::one_line(&delta.tool);
+        let call = Call { id: delta.call.clone(), name, arguments: SafeText::default() };
+        growing.calls.push((call, super::block::Strand::default()));
+        if let Some((_, strand)) = growing.calls.last_mut() {
+            strand.push(delta.offset, &delta.text);
+        }
+    }
+}
+
+fn settings_mark(settings: Option<v1::Settings>) -> Option<SafeText> {
+    let settings = settings?;
+    let mut said = Vec::new();
+    if !settings.model.is_empty() {
+        said.push(format!("model {}", settings.model));
+    }
+    if !settings.effort.is_empty() {
+        said.push(format!("effort {}", settings.effort));
+    }
+    if said.is_empty() {
+        return None;
+    }
+    Some(SafeText::one_line(&format!("from here on: {}", said.join(", "))))
+}

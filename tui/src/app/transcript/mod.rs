@@ -1,0 +1,22 @@
+//! The transcript: what was said, block by block, with the rows that show it.
+//!
+//! Blocks follow from events (`fold`), growing ones from deltas. Rows are made only for blocks that
+//! are on the screen (`lay`), are kept within a budget of bytes, and are thrown away when the width
+//! changes. The place of the screen is an anchor, a block and a row in it (`scroll`), never a row
+//! number: whatever is loaded above, the text under the eye stays where it is.
+
+mod block;
+mod fold;
+mod lay;
+mod numbers;
+mod scroll;
+
+pub(crate) use block::{Block, BlockId, Kind};
+pub(crate) use fold::{Transcript, Waiting};
+pub(crate) use lay::Setting;
+pub(crate) use numbers::{clock, money, tokens};
+pub(crate) use scroll::Move;
+
+#[cfg(test)]
+#[path = "transcript_tests.rs"]
+mod tests;

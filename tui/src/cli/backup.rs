@@ -1,0 +1,57 @@
+//! `moltis backup`: a complete copy of the store, while running.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use jiff::Timestamp;
+use moltis_proto::v1::BackupRequest;
+use serde_json::json;
+
+use super::context::Context;
+use crate::client::Failure;
+use crate::output::bytes;
+
+/// Words of `moltis backup`.
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The file to write [default: one in `backups` of the data directory]
+    #[arg(value_hint = ValueHint::FilePath)]
+    path: Option<PathBuf>,
+}
+
+/// Writes the backup and says what is in it.
+pub(super) async fn run(context: &Context, args: BackupArgs) -> Result<(), Failure> {
+    let path = match args.path {
+        Some(path) => std::path::absolute(&path)
+            .map_err(|error| Failure::io(format!("cannot use `{}`", path.display()), &error))?,
+        None => default_path(context)?,
+    };
+    let path = path.to_str().ok_or_else(|| Failure::usage("the path is not UTF-8"))?.to_owned();
+    let mut client = context.connect().await?;
+    let answer = client.system.backup(BackupRequest { path: path.clone() }).await?.into_inner();
+    let document = json!({
+        "path": path,
+        "sessions": answer.sessions,
+        "events": answer.events,
+        "bytes": answer.bytes,
+    });
+    let line = format!(
+        "{path}: {} sessions, {} events, {}",
+        answer.sessions,
+        answer.events,
+        bytes(answer.bytes)
+    );
+    context.output.either(&document, &line)
+}
+
+fn default_path(context: &Context) -> Result<PathBuf, Failure> {
+    let folder = context.connector.data_dir().join("backups");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| Failure::io(format!("cannot make `{}`", folder.display()), &error))?;
+    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    Ok(folder.join(format!("moltis-{stamp}.backup")))
+}

@@ -1,0 +1,158 @@
+//! Names for the shell: sessions, models and providers of the running daemon.
+//!
+//! A person waits at a prompt: 150 ms at most, no daemon is started, and whatever goes wrong is
+//! silence.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+use clap_complete::engine::CompletionCandidate;
+use clap_complete::env::CompleteEnv;
+use moltis_proto::v1::{
+    CatalogRequest, ListModelsRequest, ListProvidersRequest, ListSessionsRequest, ShowConfigRequest,
+};
+
+use super::{Cli, GlobalFlags};
+use crate::client::{Client, Connector, Failure};
+use crate::widget::SafeText;
+
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// Answers the shell and ends the process, if it is the shell that asks.
+pub(crate) fn answer_shell() {
+    CompleteEnv::with_factory(Cli::command).complete();
+}
+
+/// Sessions: their keys, else their ids, with titles.
+pub(super) fn sessions() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let request = ListSessionsRequest { archived: false, limit: 200 };
+        let sessions = client.sessions.list(request).await?.into_inner().sessions;
+        let candidates = sessions.into_iter().map(|session| {
+            let name = if session.key.is_empty() { session.id } else { session.key };
+            candidate(name, &session.title)
+        });
+        Ok(candidates.collect())
+    })
+}
+
+/// Models that can be asked.
+pub(super) fn models() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let request = ListModelsRequest { refresh: false };
+        let models = client.models.list(request).await?.into_inner().models;
+        Ok(models.into_iter().map(|model| candidate(model.id, &model.name)).collect())
+    })
+}
+
+/// Models that can be pulled.
+pub(super) fn catalog() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+        Ok(models.into_iter().map(|model| candidate(model.name, &model.description)).collect())
+    })
+}
+
+/// Models that were pulled.
+pub(super) fn pulled() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+        let pulled = models.into_iter().filter(|model| model.installed);
+        Ok(pulled.map(|model| candidate(model.name, &model.description)).collect())
+    })
+}
+
+/// Providers that are set up, then the kinds that could be.
+pub(super) fn providers() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
+        let ready = list.providers.into_iter().map(|provider| (provider.name, "set up"));
+        let kinds = list.kinds.into_iter().map(|kind| (kind.name, "not set up"));
+        let mut names: Vec<(String, &str)> = Vec::new();
+        for (name, state) in ready.chain(kinds) {
+            if names.iter().all(|(known, _)| *known != name) {
+                names.push((name, state));
+            }
+        }
+        Ok(names.into_iter().map(|(name, state)| candidate(name, state)).collect())
+    })
+}
+
+/// Kinds of providers.
+pub(super) fn kinds() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let kinds = client.providers.list(ListProvidersRequest {}).await?.into_inner().kinds;
+        Ok(kinds.into_iter().map(|kind| candidate(kind.name, "")).collect())
+    })
+}
+
+/// Keys of the configuration, with their values.
+pub(super) fn config_keys() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let values = client.config.show(ShowConfigRequest {}).await?.into_inner().values;
+        Ok(values.into_iter().map(|value| candidate(value.key, &value.value)).collect())
+    })
+}
+
+fn candidate(name: String, help: &str) -> CompletionCandidate {
+    let help = SafeText::one_line(help).as_str().to_owned();
+    CompletionCandidate::new(name).help((!help.is_empty()).then(|| help.into()))
+}
+
+fn ask<F>(question: F) -> Vec<CompletionCandidate>
+where
+    F: AsyncFnOnce(Client) -> Result<Vec<CompletionCandidate>, Failure>,
+{
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return Vec::new();
+    };
+    let connector = Connector::new(&flags(std::env::args_os()), "cli");
+    let answer = async {
+        match connector.running().await {
+            Ok(Some(client)) => question(client).await.unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    };
+    let answer = Box::pin(answer);
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await.unwrap_or_default() })
+}
+
+/// The flags that say where the daemon is, out of a line that is not finished yet.
+fn flags(words: impl Iterator<Item = std::ffi::OsString>) -> GlobalFlags {
+    let env =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let mut flags = GlobalFlags {
+        data_dir: env("MOLTIS_DATA_DIR"),
+        socket: env("MOLTIS_SOCKET"),
+        no_autostart: true,
+        ..GlobalFlags::default()
+    };
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        let Some(word) = word.to_str() else { continue };
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(PathBuf::from(value))),
+            None => (word, words.peek().map(PathBuf::from)),
+        };
+        match name {
+            "--data-dir" => flags.data_dir = value,
+            "--socket" => flags.socket = value,
+            _ => {}
+        }
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_line_still_says_where_the_daemon_is() {
+        let line = ["moltis", "--", "moltis", "--data-dir", "/d", "--socket=/s", "send", "-s"];
+        let flags = flags(line.iter().map(Into::into));
+        assert_eq!(flags.data_dir, Some(PathBuf::from("/d")));
+        assert_eq!(flags.socket, Some(PathBuf::from("/s")));
+    }
+}

@@ -1,0 +1,222 @@
+//! `moltis config`: read and change the configuration.
+//!
+//! What the daemon knows best it is asked; the file itself, its check and its template work without
+//! one, so that a broken file can be mended.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use clap_complete::ArgValueCandidates;
+use moltis_proto::v1::{ConfigValue, ReloadRequest, SetConfigRequest, ShowConfigRequest};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::context::{Context, is_interactive};
+use super::{complete, offline};
+use crate::client::{Client, Failure};
+
+/// Words of `moltis config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print where the file is
+    Path,
+    /// Show what holds
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Print one value
+    Get {
+        /// `section.key`
+        #[arg(add = ArgValueCandidates::new(complete::config_keys))]
+        key: String,
+    },
+    /// Change one value in the file, keeping comments and order
+    Set {
+        /// `section.key`
+        #[arg(add = ArgValueCandidates::new(complete::config_keys))]
+        key: String,
+        /// As TOML; a bare word is a string
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Open the file in $VISUAL or $EDITOR, check it, and take it into use
+    Edit,
+    /// Check the file
+    Check,
+    /// Print the complete, commented file
+    Template,
+}
+
+impl ConfigCommand {
+    /// What could not be done when this fails.
+    pub(super) fn purpose(&self) -> &'static str {
+        match self {
+            Self::Path => "cannot say where the configuration is",
+            Self::Show { .. } | Self::Get { .. } => "cannot show the configuration",
+            Self::Set { .. } => "cannot change the configuration",
+            Self::Edit => "cannot edit the configuration",
+            Self::Check => "cannot check the configuration",
+            Self::Template => "cannot print the template",
+        }
+    }
+}
+
+/// Does what was asked.
+pub(super) async fn run(context: &Context, command: ConfigCommand) -> Result<(), Failure> {
+    let output = &context.output;
+    match command {
+        ConfigCommand::Path => {
+            let path = file(context);
+            let path = path.display().to_string();
+            output.either(&json!({ "path": path }), &path)
+        }
+        ConfigCommand::Show { origin } => show(context, origin).await,
+        ConfigCommand::Get { key } => {
+            let value = values(&mut context.connect().await?).await?;
+            let value = value.into_iter().find(|value| value.key == key).ok_or_else(|| {
+                Failure::new("not_found", format!("there is no key `{key}`"))
+                    .with_hint("moltis config show lists them")
+            })?;
+            output.either(&value_json(&value), bare(&value.value))
+        }
+        ConfigCommand::Set { key, value } => {
+            let mut client = context.connect().await?;
+            let request = SetConfigRequest { key: key.clone(), value: value.clone() };
+            client.config.set(request).await?;
+            output.either(&json!({ "key": key, "value": value }), &format!("{key} = {value}"))
+        }
+        ConfigCommand::Edit => edit(context).await,
+        ConfigCommand::Check => check(context).await,
+        ConfigCommand::Template => {
+            let ended = offline::run(&context.connector, &["--config-template"]).await?;
+            if !ended.status.success() {
+                return Err(offline::complaint(&ended));
+            }
+            let text = String::from_utf8_lossy(&ended.stdout);
+            if output.json { output.json(&json!({ "text": text })) } else { output.raw(&text) }
+        }
+    }
+}
+
+fn file(context: &Context) -> PathBuf {
+    context.connector.config_dir().join("moltis.toml")
+}
+
+async fn values(client: &mut Client) -> Result<Vec<ConfigValue>, Failure> {
+    Ok(client.config.show(ShowConfigRequest {}).await?.into_inner().values)
+}
+
+fn value_json(value: &ConfigValue) -> Value {
+    json!({ "key": value.key, "value": value.value, "origin": value.origin })
+}
+
+/// A TOML string without its quotes, when nothing in it is escaped.
+fn bare(value: &str) -> &str {
+    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.filter(|inner| !inner.contains(['\\', '"'])).unwrap_or(value)
+}
+
+async fn show(context: &Context, origin: bool) -> Result<(), Failure> {
+    let values = values(&mut context.connect().await?).await?;
+    let output = &context.output;
+    if output.json {
+        return output.json(&Value::Array(values.iter().map(value_json).collect()));
+    }
+    let lines = values.iter().map(|value| format!("{} = {}", value.key, value.value));
+    let lines: Vec<String> = lines.collect();
+    let widest = lines.iter().map(String::len).filter(|length| *length < 60).max().unwrap_or(0);
+    for (line, value) in lines.iter().zip(&values) {
+        if origin {
+            output.line(&format!("{line:widest$}  # {}", value.origin))?;
+        } else {
+            output.line(line)?;
+        }
+    }
+    Ok(())
+}
+
+async fn check(context: &Context) -> Result<(), Failure> {
+    let output = &context.output;
+    let words: &[&str] =
+        if output.json { &["--check-config", "--json"] } else { &["--check-config"] };
+    let ended = offline::run(&context.connector, words).await?;
+    output.raw(&String::from_utf8_lossy(&ended.stdout))?;
+    if ended.status.success() {
+        let warnings = String::from_utf8_lossy(&ended.stderr);
+        warnings.lines().for_each(|line| output.note(line));
+        return Ok(());
+    }
+    if output.json && !ended.stdout.is_empty() {
+        return Err(Failure::silent(1));
+    }
+    Err(offline::complaint(&ended))
+}
+
+async fn edit(context: &Context) -> Result<(), Failure> {
+    if !is_interactive() {
+        let failure = Failure::usage("standard input and output are not a terminal");
+        return Err(failure.with_hint("moltis config set KEY VALUE"));
+    }
+    let path = file(context);
+    if !path.exists() {
+        let template = offline::run(&context.connector, &["--config-template"]).await?;
+        write_new(&path, &template.stdout)?;
+    }
+    let editor = ["VISUAL", "EDITOR"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+        .unwrap_or_else(|| "vi".to_owned());
+    // An editor may come with words of its own: `code --wait`.
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let ended = Command::new(program)
+        .args(words)
+        .arg(&path)
+        .status()
+        .await
+        .map_err(|error| Failure::io(format!("cannot run `{editor}`"), &error))?;
+    if !ended.success() {
+        return Err(Failure::new("cancelled", format!("`{editor}` ended with {ended}")));
+    }
+    let checked = offline::run(&context.connector, &["--check-config"]).await?;
+    if !checked.status.success() {
+        return Err(offline::complaint(&checked).with_hint("moltis config edit"));
+    }
+    let Some(mut client) = context.connector.running().await? else {
+        return context.output.line("the file is in order");
+    };
+    let reload = client.config.reload(ReloadRequest {}).await?.into_inner();
+    match reload.needs_restart.as_slice() {
+        [] => context.output.line("the file is in order and in use"),
+        keys => {
+            context.output.line("the file is in order and in use")?;
+            let keys = keys.join(", ");
+            context.output.note(&format!("after `moltis daemon restart` these hold too: {keys}"));
+            Ok(())
+        }
+    }
+}
+
+fn write_new(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+        let mut options = std::fs::File::options();
+        options.write(true).create_new(true).mode(0o600).open(path)?.write_all(text)
+    });
+    written.map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simple_string_is_printed_bare() {
+        assert_eq!(bare("\"abc\""), "abc");
+        assert_eq!(bare("12"), "12");
+        assert_eq!(bare(r#""a\"b""#), r#""a\"b""#);
+    }
+}

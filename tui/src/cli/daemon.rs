@@ -1,0 +1,279 @@
+//! `moltis daemon`: start, stop, and look after moltisd.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::time::Duration;
+
+use clap::Subcommand;
+use moltis_proto::v1::{HealthRequest, HealthResponse, LogLine, LogsRequest, ShutdownRequest};
+use serde_json::{Value, json};
+
+use super::context::{Context, time};
+use super::shape;
+use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, daemon_program};
+use crate::output::bytes;
+
+/// How long the daemon may take to stop: its turns are ended in order.
+const STOP: Duration = Duration::from_secs(30);
+/// How much of the log's file is read when the daemon does not run.
+const LOG_TAIL: u64 = 1 << 20;
+
+/// Words of `moltis daemon`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum DaemonCommand {
+    /// Start moltisd if none runs
+    Start,
+    /// Stop moltisd; running turns are interrupted, their text is kept
+    Stop,
+    /// Stop moltisd and start it again
+    Restart,
+    /// Say whether moltisd runs, and how it is
+    Status,
+    /// Print the log
+    Logs {
+        /// Go on with what is logged from now on
+        #[arg(long, short)]
+        follow: bool,
+        /// Past lines
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+        last: u32,
+    },
+    /// Have systemd start moltisd at every login
+    Install,
+    /// Take that back
+    Uninstall,
+}
+
+impl DaemonCommand {
+    /// What could not be done when this fails.
+    pub(super) fn purpose(&self) -> &'static str {
+        match self {
+            Self::Start => "cannot start moltisd",
+            Self::Stop => "cannot stop moltisd",
+            Self::Restart => "cannot restart moltisd",
+            Self::Status => "cannot say how moltisd is",
+            Self::Logs { .. } => "cannot show the log",
+            Self::Install => "cannot install moltisd",
+            Self::Uninstall => "cannot uninstall moltisd",
+        }
+    }
+}
+
+/// Does what was asked.
+pub(super) async fn run(context: &Context, command: DaemonCommand) -> Result<(), Failure> {
+    match command {
+        DaemonCommand::Start => {
+            let client = context.connector.start().await?;
+            running(context, &client)
+        }
+        DaemonCommand::Stop => {
+            let ran = stop(context).await?;
+            let line = if ran { "moltisd has stopped" } else { "moltisd was not running" };
+            context.output.either(&json!({ "running": false, "was_running": ran }), line)
+        }
+        DaemonCommand::Restart => {
+            stop(context).await?;
+            let client = context.connector.start().await?;
+            running(context, &client)
+        }
+        DaemonCommand::Status => status(context).await,
+        DaemonCommand::Logs { follow, last } => logs(context, last, follow).await,
+        DaemonCommand::Install => install(context).await,
+        DaemonCommand::Uninstall => uninstall(context).await,
+    }
+}
+
+fn running(context: &Context, client: &Client) -> Result<(), Failure> {
+    let hello = &client.hello;
+    let document = json!({
+        "running": true,
+        "pid": hello.pid,
+        "build": hello.build,
+        "socket": context.connector.socket().display().to_string(),
+    });
+    let line = format!("moltisd {} is running (pid {})", hello.build, hello.pid);
+    context.output.either(&document, &line)
+}
+
+/// Stops a running daemon of any version and waits for its end; says whether one ran.
+pub(super) async fn stop(context: &Context) -> Result<bool, Failure> {
+    let Some((mut system, pid)) = context.connector.stopper().await? else { return Ok(false) };
+    let watch = pid.and_then(Watch::of);
+    match system.shutdown(ShutdownRequest {}).await.map_err(Failure::from) {
+        // It hung up before it had answered: it stops.
+        Err(failure) if !failure.is_unavailable() => return Err(failure),
+        _ => {}
+    }
+    let ended = match watch {
+        Some(watch) => watch.ended(STOP).await,
+        None => true,
+    };
+    if ended {
+        return Ok(true);
+    }
+    let pid = pid.unwrap_or_default();
+    let seconds = STOP.as_secs();
+    Err(Failure::new("busy", format!("moltisd (pid {pid}) is still running after {seconds} s"))
+        .with_hint(format!("kill {pid}")))
+}
+
+async fn status(context: &Context) -> Result<(), Failure> {
+    let output = &context.output;
+    let socket = context.connector.socket().display().to_string();
+    let Some(mut client) = context.connector.running().await? else {
+        let document = json!({ "running": false, "socket": socket });
+        output.either(&document, "moltisd is not running")?;
+        return Err(Failure::silent(EXIT_UNREACHABLE));
+    };
+    let health = client.system.health(HealthRequest {}).await?.into_inner();
+    if output.json {
+        return output.json(&status_json(&health, &client.hello.build, &socket));
+    }
+    let fields = [
+        ("moltisd", format!("{}, running", client.hello.build)),
+        ("pid", health.pid.to_string()),
+        ("up", duration(health.uptime_s)),
+        ("memory", bytes(health.resident_bytes)),
+        ("turns", format!("{} running", health.running_turns)),
+        ("clients", format!("{} attached", health.attached)),
+        ("socket", socket),
+        ("data", health.data_dir),
+        ("config", health.config_dir),
+    ];
+    for (name, value) in fields {
+        output.line(&format!("{name:8} {value}"))?;
+    }
+    for trouble in health.troubles {
+        output.line(&format!("trouble  {trouble}"))?;
+    }
+    Ok(())
+}
+
+fn status_json(health: &HealthResponse, build: &str, socket: &str) -> Value {
+    json!({
+        "running": true,
+        "pid": health.pid,
+        "build": build,
+        "uptime_s": health.uptime_s,
+        "resident_bytes": health.resident_bytes,
+        "running_turns": health.running_turns,
+        "attached": health.attached,
+        "troubles": health.troubles,
+        "socket": socket,
+        "data_dir": health.data_dir,
+        "config_dir": health.config_dir,
+    })
+}
+
+fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, ..) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+async fn logs(context: &Context, last: u32, follow: bool) -> Result<(), Failure> {
+    let Some(mut client) = context.connector.running().await? else {
+        if follow {
+            return Err(
+                Failure::unavailable("moltisd is not running").with_hint("moltis daemon start")
+            );
+        }
+        return stored_logs(context, last);
+    };
+    let request = LogsRequest { last, follow };
+    let mut lines = client.system.logs(request).await?.into_inner();
+    while let Some(line) = lines.message().await? {
+        show_line(context, &line)?;
+    }
+    Ok(())
+}
+
+fn show_line(context: &Context, line: &LogLine) -> Result<(), Failure> {
+    let document = json!({
+        "at": shape::at(line.at),
+        "level": line.level,
+        "target": line.target,
+        "text": line.text,
+    });
+    let text = format!("{:.3} {:5} {}: {}", time(line.at), line.level, line.target, line.text);
+    context.output.either(&document, &text)
+}
+
+/// The end of the log's file, for when nobody can be asked.
+fn stored_logs(context: &Context, last: u32) -> Result<(), Failure> {
+    let path = context.connector.data_dir().join("logs").join("moltisd.log");
+    let failed =
+        |error: std::io::Error| Failure::io(format!("cannot read `{}`", path.display()), &error);
+    let mut file = std::fs::File::open(&path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL))).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut bytes).map_err(failed)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = usize::try_from(last).unwrap_or(usize::MAX);
+    for line in lines.iter().skip(lines.len().saturating_sub(last)) {
+        if context.output.json {
+            // A log that was written as JSON is given as it is.
+            let document = serde_json::from_str(line).unwrap_or_else(|_| json!({ "text": line }));
+            context.output.json(&document)?;
+        } else {
+            context.output.line(line)?;
+        }
+    }
+    Ok(())
+}
+
+async fn install(context: &Context) -> Result<(), Failure> {
+    if !cfg!(target_os = "linux") {
+        return Err(Failure::new("failed", "only systemd is supported")
+            .with_hint("`moltis` starts moltisd whenever it needs it"));
+    }
+    let program = daemon_program().map_err(|failure| failure.with_exit(1))?;
+    let unit = Unit::of(&program, &context.connector);
+    unit.write()?;
+    let path = unit.path().display().to_string();
+    // Two can't hold one directory: the one that runs makes room for systemd's.
+    let ran = stop(context).await?;
+    if let Err(failure) = unit.enable().await {
+        if ran {
+            context.connector.start().await?;
+        }
+        let why = failure.message;
+        context.output.note(&format!("systemd did not take it: {why}"));
+        let document = json!({ "unit": path, "enabled": false });
+        return context.output.either(&document, &format!("{path} is written, but not enabled"));
+    }
+    let line = format!("{path} is enabled: moltisd starts at every login");
+    context.output.either(&json!({ "unit": path, "enabled": true }), &line)?;
+    context.output.note("`loginctl enable-linger` lets it run while nobody is logged in");
+    Ok(())
+}
+
+async fn uninstall(context: &Context) -> Result<(), Failure> {
+    let program = daemon_program().unwrap_or_else(|_| "moltisd".into());
+    let unit = Unit::of(&program, &context.connector);
+    let path = unit.path().display().to_string();
+    if unit.path().exists()
+        && let Err(failure) = unit.disable().await
+    {
+        context.output.note(&failure.message);
+    }
+    let removed = unit.remove()?;
+    let line =
+        if removed { format!("{path} is removed") } else { "nothing was installed".to_owned() };
+    context.output.either(&json!({ "unit": path, "removed": removed }), &line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        assert_eq!([5, 65, 3_700, 90_000].map(duration), ["5s", "1m 5s", "1h 1m", "1d 1h"]);
+    }
+}

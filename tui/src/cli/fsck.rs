@@ -1,0 +1,47 @@
+//! `moltis fsck`: check the store, whether the daemon runs or not.
+
+use moltis_proto::v1::{CheckRequest, CheckResponse};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::context::Context;
+use super::offline;
+use crate::client::Failure;
+
+/// Checks, prints what was found, and fails when something is wrong.
+pub(super) async fn run(context: &Context) -> Result<(), Failure> {
+    let report = check(context).await?;
+    let CheckResponse { sessions, events, problems } = &report;
+    let document = json!({ "sessions": sessions, "events": events, "problems": problems });
+    if context.output.json {
+        context.output.json(&document)?;
+    } else {
+        for problem in problems {
+            context.output.line(problem)?;
+        }
+        let well = if problems.is_empty() { "all is well" } else { "not all is well" };
+        context.output.line(&format!("{sessions} sessions, {events} events: {well}"))?;
+    }
+    match problems.len() {
+        0 => Ok(()),
+        count => Err(Failure::new("storage", format!("{count} problems"))
+            .with_hint("moltis restore FILE brings a backup back")),
+    }
+}
+
+/// Lets a running daemon check, else `moltisd` itself.
+async fn check(context: &Context) -> Result<CheckResponse, Failure> {
+    if let Some(mut client) = context.connector.running().await? {
+        return Ok(client.system.check(CheckRequest {}).await?.into_inner());
+    }
+    let said = offline::json(&context.connector, &["--fsck", "--json"]).await?;
+    #[derive(Deserialize)]
+    struct Report {
+        sessions: u64,
+        events: u64,
+        problems: Vec<String>,
+    }
+    let Report { sessions, events, problems } = serde_json::from_value(said)
+        .map_err(|error| Failure::new("internal", format!("moltisd's answer: {error}")))?;
+    Ok(CheckResponse { sessions, events, problems })
+}

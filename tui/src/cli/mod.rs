@@ -1,0 +1,229 @@
+//! The command line: one file for each command, all in the same shape.
+//!
+//! A command parses its words into meaning, asks the daemon, and prints through
+//! [`crate::output::Output`]; what it can't do is a [`Failure`]. `CLI.md`'s names, JSON shapes and
+//! exit codes are a contract: they change only by adding.
+
+mod answer;
+mod backup;
+mod bench;
+mod complete;
+mod completions;
+mod config;
+mod context;
+mod daemon;
+mod doctor;
+mod files;
+mod fsck;
+mod login;
+mod models;
+mod offline;
+mod providers;
+mod refuse;
+mod restore;
+mod send;
+mod sessions;
+mod shape;
+mod stop;
+mod tail;
+mod transcript;
+mod usage;
+mod vault;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::client::Failure;
+use context::Context;
+
+pub(crate) use complete::answer_shell;
+pub(crate) use refuse::refuse;
+
+/// Talk to models from a terminal, through a daemon that forgets nothing.
+///
+/// Starts moltisd when none runs.
+#[derive(Debug, Parser)]
+#[command(name = "moltis", version, about, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalFlags,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalFlags {
+    /// Where `moltis.toml` is [default: ~/.config/moltis]
+    #[arg(long, global = true, env = "MOLTIS_CONFIG_DIR", value_name = "DIR", value_hint = ValueHint::DirPath, hide_env_values = true)]
+    pub(crate) config_dir: Option<PathBuf>,
+    /// Where the data is [default: ~/.moltis]
+    #[arg(long, global = true, env = "MOLTIS_DATA_DIR", value_name = "DIR", value_hint = ValueHint::DirPath, hide_env_values = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The daemon's socket, when it is not in the data directory; nothing is started then
+    #[arg(long, global = true, env = "MOLTIS_SOCKET", value_name = "PATH", value_hint = ValueHint::FilePath, hide_env_values = true)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON: a document for a query, a line for each thing of a stream
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Do not start moltisd when none runs
+    #[arg(long, global = true)]
+    pub(crate) no_autostart: bool,
+    /// How chatty the log of a moltisd that is started is
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
+    /// When to use colors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// How chatty a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// Its name for the daemon.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// When to use colors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether colors are used on that kind of output.
+    pub(crate) fn holds(self, terminal: bool) -> bool {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Auto => {
+                terminal && !set("NO_COLOR") && std::env::var("TERM").as_deref() != Ok("dumb")
+            }
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say something and print the answer as it comes
+    Send(send::SendArgs),
+    /// Follow what happens in a session
+    Tail(tail::TailArgs),
+    /// Stop the running turn of a session
+    Stop(stop::StopArgs),
+    /// List, read, and look after sessions
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
+    /// List and choose models, and bring them onto this machine
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Set up who is asked, and with which key
+    #[command(subcommand)]
+    Providers(providers::ProvidersCommand),
+    /// Read and change the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Check that everything is in order, and say what mends it
+    Doctor,
+    /// Start, stop, and look after moltisd
+    #[command(subcommand)]
+    Daemon(daemon::DaemonCommand),
+    /// Show what was used, by day and model
+    Usage(usage::UsageArgs),
+    /// Write a complete copy of all sessions and secrets, while running
+    Backup(backup::BackupArgs),
+    /// Replace all sessions and secrets by those of a backup
+    Restore(restore::RestoreArgs),
+    /// Check the store, event by event
+    Fsck,
+    /// Look after the stored secrets
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
+    /// Measure this machine against a mock provider that is built in
+    Bench(bench::Args),
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// What could not be done when this command fails.
+    pub(crate) fn purpose(&self) -> &'static str {
+        match self {
+            Self::Send(_) => "cannot get an answer",
+            Self::Tail(_) => "cannot follow the session",
+            Self::Stop(_) => "cannot stop the turn",
+            Self::Sessions(command) => command.purpose(),
+            Self::Models(command) => command.purpose(),
+            Self::Providers(command) => command.purpose(),
+            Self::Config(command) => command.purpose(),
+            Self::Doctor => "not everything is in order",
+            Self::Daemon(command) => command.purpose(),
+            Self::Usage(_) => "cannot show the usage",
+            Self::Backup(_) => "cannot write the backup",
+            Self::Restore(_) => "cannot restore the backup",
+            Self::Fsck => "cannot check the store",
+            Self::Vault(_) => "cannot renew the vault's key",
+            Self::Bench(_) => "cannot measure",
+            Self::Completions(_) => "cannot print the completions",
+        }
+    }
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// A failure whose exit code is the process's.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    let context = Context::new(&global);
+    match command {
+        Command::Send(args) => Box::pin(send::run(&context, args)).await,
+        Command::Tail(args) => Box::pin(tail::run(&context, args)).await,
+        Command::Stop(args) => stop::run(&context, args).await,
+        Command::Sessions(command) => Box::pin(sessions::run(&context, command)).await,
+        Command::Models(command) => Box::pin(models::run(&context, command)).await,
+        Command::Providers(command) => Box::pin(providers::run(&context, command)).await,
+        Command::Config(command) => Box::pin(config::run(&context, command)).await,
+        Command::Doctor => Box::pin(doctor::run(&context)).await,
+        Command::Daemon(command) => Box::pin(daemon::run(&context, command)).await,
+        Command::Usage(args) => usage::run(&context, args).await,
+        Command::Backup(args) => backup::run(&context, args).await,
+        Command::Restore(args) => Box::pin(restore::run(&context, args)).await,
+        Command::Fsck => fsck::run(&context).await,
+        Command::Vault(command) => vault::run(&context, command).await,
+        Command::Bench(args) => Box::pin(bench::run(&args, global.json))
+            .await
+            .map_err(|error| Failure::new("internal", format!("{error:#}"))),
+        Command::Completions(args) => completions::run(&context, &args),
+    }
+}
+
+#[cfg(test)]
+#[path = "man_tests.rs"]
+mod man_tests;

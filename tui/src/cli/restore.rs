@@ -1,0 +1,42 @@
+//! `moltis restore`: replace the store by a backup's.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use serde_json::json;
+
+use super::context::Context;
+use super::{daemon, offline};
+use crate::client::Failure;
+
+/// Words of `moltis restore`.
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Stops a running daemon, lets `moltisd` restore, and starts the daemon again if one ran.
+pub(super) async fn run(context: &Context, args: RestoreArgs) -> Result<(), Failure> {
+    let shown = args.file.display();
+    let file = std::fs::canonicalize(&args.file)
+        .map_err(|error| Failure::io(format!("cannot read `{shown}`"), &error))?;
+    let file = file.to_str().ok_or_else(|| Failure::usage("the path is not UTF-8"))?;
+    let data_dir = context.connector.data_dir().display();
+    context.consent(args.yes, &format!("Replace everything in {data_dir} by {shown}?"))?;
+    let ran = daemon::stop(context).await?;
+    let restored = offline::json(&context.connector, &["--restore", file, "--json"]).await;
+    if ran {
+        // The daemon comes back whether the backup was good or not: the old store is still there.
+        context.connector.start().await?;
+    }
+    let mut document = restored?;
+    let count = |name: &str| document[name].as_u64().unwrap_or_default();
+    let line = format!("restored {} sessions, {} events", count("sessions"), count("events"));
+    document["daemon"] = json!(if ran { "restarted" } else { "not running" });
+    context.output.either(&document, &line)
+}

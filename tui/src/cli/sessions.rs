@@ -1,0 +1,414 @@
+//! `moltis sessions`: list, read, and look after sessions.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCandidates;
+use jiff::Timestamp;
+use moltis_proto::v1::{
+    ArchiveRequest, DeleteRequest, ExportFormat, ExportRequest, ForkRequest, HistoryRequest,
+    ListSessionsRequest, RenameRequest, SearchHit, SearchRequest, Session,
+};
+use serde_json::{Value, json};
+
+use super::context::{Context, find, time};
+use super::transcript::Transcript;
+use super::{complete, shape};
+use crate::client::{Client, Failure, op_id};
+use crate::output::{Side, Table, ago, count, dollars};
+
+/// Words of `moltis sessions`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// List sessions, the most recently changed first
+    List {
+        /// Also those that are put away
+        #[arg(long)]
+        archived: bool,
+        /// At most so many
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 0, hide_default_value = true)]
+        limit: u32,
+    },
+    /// Show all that is known of a session
+    Show(Named),
+    /// Print what was said in a session
+    History {
+        #[command(flatten)]
+        named: Named,
+        /// Only events after this one
+        #[arg(long, value_name = "SEQ")]
+        after: Option<u64>,
+        /// Only events before this one
+        #[arg(long, value_name = "SEQ", conflicts_with = "after")]
+        before: Option<u64>,
+        /// At most so many events, the last ones unless `--after` is given; 0 is all
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 0, hide_default_value = true)]
+        limit: u32,
+    },
+    /// Give a session a title
+    Rename {
+        #[command(flatten)]
+        named: Named,
+        /// The title
+        title: String,
+    },
+    /// Put a session away
+    Archive {
+        #[command(flatten)]
+        named: Named,
+        /// Take it out again
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Delete a session for good
+    Delete {
+        #[command(flatten)]
+        named: Named,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Begin a new session with a copy of another one's past
+    Fork {
+        #[command(flatten)]
+        named: Named,
+        /// The last event to take along [default: all]
+        #[arg(long, value_name = "SEQ")]
+        at: Option<u64>,
+    },
+    /// Search what was said in all sessions
+    Search {
+        /// Words
+        #[arg(required = true)]
+        query: Vec<String>,
+        /// At most so many finds
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+        limit: u32,
+    },
+    /// Write a session as a document
+    Export {
+        #[command(flatten)]
+        named: Named,
+        /// As what
+        #[arg(long, default_value = "markdown")]
+        format: Format,
+        /// Into this new file instead of standard output
+        #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
+}
+
+/// A session, as a person names it.
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// Key, id, beginning of an id, or title
+    #[arg(add = ArgValueCandidates::new(complete::sessions))]
+    session: String,
+}
+
+/// A document's format.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Markdown,
+    /// An event a line
+    Jsonl,
+}
+
+impl SessionsCommand {
+    /// What could not be done when this fails.
+    pub(super) fn purpose(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "cannot list the sessions",
+            Self::Show(_) => "cannot show the session",
+            Self::History { .. } => "cannot read the session",
+            Self::Rename { .. } => "cannot rename the session",
+            Self::Archive { .. } => "cannot put the session away",
+            Self::Delete { .. } => "cannot delete the session",
+            Self::Fork { .. } => "cannot fork the session",
+            Self::Search { .. } => "cannot search",
+            Self::Export { .. } => "cannot export the session",
+        }
+    }
+}
+
+/// Does what was asked.
+pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(), Failure> {
+    let mut client = context.connect().await?;
+    let client = &mut client;
+    match command {
+        SessionsCommand::List { archived, limit } => list(context, client, archived, limit).await,
+        SessionsCommand::Show(named) => {
+            let session = find(client, &named.session).await?;
+            show(context, &session)
+        }
+        SessionsCommand::History { named, after, before, limit } => {
+            let session = find(client, &named.session).await?.id;
+            let request = HistoryRequest { session, after_seq: after, before_seq: before, limit };
+            history(context, client, request).await
+        }
+        SessionsCommand::Rename { named, title } => {
+            let session = find(client, &named.session).await?.id;
+            let request = RenameRequest { op_id: op_id(), session, title };
+            let session = client.sessions.rename(request).await?.into_inner();
+            done(context, &session, &format!("{} is now \"{}\"", session.id, session.title))
+        }
+        SessionsCommand::Archive { named, undo } => {
+            let session = find(client, &named.session).await?.id;
+            let request = ArchiveRequest { op_id: op_id(), session, archived: !undo };
+            let session = client.sessions.archive(request).await?.into_inner();
+            let what = if session.archived { "is put away" } else { "is taken out again" };
+            done(context, &session, &format!("{} {what}", session.id))
+        }
+        SessionsCommand::Delete { named, yes } => {
+            let session = find(client, &named.session).await?;
+            let question = format!(
+                "Delete \"{}\" ({}, {} messages) for good?",
+                session.title, session.id, session.messages
+            );
+            context.consent(yes, &question)?;
+            client.sessions.delete(DeleteRequest { session: session.id.clone() }).await?;
+            let line = format!("{} is deleted", session.id);
+            context.output.either(&json!({ "deleted": session.id }), &line)
+        }
+        SessionsCommand::Fork { named, at } => {
+            let session = find(client, &named.session).await?.id;
+            if at == Some(0) {
+                return Err(Failure::usage("event 0 does not exist: the first one is 1"));
+            }
+            let request = ForkRequest { op_id: op_id(), session, seq: at.unwrap_or_default() };
+            let session = client.sessions.fork(request).await?.into_inner();
+            done(context, &session, &session.id)
+        }
+        SessionsCommand::Search { query, limit } => {
+            let request = SearchRequest { query: query.join(" "), limit };
+            let hits = client.sessions.search(request).await?.into_inner().hits;
+            show_hits(context, &hits)
+        }
+        SessionsCommand::Export { named, format, output } => {
+            let session = find(client, &named.session).await?.id;
+            export(context, client, session, format, output.as_deref()).await
+        }
+    }
+}
+
+fn done(context: &Context, session: &Session, line: &str) -> Result<(), Failure> {
+    context.output.either(&shape::session(session), line)
+}
+
+async fn list(
+    context: &Context,
+    client: &mut Client,
+    archived: bool,
+    limit: u32,
+) -> Result<(), Failure> {
+    let request = ListSessionsRequest { archived, limit };
+    let sessions = client.sessions.list(request).await?.into_inner().sessions;
+    if context.output.json {
+        let all = sessions.iter().map(shape::session).collect();
+        return context.output.json(&Value::Array(all));
+    }
+    if sessions.is_empty() {
+        context.output.note("there are no sessions; `moltis send TEXT` begins one");
+        return Ok(());
+    }
+    context.output.table(&table(&sessions, Timestamp::now()))
+}
+
+fn table(sessions: &[Session], now: Timestamp) -> Table {
+    let mut table = Table::new(&[
+        ("SESSION", Side::Left),
+        ("TITLE", Side::Cut),
+        ("STATE", Side::Left),
+        ("CHANGED", Side::Left),
+        ("MESSAGES", Side::Right),
+        ("TOKENS", Side::Right),
+        ("COST", Side::Right),
+        ("MODEL", Side::Cut),
+    ]);
+    for session in sessions {
+        let usage = session.usage.unwrap_or_default();
+        table.row([
+            if session.key.is_empty() { &session.id } else { &session.key },
+            &session.title,
+            if session.archived { "archived" } else { shape::state(session) },
+            &ago(time(session.updated_at), now),
+            &session.messages.to_string(),
+            &count(usage.input_tokens + usage.output_tokens),
+            &dollars(usage.cost_microusd),
+            &session.last_model,
+        ]);
+    }
+    table
+}
+
+fn show(context: &Context, session: &Session) -> Result<(), Failure> {
+    if context.output.json {
+        return context.output.json(&shape::session(session));
+    }
+    let usage = session.usage.unwrap_or_default();
+    let settings = session.settings.clone().unwrap_or_default();
+    let parent = format!("{} at {}", session.parent, session.parent_seq);
+    let last = shape::ending(session.last_ending());
+    let chosen = if settings.model.is_empty() { &session.last_model } else { &settings.model };
+    let fields = [
+        ("id", session.id.clone()),
+        ("key", session.key.clone()),
+        ("title", session.title.clone()),
+        ("agent", session.agent.clone()),
+        ("state", shape::state(session).to_owned()),
+        ("model", chosen.clone()),
+        ("effort", settings.effort),
+        ("created", format!("{:.0}", time(session.created_at))),
+        ("changed", format!("{:.0}", time(session.updated_at))),
+        ("messages", session.messages.to_string()),
+        ("events", session.last_seq.to_string()),
+        ("input", format!("{} tokens", usage.input_tokens)),
+        ("output", format!("{} tokens", usage.output_tokens)),
+        ("context", format!("{} tokens", session.context_tokens)),
+        ("cost", dollars(usage.cost_microusd)),
+        ("forked from", if session.parent.is_empty() { String::new() } else { parent }),
+        ("last turn", last.as_str().unwrap_or_default().to_owned()),
+        ("archived", if session.archived { "yes".to_owned() } else { String::new() }),
+    ];
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        context.output.line(&format!("{name:11}  {value}"))?;
+    }
+    Ok(())
+}
+
+/// How many events are asked for at once.
+const PAGE: u32 = 1_000;
+
+/// Prints events page by page, the oldest first; nothing is gathered but a page.
+async fn history(
+    context: &Context,
+    client: &mut Client,
+    request: HistoryRequest,
+) -> Result<(), Failure> {
+    let mut left = if request.limit == 0 { u32::MAX } else { request.limit };
+    let end = request.before_seq.unwrap_or(u64::MAX);
+    // The last events of a session are found by going back from its end.
+    let mut after = match request.after_seq {
+        Some(after) => after,
+        None if left < u32::MAX => begin_of_last(client, &request, end).await?,
+        None => 0,
+    };
+    let mut transcript = Transcript::new(&context.output);
+    let mut first = true;
+    if context.output.json {
+        context.output.raw("[")?;
+    }
+    'pages: while left > 0 {
+        let page = HistoryRequest {
+            session: request.session.clone(),
+            after_seq: Some(after),
+            before_seq: None,
+            limit: left.min(PAGE),
+        };
+        let events = client.sessions.history(page).await?.into_inner().events;
+        if events.is_empty() {
+            break;
+        }
+        for event in &events {
+            if event.seq >= end || left == 0 {
+                break 'pages;
+            }
+            after = event.seq;
+            left -= 1;
+            if context.output.json {
+                let comma = if first { "" } else { ",\n" };
+                context.output.raw(&format!("{comma}{}", shape::flat_event(event)))?;
+            } else {
+                transcript.event(event)?;
+            }
+            first = false;
+        }
+    }
+    if context.output.json { context.output.raw("]\n") } else { transcript.end() }
+}
+
+/// The seq before the first of the last `limit` events before `end`: seqs have no gaps.
+async fn begin_of_last(
+    client: &mut Client,
+    request: &HistoryRequest,
+    end: u64,
+) -> Result<u64, Failure> {
+    let page = HistoryRequest {
+        session: request.session.clone(),
+        after_seq: None,
+        before_seq: Some(end).filter(|end| *end < u64::MAX),
+        limit: 1,
+    };
+    let events = client.sessions.history(page).await?.into_inner().events;
+    let last = events.last().map_or(0, |event| event.seq);
+    Ok(last.saturating_sub(u64::from(request.limit)))
+}
+
+fn show_hits(context: &Context, hits: &[SearchHit]) -> Result<(), Failure> {
+    let output = &context.output;
+    if output.json {
+        return output.json(&Value::Array(hits.iter().map(hit_json).collect()));
+    }
+    if hits.is_empty() {
+        output.note("nothing was found");
+    }
+    let now = Timestamp::now();
+    for hit in hits {
+        let who = if hit.by_person { "you" } else { "model" };
+        let title = if hit.title.is_empty() { &hit.session } else { &hit.title };
+        let at = ago(time(hit.at), now);
+        output.line(&format!("{title} ({} at {}, {who}, {at})", hit.session, hit.seq))?;
+        let snippet = hit.snippet.split_whitespace().collect::<Vec<_>>().join(" ");
+        output.line(&format!("    {snippet}"))?;
+    }
+    Ok(())
+}
+
+fn hit_json(hit: &SearchHit) -> Value {
+    json!({
+        "session": hit.session,
+        "title": hit.title,
+        "seq": hit.seq,
+        "at": shape::at(hit.at),
+        "by": if hit.by_person { "user" } else { "assistant" },
+        "snippet": hit.snippet,
+        "score": hit.score,
+    })
+}
+
+async fn export(
+    context: &Context,
+    client: &mut Client,
+    session: String,
+    format: Format,
+    path: Option<&Path>,
+) -> Result<(), Failure> {
+    let format = match format {
+        Format::Markdown => ExportFormat::Markdown,
+        Format::Jsonl => ExportFormat::Jsonl,
+    };
+    let request = ExportRequest { session, format: format.into() };
+    let mut pieces = client.sessions.export(request).await?.into_inner();
+    let Some(path) = path else {
+        while let Some(piece) = pieces.message().await? {
+            context.output.raw(&piece.text)?;
+        }
+        return Ok(());
+    };
+    let shown = path.display().to_string();
+    let failed = |error: std::io::Error| Failure::io(format!("cannot write `{shown}`"), &error);
+    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    let mut bytes = 0;
+    while let Some(piece) = pieces.message().await? {
+        file.write_all(piece.text.as_bytes()).map_err(failed)?;
+        bytes += piece.text.len();
+    }
+    let document = json!({ "path": shown, "bytes": bytes });
+    context.output.either(&document, &format!("{shown}: {bytes} bytes"))
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

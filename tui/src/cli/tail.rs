@@ -1,0 +1,83 @@
+//! `moltis tail`: follow a session's events until Ctrl-C.
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use moltis_proto::v1::attach_response::Feed as Fed;
+use moltis_proto::v1::{Delta, Progress};
+use serde_json::{Value, json};
+
+use super::context::{Context, find};
+use super::transcript::Transcript;
+use super::{complete, shape};
+use crate::client::{Begin, Failure, Feed};
+
+/// Words of `moltis tail`.
+#[derive(Args, Debug)]
+pub(crate) struct TailArgs {
+    /// Key, id, beginning of an id, or title
+    #[arg(add = ArgValueCandidates::new(complete::sessions))]
+    session: String,
+    /// Begin with this event; 0 is the beginning [default: what happens from now on]
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
+}
+
+/// Follows; ends only when the session is gone or the daemon does not come back.
+pub(super) async fn run(context: &Context, args: TailArgs) -> Result<(), Failure> {
+    let mut client = context.connect().await?;
+    let session = find(&mut client, &args.session).await?.id;
+    let begin = args.from.map_or(Begin::Now, |seq| Begin::After(seq.saturating_sub(1)));
+    let mut feed = Feed::attach(&context.connector, &client, &session, begin).await?;
+    let mut transcript = Transcript::new(&context.output);
+    loop {
+        let fed = match feed.next().await {
+            Ok(fed) => fed,
+            Err(failure) => {
+                transcript.end()?;
+                return Err(failure);
+            }
+        };
+        if context.output.json {
+            if let Some(line) = line(&session, &fed) {
+                context.output.json(&line)?;
+            }
+        } else {
+            match &fed {
+                Fed::Event(event) => transcript.event(event)?,
+                Fed::Delta(delta) => transcript.delta(delta)?,
+                Fed::Snapshot(_) | Fed::CaughtUp(_) | Fed::Progress(_) => {}
+            }
+        }
+    }
+}
+
+/// What is given as a line of a stream; `None` for what only the protocol needs.
+pub(super) fn line(session: &str, fed: &Fed) -> Option<Value> {
+    match fed {
+        Fed::Event(event) => Some(shape::event_line(session, event)),
+        Fed::Delta(delta) => Some(delta_line(session, delta)),
+        Fed::Progress(progress) => Some(progress_line(session, progress)),
+        Fed::Snapshot(_) | Fed::CaughtUp(_) => None,
+    }
+}
+
+fn delta_line(session: &str, delta: &Delta) -> Value {
+    json!({
+        "type": "delta",
+        "session": session,
+        "turn": delta.turn,
+        "item": delta.item,
+        "strand": shape::strand(delta.strand()),
+        "offset": delta.offset,
+        "text": delta.text,
+    })
+}
+
+fn progress_line(session: &str, progress: &Progress) -> Value {
+    json!({
+        "type": "progress",
+        "session": session,
+        "turn": progress.turn,
+        "text": progress.text,
+    })
+}

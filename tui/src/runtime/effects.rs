@@ -1,0 +1,368 @@
+//! Doing what the model wants: calls to the daemon, files, colors.
+//!
+//! Every command is a task in one set that ends with the client. Each has its answer as a message;
+//! a task that panics is noticed and not waited for.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use moltis_proto::v1;
+use syntect::parsing::SyntaxSet;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tonic::Status;
+
+use super::feed::Follow;
+use super::keep::{self, HistoryFile};
+use crate::app::{Asked, Cmd, Reply, Said, Target, Trouble};
+use crate::client::{Client, Connector, Failure};
+use crate::widget::highlight;
+
+/// Commands that run at once; more than these are refused, which a person cannot reach.
+const MAX_TASKS: usize = 256;
+/// Events of a preview.
+const PEEK: u32 = 12;
+
+/// The connection that is in use, shared by all commands.
+#[derive(Clone, Default)]
+pub(super) struct Shared(Arc<Mutex<Option<Client>>>);
+
+impl Shared {
+    /// The connection, if there is one.
+    pub(super) fn get(&self) -> Option<Client> {
+        self.0.lock().ok()?.clone()
+    }
+
+    /// Puts another connection into use.
+    pub(super) fn set(&self, client: Client) {
+        if let Ok(mut shared) = self.0.lock() {
+            *shared = Some(client);
+        }
+    }
+}
+
+/// What the model is told of a failure.
+pub(super) fn trouble(failure: Failure) -> Trouble {
+    Trouble { code: failure.code, message: failure.message, hint: failure.hint.unwrap_or_default() }
+}
+
+/// Does what the model wants.
+pub(super) struct Effects {
+    connector: Connector,
+    shared: Shared,
+    out: mpsc::Sender<Said>,
+    tasks: JoinSet<()>,
+    following: Option<AbortHandle>,
+    pulling: Option<AbortHandle>,
+    attached: Option<(u64, Target)>,
+    history: HistoryFile,
+    syntaxes: Arc<OnceLock<SyntaxSet>>,
+}
+
+impl Effects {
+    /// Nothing runs yet.
+    pub(super) fn new(connector: Connector, out: mpsc::Sender<Said>) -> Self {
+        let history = HistoryFile::at(connector.data_dir());
+        Self {
+            connector,
+            shared: Shared::default(),
+            out,
+            tasks: JoinSet::new(),
+            following: None,
+            pulling: None,
+            attached: None,
+            history,
+            syntaxes: Arc::default(),
+        }
+    }
+
+    /// Reads the messages of earlier runs.
+    pub(super) fn read_history(&mut self) {
+        let (history, out) = (self.history.clone(), self.out.clone());
+        self.tasks.spawn_blocking(move || {
+            drop(out.blocking_send(Said::History(history.read())));
+        });
+    }
+
+    /// Begins what a command wants. Commands for the terminal itself are not known here.
+    pub(super) fn begin(&mut self, cmd: Cmd) {
+        while self.tasks.try_join_next().is_some() {}
+        if self.tasks.len() >= MAX_TASKS {
+            return;
+        }
+        match cmd {
+            Cmd::Attach { epoch, target } => self.follow(epoch, target),
+            Cmd::Connect => {
+                if let Some((epoch, target)) = self.attached.clone() {
+                    self.follow(epoch, target);
+                }
+            }
+            Cmd::Remember(text) => self.remember(text),
+            Cmd::Color { key, language, text } => self.color(key, language, text),
+            Cmd::LookAround => {
+                self.call(Cmd::LookAround);
+                self.look_for_servers();
+                self.look_for_kinds();
+            }
+            Cmd::Pull { name } => self.pull(name),
+            Cmd::PausePull => {
+                if let Some(pulling) = self.pulling.take() {
+                    pulling.abort();
+                }
+            }
+            cmd => self.call(cmd),
+        }
+    }
+
+    fn follow(&mut self, epoch: u64, target: Target) {
+        if let Some(following) = self.following.take() {
+            following.abort();
+        }
+        self.attached = Some((epoch, target.clone()));
+        let follow = Follow {
+            connector: self.connector.clone(),
+            shared: self.shared.clone(),
+            out: self.out.clone(),
+            epoch,
+            target,
+        };
+        self.following = Some(self.tasks.spawn(Box::pin(follow.run())));
+    }
+
+    fn remember(&mut self, text: String) {
+        let (history, out) = (self.history.clone(), self.out.clone());
+        self.tasks.spawn_blocking(move || {
+            if let Err(error) = history.append(&text) {
+                let trouble = Trouble { message: error.to_string(), ..Trouble::default() };
+                let failed = Reply::Failed { asked: Asked::Remember, trouble };
+                drop(out.blocking_send(Said::Reply(Box::new(failed))));
+            }
+        });
+    }
+
+    fn color(&mut self, key: u64, language: String, text: String) {
+        let (syntaxes, out) = (Arc::clone(&self.syntaxes), self.out.clone());
+        self.tasks.spawn_blocking(move || {
+            let syntaxes = syntaxes.get_or_init(two_face::syntax::extra_newlines);
+            let paint = highlight(syntaxes, &language, &text).map(Arc::new);
+            drop(out.blocking_send(Said::Colored { key, paint }));
+        });
+    }
+
+    fn call(&mut self, cmd: Cmd) {
+        let (client, out) = (self.shared.get(), self.out.clone());
+        self.tasks.spawn(Box::pin(async move {
+            let reply = match client {
+                Some(mut client) => call(&mut client, cmd).await,
+                None => Box::pin(refuse(cmd)).await,
+            };
+            if let Some(reply) = reply {
+                drop(out.send(Said::Reply(Box::new(reply))).await);
+            }
+        }));
+    }
+
+    fn look_for_servers(&mut self) {
+        let (Some(mut client), out) = (self.shared.get(), self.out.clone()) else { return };
+        self.tasks.spawn(Box::pin(async move {
+            if let Ok(found) = client.providers.detect(v1::DetectRequest {}).await {
+                let reply = Reply::Servers(found.into_inner().servers);
+                drop(out.send(Said::Reply(Box::new(reply))).await);
+            }
+        }));
+    }
+
+    fn look_for_kinds(&mut self) {
+        let (Some(mut client), out) = (self.shared.get(), self.out.clone()) else { return };
+        self.tasks.spawn(Box::pin(async move {
+            if let Ok(listed) = client.providers.list(v1::ListProvidersRequest {}).await {
+                let reply = Reply::Kinds(listed.into_inner().kinds);
+                drop(out.send(Said::Reply(Box::new(reply))).await);
+            }
+        }));
+    }
+
+    fn pull(&mut self, name: String) {
+        if let Some(pulling) = self.pulling.take() {
+            pulling.abort();
+        }
+        let (client, out) = (self.shared.get(), self.out.clone());
+        self.pulling = Some(self.tasks.spawn(Box::pin(async move {
+            let failure = match client {
+                Some(client) => pull(client, name, &out).await.err(),
+                None => Some(not_connected()),
+            };
+            if let Some(trouble) = failure {
+                drop(out.send(Said::Reply(Box::new(Reply::Pulled(Err(trouble))))).await);
+            }
+        })));
+    }
+}
+
+async fn pull(mut client: Client, name: String, out: &mpsc::Sender<Said>) -> Result<(), Trouble> {
+    let mut steps = client.models.pull(v1::PullRequest { name }).await.map_err(failed)?.into_inner();
+    let mut finished = false;
+    while let Some(step) = steps.message().await.map_err(failed)? {
+        finished = step.finished;
+        if out.send(Said::Reply(Box::new(Reply::Pulled(Ok(step))))).await.is_err() {
+            return Ok(());
+        }
+    }
+    if finished { Ok(()) } else { Err(failed(Status::unavailable("the download broke off"))) }
+}
+
+fn failed(status: Status) -> Trouble {
+    trouble(Failure::from(status))
+}
+
+fn not_connected() -> Trouble {
+    trouble(Failure::unavailable("not connected to moltisd"))
+}
+
+/// The answer to a command for which there is no connection.
+async fn refuse(cmd: Cmd) -> Option<Reply> {
+    Some(match cmd {
+        Cmd::Send { op, .. } => Reply::Sent { op, result: Err(not_connected()) },
+        Cmd::Stop { .. } => Reply::Stopped(Err(not_connected())),
+        Cmd::Create { .. } | Cmd::Fork { .. } => Reply::Made(Err(not_connected())),
+        Cmd::Rename { .. } | Cmd::Archive { .. } | Cmd::Configure { .. } => {
+            Reply::Changed(Err(not_connected()))
+        }
+        Cmd::Delete { session } => Reply::Deleted { session, result: Err(not_connected()) },
+        Cmd::History { epoch, .. } => Reply::Page { epoch, result: Err(not_connected()) },
+        Cmd::ListSessions { .. } => Reply::Sessions(Err(not_connected())),
+        Cmd::ListModels { .. } => Reply::Models(Err(not_connected())),
+        Cmd::SetDefault { model } => Reply::DefaultSet { model, result: Err(not_connected()) },
+        Cmd::Adopt(_) | Cmd::Login { .. } => Reply::SetUp(Err(not_connected())),
+        Cmd::Export { .. } => Reply::Exported(Err(not_connected())),
+        _ => return None,
+    })
+}
+
+fn text_part(text: String) -> v1::Part {
+    v1::Part { part: Some(v1::part::Part::Text(text)) }
+}
+
+/// Makes the call of a command, and gives the answer for the model.
+async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
+    Some(match cmd {
+        Cmd::Send { op, session, text } => {
+            let request = v1::SendRequest {
+                op_id: op.clone(),
+                session,
+                parts: vec![text_part(text)],
+                ..v1::SendRequest::default()
+            };
+            let result = client.sessions.send(request).await.map(drop).map_err(failed);
+            Reply::Sent { op, result }
+        }
+        Cmd::Stop { session, all, turn } => {
+            let stopped = client.sessions.stop(v1::StopRequest { session, all, turn }).await;
+            Reply::Stopped(stopped.map(|reply| reply.into_inner().turns).map_err(failed))
+        }
+        Cmd::Create { op, title } => {
+            let request = v1::CreateRequest { op_id: op, title, ..v1::CreateRequest::default() };
+            Reply::Made(session(client.sessions.create(request).await))
+        }
+        Cmd::Fork { op, session: from, seq } => {
+            let request = v1::ForkRequest { op_id: op, session: from, seq };
+            Reply::Made(session(client.sessions.fork(request).await))
+        }
+        Cmd::Rename { op, session: id, title } => {
+            let request = v1::RenameRequest { op_id: op, session: id, title };
+            Reply::Changed(session(client.sessions.rename(request).await))
+        }
+        Cmd::Archive { op, session: id, archived } => {
+            let request = v1::ArchiveRequest { op_id: op, session: id, archived };
+            Reply::Changed(session(client.sessions.archive(request).await))
+        }
+        Cmd::Configure { op, session: id, settings } => {
+            let settings = Some(settings);
+            let request = v1::ConfigureRequest { op_id: op, session: id, settings };
+            Reply::Changed(session(client.sessions.configure(request).await))
+        }
+        Cmd::Delete { session } => {
+            let request = v1::DeleteRequest { session: session.clone() };
+            let result = client.sessions.delete(request).await.map(drop).map_err(failed);
+            Reply::Deleted { session, result }
+        }
+        cmd => return ask(client, cmd).await,
+    })
+}
+
+/// Makes the calls that change no session.
+async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
+    Some(match cmd {
+        Cmd::History { epoch, session, before, limit } => {
+            let before_seq = Some(before);
+            let request = v1::HistoryRequest { session, after_seq: None, before_seq, limit };
+            let page = client.sessions.history(request).await;
+            Reply::Page { epoch, result: page.map(|page| page.into_inner().events).map_err(failed) }
+        }
+        Cmd::ListSessions { archived } => {
+            let request = v1::ListSessionsRequest { archived, limit: 0 };
+            let listed = client.sessions.list(request).await;
+            Reply::Sessions(listed.map(|listed| listed.into_inner().sessions).map_err(failed))
+        }
+        Cmd::Peek { session } => {
+            let request = v1::HistoryRequest {
+                session: session.clone(),
+                limit: PEEK,
+                ..v1::HistoryRequest::default()
+            };
+            // A preview that cannot be had is left empty.
+            let page = client.sessions.history(request).await.ok()?;
+            Reply::Peeked { session, events: page.into_inner().events }
+        }
+        Cmd::ListModels { refresh } => {
+            let listed = client.models.list(v1::ListModelsRequest { refresh }).await;
+            Reply::Models(listed.map(tonic::Response::into_inner).map_err(failed))
+        }
+        Cmd::SetDefault { model } => {
+            let request = v1::SetDefaultRequest { model: model.clone() };
+            let result = client.models.set_default(request).await.map(drop).map_err(failed);
+            Reply::DefaultSet { model, result }
+        }
+        Cmd::LookAround => {
+            let catalog = client.models.catalog(v1::CatalogRequest {}).await.ok()?;
+            Reply::Catalog(catalog.into_inner().models)
+        }
+        Cmd::Adopt(server) => {
+            let request = v1::AdoptRequest { server: Some(server) };
+            Reply::SetUp(client.providers.adopt(request).await.map(drop).map_err(failed))
+        }
+        Cmd::Login { name, key } => {
+            let request =
+                v1::LoginRequest { name, key: key.expose(), ..v1::LoginRequest::default() };
+            Reply::SetUp(client.providers.login(request).await.map(drop).map_err(failed))
+        }
+        Cmd::Export { session, path } => Reply::Exported(export(client, session, path).await),
+        _ => return None,
+    })
+}
+
+fn session(
+    reply: Result<tonic::Response<v1::Session>, Status>,
+) -> Result<v1::Session, Trouble> {
+    reply.map(tonic::Response::into_inner).map_err(failed)
+}
+
+async fn export(client: &mut Client, session: String, path: String) -> Result<String, Trouble> {
+    let named = client.sessions.find(v1::FindRequest { name: session.clone() }).await;
+    let named = named.map_err(failed)?.into_inner();
+    let title = crate::app::title_or(&named, "session").to_owned();
+    let on_disk = |error: std::io::Error| trouble(Failure::io("writing the file", &error));
+    let (file, path): (std::fs::File, PathBuf) =
+        keep::export_file(&path, &title).map_err(on_disk)?;
+    let mut file = tokio::fs::File::from_std(file);
+    let format = v1::ExportFormat::Markdown as i32;
+    let request = v1::ExportRequest { session, format };
+    let mut chunks = client.sessions.export(request).await.map_err(failed)?.into_inner();
+    while let Some(chunk) = chunks.message().await.map_err(failed)? {
+        tokio::io::AsyncWriteExt::write_all(&mut file, chunk.text.as_bytes())
+            .await
+            .map_err(on_disk)?;
+    }
+    tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(on_disk)?;
+    Ok(path.display().to_string())
+}

@@ -1,0 +1,168 @@
+//! The chat: status line, transcript, waiting messages, composer, footer.
+
+use ratatui::layout::{Position, Rect};
+
+use super::canvas::{Canvas, split};
+use super::{composer, footer};
+use crate::app::{Kind, Link, Mode, Model, Status, status};
+use crate::widget::{Hue, Ink, Line, SafeText, Span, shorten, width_of};
+
+/// Columns left of the transcript's text.
+const GUTTER: u16 = 2;
+
+pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
+    let areas = model.areas();
+    let (header, rest) = split(canvas.area(), areas.header);
+    let (rule, rest) = split(rest, areas.upper_rule);
+    let (transcript, rest) = split(rest, areas.transcript);
+    let (lower, rest) = split(rest, areas.lower_rule);
+    let (queue, rest) = split(rest, areas.queue);
+    let (writing, foot) = split(rest, areas.composer);
+    draw_header(&status(model), header, canvas);
+    for rule in [rule, lower] {
+        if rule.height > 0 {
+            canvas.rule(rule.x, rule.y, rule.width);
+        }
+    }
+    draw_transcript(model, transcript, canvas);
+    draw_position(model, if lower.height > 0 { lower } else { last_row(transcript) }, canvas);
+    draw_queue(model, queue, canvas);
+    let cursor = composer::draw(model, writing, canvas);
+    composer::draw_offers(model, transcript, canvas);
+    let searching = if foot.height > 0 { footer::draw(model, foot, canvas) } else { None };
+    match (searching, &model.mode) {
+        (Some(cursor), _) => Some(cursor),
+        (None, Mode::Browse { .. }) => None,
+        (None, _) => cursor,
+    }
+}
+
+fn last_row(area: Rect) -> Rect {
+    Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area }
+}
+
+/// Title at the left, numbers at the right; when they do not fit, the last numbers go first.
+fn draw_header(status: &Status, area: Rect, canvas: &mut Canvas<'_>) {
+    if area.height == 0 {
+        return;
+    }
+    let width = usize::from(area.width);
+    let sign = format!("{} {}", status.sign.sign, status.sign.text);
+    let mut right = Line::new(sign.as_str(), status.sign.hue);
+    let least_title = width_of(&status.title).min(16) + 3;
+    for fact in &status.facts {
+        let wider = right.width() + 3 + width_of(fact);
+        if wider + least_title + 2 > width {
+            break;
+        }
+        right = right.with("   ", Hue::Dim).with(fact.clone(), Hue::Dim);
+    }
+    let room = width.saturating_sub(right.width() + 2);
+    let x = canvas.span(
+        area.x + 1,
+        area.y,
+        &Span::inked(if room > 24 { "moltis ▸ " } else { "▸ " }, Ink::of(Hue::Accent).bold()),
+        area.width,
+    );
+    let used = usize::from(x - area.x);
+    let title = shorten(&status.title, room.saturating_sub(used));
+    canvas.span(x, area.y, &Span::inked(title, Ink::default().bold()), area.width);
+    canvas.right(area.right().saturating_sub(1), area.y, &right, area.width.saturating_sub(1));
+}
+
+fn draw_transcript(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
+    let mut rows = model.transcript.visible(usize::from(area.height)).peekable();
+    if rows.peek().is_none() {
+        return draw_empty(model, area, canvas);
+    }
+    let selected = model.selected();
+    for (y, row) in (area.top()..area.bottom()).zip(rows) {
+        let chosen = selected == Some(row.block.id);
+        let blank = row.line.spans.is_empty();
+        let (mark, hue) = match &row.block.kind {
+            _ if chosen => ("▐", Hue::Accent),
+            Kind::Person(_) if !blank => ("▌", Hue::Person),
+            _ => (" ", Hue::Text),
+        };
+        canvas.text(area.x, y, mark, hue, 1);
+        canvas.line(area.x + GUTTER, y, row.line, area.width.saturating_sub(GUTTER + 1));
+    }
+}
+
+/// What an empty session says.
+fn draw_empty(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
+    let lines = match (&model.link, model.caught_up) {
+        (Link::Connecting, _) => vec![Line::new("connecting to moltisd …", Hue::Dim)],
+        (_, false) => vec![Line::new("loading …", Hue::Dim)],
+        _ => vec![
+            Line::new("Nothing was said here yet.", Hue::Text),
+            Line::blank(),
+            Line::new("Write below and press Enter.", Hue::Dim),
+            Line::new("? shows the keys, C-p finds a command, / types one.", Hue::Dim),
+        ],
+    };
+    let top = area.top() + area.height.saturating_sub(4) / 3;
+    for (y, line) in (top..area.bottom()).zip(&lines) {
+        canvas.line(area.x + GUTTER, y, line, area.width.saturating_sub(GUTTER));
+    }
+}
+
+/// Where the screen is, when it is not at the end.
+fn draw_position(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
+    if row.height == 0 {
+        return;
+    }
+    let scroll = &model.transcript.scroll;
+    if scroll.follow {
+        return;
+    }
+    let text = match scroll.unseen() {
+        0 => format!(" {}% · C-End ", model.transcript.percent()),
+        unseen => format!(" ↓ {unseen} new · C-End "),
+    };
+    let hue = if scroll.unseen() > 0 { Hue::Accent } else { Hue::Dim };
+    canvas.right(row.right().saturating_sub(2), row.y, &Line::new(text, hue), row.width);
+}
+
+/// What is going on, then the messages that wait or are on their way.
+fn draw_queue(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
+    let mut lines = Vec::new();
+    if model.has_banner() {
+        lines.push(banner(model));
+    }
+    let waiting = model.transcript.waiting().iter();
+    let waiting = waiting.map(|waiting| ("queued", waiting.person.text.clone()));
+    let sending = model.sending.iter().map(|sending| {
+        let text: String = sending.text.chars().take(400).collect();
+        (if sending.acked { "queued" } else { "sending" }, SafeText::clean(&text))
+    });
+    let messages: Vec<(&str, SafeText)> = waiting.chain(sending).collect();
+    let room = usize::from(area.height).saturating_sub(lines.len());
+    let limit = if messages.len() > room { room.saturating_sub(1) } else { room };
+    let limit = limit.min(model.queue_limit());
+    for (number, (state, text)) in messages.iter().take(limit).enumerate() {
+        let label = format!("{state} {}: ", number + 1);
+        let left = usize::from(area.width).saturating_sub(width_of(&label) + 5);
+        lines.push(Line::new(format!("⋯ {label}"), Hue::Dim).with(shorten(text, left), Hue::Text));
+    }
+    if messages.len() > limit {
+        let more = messages.len() - limit;
+        lines.push(Line::new(format!("⋯ {more} more wait"), Hue::Dim));
+    }
+    for (y, line) in (area.top()..area.bottom()).zip(&lines) {
+        canvas.line(area.x + 1, y, line, area.width.saturating_sub(2));
+    }
+}
+
+fn banner(model: &Model) -> Line {
+    match &model.link {
+        Link::Down { trouble, .. } => {
+            let draft = if model.composer.is_empty() { "" } else { " · draft kept" };
+            Line::new(format!("⚠ reconnecting …{draft}"), Hue::Warn)
+                .with(format!("  {}", trouble.message), Hue::Dim)
+        }
+        Link::Up | Link::Connecting => {
+            Line::new("◌ ", Hue::Warn).with(model.progress.clone(), Hue::Dim)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The composer: the rows around the cursor, chips, and the commands that a slash may become.
+
+use ratatui::layout::{Position, Rect};
+
+use super::canvas::Canvas;
+use crate::app::editor::Editor;
+use crate::app::{Mode, Model, matching};
+use crate::widget::{Hue, Ink, Line, SafeText, Span, width_of};
+
+/// Columns of the prompt.
+const PROMPT: u16 = 3;
+
+pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) -> Option<Position> {
+    if area.height == 0 {
+        return None;
+    }
+    let writing = matches!(model.mode, Mode::Write);
+    let hue = if writing { Hue::Accent } else { Hue::Dim };
+    canvas.span(area.x + 1, area.y, &Span::inked("❯", Ink::of(hue).bold()), 1);
+    let text = Rect { x: area.x + PROMPT, width: area.width.saturating_sub(PROMPT + 1), ..area };
+    if let Some(found) = model.history.found() {
+        let preview = Editor::with(found);
+        draw_editor(&preview, text, Hue::Dim, canvas);
+        return None;
+    }
+    if model.composer.is_empty() {
+        let hint = if model.is_running() { "write the next message" } else { "write a message" };
+        canvas.text(text.x, text.y, hint, Hue::Dim, text.width);
+    }
+    draw_editor(&model.composer, text, Hue::Text, canvas)
+}
+
+/// Draws the rows of an editor that are around its cursor; gives the cursor's place.
+pub(super) fn draw_editor(
+    editor: &Editor,
+    area: Rect,
+    hue: Hue,
+    canvas: &mut Canvas<'_>,
+) -> Option<Position> {
+    if area.width == 0 || area.height == 0 {
+        return None;
+    }
+    let rows = editor.rows(usize::from(area.width));
+    let (row, column) = editor.place_in(&rows);
+    let height = usize::from(area.height);
+    let top = row.saturating_sub(height - 1);
+    for (y, row) in (area.top()..area.bottom()).zip(rows.iter().skip(top)) {
+        let mut x = area.x;
+        for (text, chip) in editor.pieces(*row) {
+            let ink = if chip { Ink::of(Hue::Accent).bold() } else { Ink::of(hue) };
+            x = canvas.span(x, y, &Span::inked(text, ink), area.right().saturating_sub(x));
+        }
+    }
+    let column = u16::try_from(column).unwrap_or(u16::MAX).min(area.width.saturating_sub(1));
+    let y = area.y + u16::try_from(row - top).unwrap_or(0);
+    Some(Position::new(area.x + column, y))
+}
+
+/// Draws a field of one line; `masked` shows a dot for each letter.
+pub(super) fn draw_field(
+    editor: &Editor,
+    area: Rect,
+    masked: bool,
+    canvas: &mut Canvas<'_>,
+) -> Option<Position> {
+    if area.width == 0 || area.height == 0 {
+        return None;
+    }
+    let before = &editor.text()[..editor.cursor()];
+    let (shown, before) = if masked {
+        let dots = |text: &str| "•".repeat(text.chars().count());
+        (dots(editor.text()), dots(before))
+    } else {
+        (editor.text().to_owned(), before.to_owned())
+    };
+    // The end of what is before the cursor stays in sight.
+    let room = usize::from(area.width).saturating_sub(1);
+    let mut skip = 0;
+    while width_of(&before[skip..]) > room {
+        skip += before[skip..].chars().next().map_or(1, char::len_utf8);
+    }
+    let text = SafeText::one_line(&shown[skip..]);
+    canvas.text(area.x, area.y, &text, Hue::Text, area.width);
+    let column = u16::try_from(width_of(&before[skip..])).unwrap_or(0);
+    Some(Position::new(area.x + column.min(area.width - 1), area.y))
+}
+
+/// The commands that what is written may become, above the composer.
+pub(super) fn draw_offers(model: &Model, above: Rect, canvas: &mut Canvas<'_>) {
+    if !matches!(model.mode, Mode::Write) || model.history.search().is_some() {
+        return;
+    }
+    let offers = matching(model.composer.text());
+    let height = u16::try_from(offers.len()).unwrap_or(0).min(above.height);
+    let area = Rect { y: above.bottom() - height, height, ..above };
+    canvas.clear(area);
+    for (y, offer) in (area.top()..area.bottom()).zip(&offers) {
+        let call = format!("/{} {}", offer.name, offer.argument);
+        let line = Line::new(format!("{call:<26} "), Hue::Accent).with(offer.help, Hue::Dim);
+        canvas.line(area.x + PROMPT, y, &line, area.width.saturating_sub(PROMPT));
+    }
+}
