@@ -173,18 +173,24 @@ impl Editor {
         if let Some(c) = char::from_u32(CHIP + index) {
             self.text.insert(self.cursor, c);
             self.cursor += c.len_utf8();
+            self.settle();
         }
         Ok(())
     }
 
-    fn put(&mut self, clean: &SafeText) {
-        self.text.insert_str(self.cursor, clean);
-        self.cursor += clean.len();
+    /// Moves the cursor to a place between graphemes.
+    fn settle(&mut self) {
         // What was inserted may have joined with what follows into one grapheme.
         if !self.at_boundary() {
             self.cursor = self.next();
         }
         self.goal = None;
+    }
+
+    fn put(&mut self, clean: &SafeText) {
+        self.text.insert_str(self.cursor, clean);
+        self.cursor += clean.len();
+        self.settle();
     }
 
     /// Puts the cursor between graphemes again, after it was set by other means.

@@ -51,10 +51,13 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
                 if piece.is_space() {
                     continue;
                 }
-                let rest = break_row(&mut row);
-                out.push(join(&row));
-                row = rest;
-                used = row.iter().map(|piece| piece.width).sum();
+                // What moves down may fill a row by itself.
+                while used + piece.width > width && !row.is_empty() {
+                    let rest = break_row(&mut row);
+                    out.push(join(&row));
+                    row = rest;
+                    used = row.iter().map(|piece| piece.width).sum();
+                }
             }
             if soft && row.is_empty() && piece.is_space() {
                 continue;

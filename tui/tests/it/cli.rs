@@ -37,20 +37,6 @@ fn help_and_version_need_nothing() {
 }
 
 #[test]
-fn the_chat_needs_a_terminal() {
-    let home = Home::new();
-    for words in [&[][..], &["attach", "main"][..]] {
-        let ran = home.run(words);
-        assert_eq!(ran.code, 2);
-        assert_eq!(
-            ran.stderr,
-            "moltis: cannot open the chat: standard input and output are not a terminal\n\
-             hint: moltis send TEXT\n"
-        );
-    }
-}
-
-#[test]
 fn an_absent_daemon_is_exit_three() {
     let home = Home::new();
     let ran = home.run(&["--no-autostart", "--json", "sessions", "list"]);
