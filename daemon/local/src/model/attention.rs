@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::cache::Head;
 use super::kernel;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Plan, Store};
 use super::rope::Rope;
 use super::spec::Spec;
 use crate::error::Result;
@@ -44,11 +44,16 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    pub(super) fn load(tensors: &Tensors, spec: &Spec, index: usize) -> Result<Self> {
+    pub(super) fn load(
+        tensors: &Tensors,
+        plan: &mut Plan<'_>,
+        spec: &Spec,
+        index: usize,
+    ) -> Result<Self> {
         let name = |part: &str| format!("blk.{index}.{part}.weight");
         let (q, k, v) = (name("attn_q"), name("attn_k"), name("attn_v"));
         let (wide, narrow) = (spec.heads * spec.head_width, spec.kv_heads * spec.head_width);
-        let qkv = Matrix::load(tensors, &[(&q, wide), (&k, narrow), (&v, narrow)], spec.width)?;
+        let qkv = plan.add(&[(&q, wide), (&k, narrow), (&v, narrow)], spec.width)?;
         let norm = |part: &str| match spec.family.normalizes_heads() {
             true => tensors.vector(&name(part), spec.head_width).map(Some),
             false => Ok(None),
@@ -58,22 +63,19 @@ impl Attention {
             bias: bias(tensors, index, wide, narrow)?,
             query_norm: norm("attn_q_norm")?,
             key_norm: norm("attn_k_norm")?,
-            out: Matrix::load(tensors, &[(&name("attn_output"), spec.width)], wide)?,
+            out: plan.add(&[(&name("attn_output"), spec.width)], wide)?,
         })
-    }
-
-    pub(super) fn weights(&self) -> usize {
-        self.qkv.weights() + self.out.weights()
     }
 
     pub(super) fn run(
         &self,
         spec: &Spec,
+        store: &Store,
         x: &[f32],
         sight: &Sight<'_>,
         heads: &mut [Head],
     ) -> Result<Vec<f32>> {
-        let mut qkv = self.qkv.times(x)?;
+        let mut qkv = self.qkv.times(store, x)?;
         let row = self.qkv.rows();
         let count = qkv.len() / row;
         let wide = spec.heads * spec.head_width;
@@ -104,7 +106,7 @@ impl Attention {
                 attend_one(spec, queries, sight, sight.before + index, heads, out);
             }
         }
-        self.out.times(&out)
+        self.out.times(store, &out)
     }
 }
 

@@ -1,31 +1,26 @@
 use super::*;
 
-fn matrix(rows: usize, cols: usize) -> (Matrix, Vec<f32>) {
+/// A matrix that does not begin at the beginning of its store.
+fn matrix(rows: usize, cols: usize) -> (Store, Matrix, Vec<f32>) {
     let plain: Vec<f32> =
         (0..rows * cols).map(|index| ((index * 7919 % 1000) as f32 - 400.0) / 300.0).collect();
-    let blocks = plain.len() / BLOCK;
-    let mut matrix = Matrix {
-        rows,
-        cols,
-        quants: vec![0; plain.len()],
-        steps: vec![0.0; blocks],
-        bases: vec![0.0; blocks],
-    };
-    quantise(&plain, &mut matrix.quants, &mut matrix.steps, &mut matrix.bases);
-    (matrix, plain)
+    let mut store = Store::empty(plain.len() + BLOCK);
+    let (quants, steps, bases) = store.parts();
+    quantise(&plain, &mut quants[BLOCK..], &mut steps[1..], &mut bases[1..]);
+    (store, Matrix { rows, cols, start: BLOCK }, plain)
 }
 
 #[test]
 fn a_weight_is_off_by_half_a_step_at_most() {
-    let (matrix, plain) = matrix(5, 64);
+    let (store, matrix, plain) = matrix(5, 64);
     let mut row = vec![0.0; 64];
     for (index, wanted) in plain.chunks(64).enumerate() {
-        matrix.row_into(index, &mut row).unwrap();
+        matrix.row_into(&store, index, &mut row).unwrap();
         for (found, wanted) in row.iter().zip(wanted) {
             assert!((found - wanted).abs() <= 0.51 * 3.4 / 255.0, "{found} is not {wanted}");
         }
     }
-    assert!(matrix.row_into(5, &mut row).is_none());
+    assert!(matrix.row_into(&store, 5, &mut row).is_none());
 }
 
 #[test]
@@ -40,11 +35,11 @@ fn the_sixteen_levels_of_a_four_bit_block_are_kept_exactly() {
 
 #[test]
 fn one_vector_and_many_give_the_same() {
-    let (matrix, _) = matrix(70, 96);
+    let (store, matrix, _) = matrix(70, 96);
     let x: Vec<f32> = (0..96 * 9).map(|index| ((index * 13 % 37) as f32 - 18.0) / 9.0).collect();
-    let many = matrix.times(&x).unwrap();
+    let many = matrix.times(&store, &x).unwrap();
     for (x, wanted) in x.chunks(96).zip(many.chunks(70)) {
-        let one = matrix.times(x).unwrap();
+        let one = matrix.times(&store, x).unwrap();
         assert!(one.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-3));
     }
 }

@@ -7,6 +7,7 @@ mod attention;
 mod cache;
 mod kernel;
 mod matrix;
+mod memory;
 mod rope;
 mod spec;
 
@@ -17,13 +18,14 @@ use crate::gguf::Tensors;
 
 use attention::Attention;
 pub(crate) use cache::Cache;
-use matrix::Matrix;
+use matrix::{Matrix, Plan, Store};
 pub(crate) use spec::Spec;
 
 /// A model in memory.
 #[derive(Debug)]
 pub(crate) struct Model {
     spec: Spec,
+    store: Store,
     embedding: Matrix,
     /// `None` where the embedding serves for both ends.
     head: Option<Matrix>,
@@ -51,17 +53,18 @@ impl Model {
             spec.rope.slow_down(&factors);
         }
         let vocabulary = spec.vocabulary;
-        let matrix = |name| Matrix::load(tensors, &[(name, vocabulary)], spec.width);
-        let embedding = matrix("token_embd.weight")?;
+        let mut plan = Plan::new(tensors);
+        let embedding = plan.add(&[("token_embd.weight", vocabulary)], spec.width)?;
         let head = match tensors.head().tensor("output.weight") {
-            Some(_) => Some(matrix("output.weight")?),
+            Some(_) => Some(plan.add(&[("output.weight", vocabulary)], spec.width)?),
             None => None,
         };
         let norm = tensors.vector("output_norm.weight", spec.width)?;
         let layers = (0..spec.layers)
-            .map(|index| Layer::load(tensors, &spec, index))
+            .map(|index| Layer::load(tensors, &mut plan, &spec, index))
             .collect::<Result<_>>()?;
-        Ok(Self { spec, embedding, head, norm, layers })
+        let store = plan.read()?;
+        Ok(Self { spec, store, embedding, head, norm, layers })
     }
 
     pub(crate) fn spec(&self) -> &Spec {
@@ -70,11 +73,7 @@ impl Model {
 
     /// How many weights it has.
     pub(crate) fn weights(&self) -> usize {
-        let layers = self.layers.iter().map(|layer| {
-            layer.attention.weights() + layer.gate_up.weights() + layer.down.weights()
-        });
-        let ends = self.embedding.weights() + self.head.as_ref().map_or(0, Matrix::weights);
-        ends + layers.sum::<usize>()
+        self.store.len()
     }
 
     /// Reads more tokens and gives the scores of what may follow the last of them.
@@ -103,12 +102,12 @@ impl Model {
                 _ => &global,
             };
             let sight = attention::Sight { before, window, rope, turns };
-            layer.run(spec, &mut x, &sight, cache.layer(index))?;
+            layer.run(self, &mut x, &sight, cache.layer(index))?;
         }
         let start = x.len().saturating_sub(spec.width);
         let last = &mut x[start..];
         kernel::normalize(last, &self.norm, spec.epsilon);
-        self.head.as_ref().unwrap_or(&self.embedding).times(last)
+        self.head.as_ref().unwrap_or(&self.embedding).times(&self.store, last)
     }
 
     fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>> {
@@ -118,7 +117,7 @@ impl Model {
         let mut x = vec![0.0; tokens.len() * self.spec.width];
         for (token, row) in tokens.iter().zip(x.chunks_exact_mut(self.spec.width)) {
             self.embedding
-                .row_into(*token as usize, row)
+                .row_into(&self.store, *token as usize, row)
                 .ok_or_else(|| Error::Tokenizer(format!("the model has no token {token}")))?;
         }
         if self.spec.embedding_scale != 1.0 {
@@ -129,7 +128,7 @@ impl Model {
 }
 
 impl Layer {
-    fn load(tensors: &Tensors, spec: &Spec, index: usize) -> Result<Self> {
+    fn load(tensors: &Tensors, plan: &mut Plan<'_>, spec: &Spec, index: usize) -> Result<Self> {
         let name = |part: &str| format!("blk.{index}.{part}.weight");
         let vector = |part| tensors.vector(&name(part), spec.width);
         let after = |part| match spec.family.normalizes_after() {
@@ -140,42 +139,39 @@ impl Layer {
         let up = name("ffn_up");
         Ok(Self {
             attention_norm: vector("attn_norm")?,
-            attention: Attention::load(tensors, spec, index)?,
+            attention: Attention::load(tensors, plan, spec, index)?,
             attention_after: after("post_attention_norm")?,
             feed_norm: vector("ffn_norm")?,
-            gate_up: Matrix::load(
-                tensors,
-                &[(&gate, spec.hidden), (&up, spec.hidden)],
-                spec.width,
-            )?,
-            down: Matrix::load(tensors, &[(&name("ffn_down"), spec.width)], spec.hidden)?,
+            gate_up: plan.add(&[(&gate, spec.hidden), (&up, spec.hidden)], spec.width)?,
+            down: plan.add(&[(&name("ffn_down"), spec.width)], spec.hidden)?,
             feed_after: after("post_ffw_norm")?,
         })
     }
 
     fn run(
         &self,
-        spec: &Spec,
+        model: &Model,
         x: &mut [f32],
         sight: &attention::Sight<'_>,
         heads: &mut [cache::Head],
     ) -> Result<()> {
+        let (spec, store) = (&model.spec, &model.store);
         let mut h = x.to_vec();
         kernel::normalize(&mut h, &self.attention_norm, spec.epsilon);
-        let mut h = self.attention.run(spec, &h, sight, heads)?;
+        let mut h = self.attention.run(spec, store, &h, sight, heads)?;
         if let Some(norm) = &self.attention_after {
             kernel::normalize(&mut h, norm, spec.epsilon);
         }
         kernel::add(x, &h);
         h.copy_from_slice(x);
         kernel::normalize(&mut h, &self.feed_norm, spec.epsilon);
-        let gate_up = self.gate_up.times(&h)?;
+        let gate_up = self.gate_up.times(store, &h)?;
         let mut middle = vec![0.0; gate_up.len() / 2];
         middle
             .par_chunks_mut(spec.hidden)
             .zip(gate_up.par_chunks(2 * spec.hidden))
             .for_each(|(out, both)| kernel::gate(spec.family.activation(), both, out));
-        let mut h = self.down.times(&middle)?;
+        let mut h = self.down.times(store, &middle)?;
         if let Some(norm) = &self.feed_after {
             kernel::normalize(&mut h, norm, spec.epsilon);
         }

@@ -129,10 +129,12 @@ mod plain {
                 return vec![self.0.rows(info, 0, 1).unwrap()];
             }
             // With the eight bits that weights are kept in, so that only formulas can differ.
-            let matrix = Matrix::load(self.0, &[(name, info.rows)], info.cols).unwrap();
+            let mut plan = Plan::new(self.0);
+            let matrix = plan.add(&[(name, info.rows)], info.cols).unwrap();
+            let store = plan.read().unwrap();
             let row = |index| {
                 let mut row = vec![0.0; info.cols];
-                matrix.row_into(index, &mut row).unwrap();
+                matrix.row_into(&store, index, &mut row).unwrap();
                 row
             };
             (0..info.rows).map(row).collect()
