@@ -5,121 +5,119 @@ use serde_json::json;
 
 use super::{in_stream, of_status};
 
+/// Vendor, status and body of errors as vendors send them.
+const CASES: &[(&str, u16, &str)] = &[
+    (
+        "openai",
+        401,
+        r#"{"error":{"message":"Incorrect API key provided: sk-proj-abcdefghijklmnop. You can find your API key at https://x.","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+    ),
+    (
+        "openai",
+        429,
+        r#"{"error":{"message":"Rate limit reached for gpt-5 in organization org-x on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000. Please try again in 2.5s.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+    ),
+    (
+        "openai",
+        429,
+        r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+    ),
+    (
+        "openai",
+        400,
+        r#"{"error":{"message":"This model's maximum context length is 128000 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+    ),
+    (
+        "openai",
+        400,
+        r#"{"error":{"message":"Unknown parameter: 'foo'.","type":"invalid_request_error","code":"unknown_parameter"}}"#,
+    ),
+    ("openai", 500, "<html><body>502</body></html>"),
+    (
+        "anthropic",
+        529,
+        r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+    ),
+    (
+        "anthropic",
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
+    ),
+    (
+        "anthropic",
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+    ),
+    (
+        "anthropic",
+        413,
+        r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
+    ),
+    ("anthropic", 403, r#"{"type":"error","error":{"type":"permission_error","message":"no"}}"#),
+    (
+        "gemini",
+        400,
+        r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"@type":"x","reason":"API_KEY_INVALID"}]}}]"#,
+    ),
+    (
+        "gemini",
+        429,
+        r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}"#,
+    ),
+    (
+        "gemini",
+        400,
+        r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#,
+    ),
+    ("openrouter", 402, r#"{"error":{"code":402,"message":"Insufficient credits"}}"#),
+    (
+        "openrouter",
+        403,
+        r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["x"]}}}"#,
+    ),
+    (
+        "openrouter",
+        429,
+        r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"m is temporarily rate-limited upstream","provider_name":"p"}}}"#,
+    ),
+    (
+        "groq",
+        413,
+        r#"{"error":{"message":"Request too large for model","type":"tokens","code":"rate_limit_exceeded"}}"#,
+    ),
+    (
+        "zai",
+        429,
+        r#"{"error":{"code":"1113","message":"Insufficient balance or no resource package. Please recharge."}}"#,
+    ),
+    (
+        "llama-server",
+        400,
+        r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
+    ),
+    (
+        "mistral",
+        422,
+        r#"{"object":"error","message":{"detail":[{"type":"missing"}]},"type":"invalid_request_error"}"#,
+    ),
+    (
+        "vllm",
+        404,
+        r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#,
+    ),
+    ("ollama", 404, r#"{"error":"model 'x' not found"}"#),
+    (
+        "nobody",
+        400,
+        r#"{"message":"1113 and 429 are numbers; task-oriented-words and (sk-abcdefghijklmnop) are not alike"}"#,
+    ),
+    ("nobody", 418, ""),
+    ("nobody", 503, "Service Unavailable"),
+];
+
 #[test]
 fn every_vendors_errors_have_their_kind() {
-    let cases = [
-        (
-            "openai",
-            401,
-            r#"{"error":{"message":"Incorrect API key provided: sk-proj-abcdefghijklmnop. You can find your API key at https://x.","type":"invalid_request_error","code":"invalid_api_key"}}"#,
-        ),
-        (
-            "openai",
-            429,
-            r#"{"error":{"message":"Rate limit reached for gpt-5 in organization org-x on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000. Please try again in 2.5s.","type":"tokens","code":"rate_limit_exceeded"}}"#,
-        ),
-        (
-            "openai",
-            429,
-            r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}"#,
-        ),
-        (
-            "openai",
-            400,
-            r#"{"error":{"message":"This model's maximum context length is 128000 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
-        ),
-        (
-            "openai",
-            400,
-            r#"{"error":{"message":"Unknown parameter: 'foo'.","type":"invalid_request_error","code":"unknown_parameter"}}"#,
-        ),
-        ("openai", 500, "<html><body>502</body></html>"),
-        (
-            "anthropic",
-            529,
-            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-        ),
-        (
-            "anthropic",
-            400,
-            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
-        ),
-        (
-            "anthropic",
-            400,
-            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
-        ),
-        (
-            "anthropic",
-            413,
-            r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
-        ),
-        (
-            "anthropic",
-            403,
-            r#"{"type":"error","error":{"type":"permission_error","message":"no"}}"#,
-        ),
-        (
-            "gemini",
-            400,
-            r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"@type":"x","reason":"API_KEY_INVALID"}]}}]"#,
-        ),
-        (
-            "gemini",
-            429,
-            r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}"#,
-        ),
-        (
-            "gemini",
-            400,
-            r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#,
-        ),
-        ("openrouter", 402, r#"{"error":{"code":402,"message":"Insufficient credits"}}"#),
-        (
-            "openrouter",
-            403,
-            r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["x"]}}}"#,
-        ),
-        (
-            "openrouter",
-            429,
-            r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"m is temporarily rate-limited upstream","provider_name":"p"}}}"#,
-        ),
-        (
-            "groq",
-            413,
-            r#"{"error":{"message":"Request too large for model","type":"tokens","code":"rate_limit_exceeded"}}"#,
-        ),
-        (
-            "zai",
-            429,
-            r#"{"error":{"code":"1113","message":"Insufficient balance or no resource package. Please recharge."}}"#,
-        ),
-        (
-            "llama-server",
-            400,
-            r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
-        ),
-        (
-            "mistral",
-            422,
-            r#"{"object":"error","message":{"detail":[{"type":"missing"}]},"type":"invalid_request_error"}"#,
-        ),
-        (
-            "vllm",
-            404,
-            r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#,
-        ),
-        ("ollama", 404, r#"{"error":"model 'x' not found"}"#),
-        (
-            "nobody",
-            400,
-            r#"{"message":"1113 and 429 are numbers; task-oriented-words and (sk-abcdefghijklmnop) are not alike"}"#,
-        ),
-        ("nobody", 418, ""),
-        ("nobody", 503, "Service Unavailable"),
-    ];
-    let shown: Vec<String> = cases
+    let shown: Vec<String> = CASES
         .iter()
         .map(|(vendor, status, body)| {
             let failure = of_status(vendor, *status, None, body.as_bytes());

@@ -244,15 +244,24 @@ pub(crate) fn promises_are_kept(chunks: &[Result<Chunk, Failure>]) {
     assert!(matches!(chunks.last(), Some(Ok(Chunk::Finished(_)) | Err(_))));
 }
 
-/// Checks the request that a dialect makes.
+/// Checks the request that a dialect makes: a line for each field, and for each entry of a list.
 pub(crate) fn check_request(
     endpoint: &Endpoint,
     request: &Request,
     expected: &expect_test::Expect,
 ) {
     let call = endpoint.dialect.call(request, endpoint);
-    let body = serde_json::to_string_pretty(&call.body).unwrap();
-    expected.assert_eq(&format!("{}\n{body}", call.path));
+    let mut lines = vec![call.path];
+    for (name, value) in call.body.as_object().unwrap() {
+        match value.as_array() {
+            Some(list) => {
+                lines.push(format!("{name}:"));
+                lines.extend(list.iter().map(|entry| format!("- {entry}")));
+            }
+            None => lines.push(format!("{name}: {value}")),
+        }
+    }
+    expected.assert_eq(&lines.join("\n"));
 }
 
 /// Arbitrary bytes as an answer: it ends, and with what it promises.

@@ -71,124 +71,20 @@ fn a_conversation_is_told_with_cache_marks_and_signed_thoughts() {
         &request,
         &expect![[r#"
         /v1/messages
-        {
-          "max_tokens": 64000,
-          "messages": [
-            {
-              "content": [
-                {
-                  "text": "What is this?",
-                  "type": "text"
-                },
-                {
-                  "source": {
-                    "data": "UE5H",
-                    "media_type": "image/png",
-                    "type": "base64"
-                  },
-                  "type": "image"
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "content": [
-                {
-                  "text": "A map.",
-                  "type": "text"
-                }
-              ],
-              "role": "assistant"
-            },
-            {
-              "content": [
-                {
-                  "text": "And the weather?",
-                  "type": "text"
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "content": [
-                {
-                  "signature": "EqQBCg==",
-                  "thinking": "two cities",
-                  "type": "thinking"
-                },
-                {
-                  "text": "Let me see.",
-                  "type": "text"
-                },
-                {
-                  "id": "call_a",
-                  "input": {
-                    "city": "Bonn"
-                  },
-                  "name": "weather",
-                  "type": "tool_use"
-                },
-                {
-                  "id": "a-very-long-id-of-some-other-vendor-0123456789",
-                  "input": {
-                    "city": "Köln"
-                  },
-                  "name": "weather",
-                  "type": "tool_use"
-                }
-              ],
-              "role": "assistant"
-            },
-            {
-              "content": [
-                {
-                  "content": "sunny",
-                  "tool_use_id": "call_a",
-                  "type": "tool_result"
-                },
-                {
-                  "cache_control": {
-                    "type": "ephemeral"
-                  },
-                  "content": "no such city",
-                  "is_error": true,
-                  "tool_use_id": "a-very-long-id-of-some-other-vendor-0123456789",
-                  "type": "tool_result"
-                }
-              ],
-              "role": "user"
-            }
-          ],
-          "model": "claude-sonnet-4-5",
-          "stream": true,
-          "system": [
-            {
-              "cache_control": {
-                "type": "ephemeral"
-              },
-              "text": "Be brief.",
-              "type": "text"
-            }
-          ],
-          "thinking": {
-            "budget_tokens": 10240,
-            "type": "enabled"
-          },
-          "tools": [
-            {
-              "description": "Tells the weather.",
-              "input_schema": {
-                "properties": {
-                  "city": {
-                    "type": "string"
-                  }
-                },
-                "type": "object"
-              },
-              "name": "weather"
-            }
-          ]
-        }"#]],
+        max_tokens: 64000
+        messages:
+        - {"content":[{"text":"What is this?","type":"text"},{"source":{"data":"UE5H","media_type":"image/png","type":"base64"},"type":"image"}],"role":"user"}
+        - {"content":[{"text":"A map.","type":"text"}],"role":"assistant"}
+        - {"content":[{"text":"And the weather?","type":"text"}],"role":"user"}
+        - {"content":[{"signature":"EqQBCg==","thinking":"two cities","type":"thinking"},{"text":"Let me see.","type":"text"},{"id":"call_a","input":{"city":"Bonn"},"name":"weather","type":"tool_use"},{"id":"a-very-long-id-of-some-other-vendor-0123456789","input":{"city":"Köln"},"name":"weather","type":"tool_use"}],"role":"assistant"}
+        - {"content":[{"content":"sunny","tool_use_id":"call_a","type":"tool_result"},{"cache_control":{"type":"ephemeral"},"content":"no such city","is_error":true,"tool_use_id":"a-very-long-id-of-some-other-vendor-0123456789","type":"tool_result"}],"role":"user"}
+        model: "claude-sonnet-4-5"
+        stream: true
+        system:
+        - {"cache_control":{"type":"ephemeral"},"text":"Be brief.","type":"text"}
+        thinking: {"budget_tokens":10240,"type":"enabled"}
+        tools:
+        - {"description":"Tells the weather.","input_schema":{"properties":{"city":{"type":"string"}},"type":"object"},"name":"weather"}"#]],
     );
 }
 

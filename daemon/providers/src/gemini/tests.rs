@@ -106,119 +106,16 @@ fn a_conversation_is_told_with_its_proofs() {
         &request,
         &expect![[r#"
         /models/gemini-3.5-flash:streamGenerateContent?alt=sse
-        {
-          "contents": [
-            {
-              "parts": [
-                {
-                  "text": "What is this?"
-                },
-                {
-                  "inlineData": {
-                    "data": "UE5H",
-                    "mimeType": "image/png"
-                  }
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "parts": [
-                {
-                  "text": "A map."
-                }
-              ],
-              "role": "model"
-            },
-            {
-              "parts": [
-                {
-                  "text": "And the weather?"
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "parts": [
-                {
-                  "text": "Let me see.",
-                  "thoughtSignature": "CtQB"
-                },
-                {
-                  "functionCall": {
-                    "args": {
-                      "city": "Bonn"
-                    },
-                    "name": "weather"
-                  },
-                  "thoughtSignature": "skip_thought_signature_validator"
-                },
-                {
-                  "functionCall": {
-                    "args": {
-                      "city": "Köln"
-                    },
-                    "name": "weather"
-                  }
-                }
-              ],
-              "role": "model"
-            },
-            {
-              "parts": [
-                {
-                  "functionResponse": {
-                    "name": "weather",
-                    "response": {
-                      "output": "sunny"
-                    }
-                  }
-                },
-                {
-                  "functionResponse": {
-                    "name": "weather",
-                    "response": {
-                      "error": "no such city"
-                    }
-                  }
-                }
-              ],
-              "role": "user"
-            }
-          ],
-          "generationConfig": {
-            "maxOutputTokens": 500,
-            "thinkingConfig": {
-              "includeThoughts": true,
-              "thinkingLevel": "low"
-            }
-          },
-          "systemInstruction": {
-            "parts": [
-              {
-                "text": "Be brief."
-              }
-            ]
-          },
-          "tools": [
-            {
-              "functionDeclarations": [
-                {
-                  "description": "Tells the weather.",
-                  "name": "weather",
-                  "parametersJsonSchema": {
-                    "properties": {
-                      "city": {
-                        "type": "string"
-                      }
-                    },
-                    "type": "object"
-                  }
-                }
-              ]
-            }
-          ]
-        }"#]],
+        contents:
+        - {"parts":[{"text":"What is this?"},{"inlineData":{"data":"UE5H","mimeType":"image/png"}}],"role":"user"}
+        - {"parts":[{"text":"A map."}],"role":"model"}
+        - {"parts":[{"text":"And the weather?"}],"role":"user"}
+        - {"parts":[{"text":"Let me see.","thoughtSignature":"CtQB"},{"functionCall":{"args":{"city":"Bonn"},"name":"weather"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"args":{"city":"Köln"},"name":"weather"}}],"role":"model"}
+        - {"parts":[{"functionResponse":{"name":"weather","response":{"output":"sunny"}}},{"functionResponse":{"name":"weather","response":{"error":"no such city"}}}],"role":"user"}
+        generationConfig: {"maxOutputTokens":500,"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"low"}}
+        systemInstruction: {"parts":[{"text":"Be brief."}]}
+        tools:
+        - {"functionDeclarations":[{"description":"Tells the weather.","name":"weather","parametersJsonSchema":{"properties":{"city":{"type":"string"}},"type":"object"}}]}"#]],
     );
 }
 

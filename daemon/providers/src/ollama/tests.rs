@@ -67,86 +67,20 @@ fn a_conversation_is_told_with_a_context_that_holds_it() {
         &request,
         &expect![[r#"
         /api/chat
-        {
-          "messages": [
-            {
-              "content": "Be brief.",
-              "role": "system"
-            },
-            {
-              "content": "What is this?",
-              "images": [
-                "UE5H"
-              ],
-              "role": "user"
-            },
-            {
-              "content": "A map.",
-              "role": "assistant"
-            },
-            {
-              "content": "And the weather?",
-              "role": "user"
-            },
-            {
-              "content": "Let me see.",
-              "role": "assistant",
-              "thinking": "two cities",
-              "tool_calls": [
-                {
-                  "function": {
-                    "arguments": {
-                      "city": "Bonn"
-                    },
-                    "name": "weather"
-                  }
-                },
-                {
-                  "function": {
-                    "arguments": {
-                      "city": "Köln"
-                    },
-                    "name": "weather"
-                  }
-                }
-              ]
-            },
-            {
-              "content": "sunny",
-              "role": "tool",
-              "tool_name": "weather"
-            },
-            {
-              "content": "error: no such city",
-              "role": "tool",
-              "tool_name": "weather"
-            }
-          ],
-          "model": "qwen3:4b",
-          "options": {
-            "num_ctx": 8192,
-            "num_predict": 500
-          },
-          "stream": true,
-          "think": true,
-          "tools": [
-            {
-              "function": {
-                "description": "Tells the weather.",
-                "name": "weather",
-                "parameters": {
-                  "properties": {
-                    "city": {
-                      "type": "string"
-                    }
-                  },
-                  "type": "object"
-                }
-              },
-              "type": "function"
-            }
-          ]
-        }"#]],
+        messages:
+        - {"content":"Be brief.","role":"system"}
+        - {"content":"What is this?","images":["UE5H"],"role":"user"}
+        - {"content":"A map.","role":"assistant"}
+        - {"content":"And the weather?","role":"user"}
+        - {"content":"Let me see.","role":"assistant","thinking":"two cities","tool_calls":[{"function":{"arguments":{"city":"Bonn"},"name":"weather"}},{"function":{"arguments":{"city":"Köln"},"name":"weather"}}]}
+        - {"content":"sunny","role":"tool","tool_name":"weather"}
+        - {"content":"error: no such city","role":"tool","tool_name":"weather"}
+        model: "qwen3:4b"
+        options: {"num_ctx":8192,"num_predict":500}
+        stream: true
+        think: true
+        tools:
+        - {"function":{"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"}},"type":"function"}"#]],
     );
 }
 

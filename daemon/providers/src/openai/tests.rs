@@ -205,94 +205,22 @@ fn openai_is_asked_with_its_own_fields() {
         &request,
         &expect![[r#"
         /chat/completions
-        {
-          "max_completion_tokens": 500,
-          "messages": [
-            {
-              "content": "Be brief.",
-              "role": "system"
-            },
-            {
-              "content": [
-                {
-                  "text": "What is this?",
-                  "type": "text"
-                },
-                {
-                  "image_url": {
-                    "url": "data:image/png;base64,UE5H"
-                  },
-                  "type": "image_url"
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "content": "A map.",
-              "role": "assistant"
-            },
-            {
-              "content": "And the weather?",
-              "role": "user"
-            },
-            {
-              "content": "Let me see.",
-              "role": "assistant",
-              "tool_calls": [
-                {
-                  "function": {
-                    "arguments": "{\"city\":\"Bonn\"}",
-                    "name": "weather"
-                  },
-                  "id": "call_a",
-                  "type": "function"
-                },
-                {
-                  "function": {
-                    "arguments": "{\"city\":\"Köln\"}",
-                    "name": "weather"
-                  },
-                  "id": "call_4358e0f823a3a9c3",
-                  "type": "function"
-                }
-              ]
-            },
-            {
-              "content": "sunny",
-              "role": "tool",
-              "tool_call_id": "call_a"
-            },
-            {
-              "content": "error: no such city",
-              "role": "tool",
-              "tool_call_id": "call_4358e0f823a3a9c3"
-            }
-          ],
-          "model": "gpt-5.5",
-          "prompt_cache_key": "session-1",
-          "reasoning_effort": "high",
-          "stream": true,
-          "stream_options": {
-            "include_usage": true
-          },
-          "tools": [
-            {
-              "function": {
-                "description": "Tells the weather.",
-                "name": "weather",
-                "parameters": {
-                  "properties": {
-                    "city": {
-                      "type": "string"
-                    }
-                  },
-                  "type": "object"
-                }
-              },
-              "type": "function"
-            }
-          ]
-        }"#]],
+        max_completion_tokens: 500
+        messages:
+        - {"content":"Be brief.","role":"system"}
+        - {"content":[{"text":"What is this?","type":"text"},{"image_url":{"url":"data:image/png;base64,UE5H"},"type":"image_url"}],"role":"user"}
+        - {"content":"A map.","role":"assistant"}
+        - {"content":"And the weather?","role":"user"}
+        - {"content":"Let me see.","role":"assistant","tool_calls":[{"function":{"arguments":"{\"city\":\"Bonn\"}","name":"weather"},"id":"call_a","type":"function"},{"function":{"arguments":"{\"city\":\"Köln\"}","name":"weather"},"id":"call_4358e0f823a3a9c3","type":"function"}]}
+        - {"content":"sunny","role":"tool","tool_call_id":"call_a"}
+        - {"content":"error: no such city","role":"tool","tool_call_id":"call_4358e0f823a3a9c3"}
+        model: "gpt-5.5"
+        prompt_cache_key: "session-1"
+        reasoning_effort: "high"
+        stream: true
+        stream_options: {"include_usage":true}
+        tools:
+        - {"function":{"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"}},"type":"function"}"#]],
     );
 }
 
@@ -307,20 +235,12 @@ fn imitations_are_asked_cautiously() {
         &request,
         &expect![[r#"
         /chat/completions
-        {
-          "max_tokens": 500,
-          "messages": [
-            {
-              "content": "hi",
-              "role": "user"
-            }
-          ],
-          "model": "my-model",
-          "stream": true,
-          "stream_options": {
-            "include_usage": true
-          }
-        }"#]],
+        max_tokens: 500
+        messages:
+        - {"content":"hi","role":"user"}
+        model: "my-model"
+        stream: true
+        stream_options: {"include_usage":true}"#]],
     );
 }
 
@@ -336,121 +256,21 @@ fn openrouter_gets_its_details_back_and_claude_its_cache_marks() {
         &request,
         &expect![[r#"
         /chat/completions
-        {
-          "messages": [
-            {
-              "content": [
-                {
-                  "cache_control": {
-                    "type": "ephemeral"
-                  },
-                  "text": "Be brief.",
-                  "type": "text"
-                }
-              ],
-              "role": "system"
-            },
-            {
-              "content": [
-                {
-                  "text": "What is this?",
-                  "type": "text"
-                },
-                {
-                  "image_url": {
-                    "url": "data:image/png;base64,UE5H"
-                  },
-                  "type": "image_url"
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "content": "A map.",
-              "role": "assistant"
-            },
-            {
-              "content": [
-                {
-                  "cache_control": {
-                    "type": "ephemeral"
-                  },
-                  "text": "And the weather?",
-                  "type": "text"
-                }
-              ],
-              "role": "user"
-            },
-            {
-              "content": "Let me see.",
-              "reasoning_details": [
-                {
-                  "index": 0,
-                  "signature": "c2ln",
-                  "text": "two cities",
-                  "type": "reasoning.text"
-                }
-              ],
-              "role": "assistant",
-              "tool_calls": [
-                {
-                  "function": {
-                    "arguments": "{\"city\":\"Bonn\"}",
-                    "name": "weather"
-                  },
-                  "id": "call_a",
-                  "type": "function"
-                },
-                {
-                  "function": {
-                    "arguments": "{\"city\":\"Köln\"}",
-                    "name": "weather"
-                  },
-                  "id": "call_4358e0f823a3a9c3",
-                  "type": "function"
-                }
-              ]
-            },
-            {
-              "content": "sunny",
-              "role": "tool",
-              "tool_call_id": "call_a"
-            },
-            {
-              "content": "error: no such city",
-              "role": "tool",
-              "tool_call_id": "call_4358e0f823a3a9c3"
-            }
-          ],
-          "model": "anthropic/claude-sonnet-5",
-          "reasoning": {
-            "effort": "minimal"
-          },
-          "stream": true,
-          "stream_options": {
-            "include_usage": true
-          },
-          "tools": [
-            {
-              "function": {
-                "description": "Tells the weather.",
-                "name": "weather",
-                "parameters": {
-                  "properties": {
-                    "city": {
-                      "type": "string"
-                    }
-                  },
-                  "type": "object"
-                }
-              },
-              "type": "function"
-            }
-          ],
-          "usage": {
-            "include": true
-          }
-        }"#]],
+        messages:
+        - {"content":[{"cache_control":{"type":"ephemeral"},"text":"Be brief.","type":"text"}],"role":"system"}
+        - {"content":[{"text":"What is this?","type":"text"},{"image_url":{"url":"data:image/png;base64,UE5H"},"type":"image_url"}],"role":"user"}
+        - {"content":"A map.","role":"assistant"}
+        - {"content":[{"cache_control":{"type":"ephemeral"},"text":"And the weather?","type":"text"}],"role":"user"}
+        - {"content":"Let me see.","reasoning_details":[{"index":0,"signature":"c2ln","text":"two cities","type":"reasoning.text"}],"role":"assistant","tool_calls":[{"function":{"arguments":"{\"city\":\"Bonn\"}","name":"weather"},"id":"call_a","type":"function"},{"function":{"arguments":"{\"city\":\"Köln\"}","name":"weather"},"id":"call_4358e0f823a3a9c3","type":"function"}]}
+        - {"content":"sunny","role":"tool","tool_call_id":"call_a"}
+        - {"content":"error: no such city","role":"tool","tool_call_id":"call_4358e0f823a3a9c3"}
+        model: "anthropic/claude-sonnet-5"
+        reasoning: {"effort":"minimal"}
+        stream: true
+        stream_options: {"include_usage":true}
+        tools:
+        - {"function":{"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"}},"type":"function"}
+        usage: {"include":true}"#]],
     );
 }
 

@@ -86,114 +86,27 @@ fn nothing_is_stored_and_reasoning_travels_encrypted() {
         &request,
         &expect![[r#"
         /responses
-        {
-          "include": [
-            "reasoning.encrypted_content"
-          ],
-          "input": [
-            {
-              "content": [
-                {
-                  "text": "What is this?",
-                  "type": "input_text"
-                },
-                {
-                  "detail": "auto",
-                  "image_url": "data:image/png;base64,UE5H",
-                  "type": "input_image"
-                }
-              ],
-              "role": "user",
-              "type": "message"
-            },
-            {
-              "content": [
-                {
-                  "annotations": [],
-                  "text": "A map.",
-                  "type": "output_text"
-                }
-              ],
-              "role": "assistant",
-              "type": "message"
-            },
-            {
-              "content": [
-                {
-                  "text": "And the weather?",
-                  "type": "input_text"
-                }
-              ],
-              "role": "user",
-              "type": "message"
-            },
-            {
-              "encrypted_content": "gAAAA==",
-              "id": "rs_1",
-              "summary": [],
-              "type": "reasoning"
-            },
-            {
-              "content": [
-                {
-                  "annotations": [],
-                  "text": "Let me see.",
-                  "type": "output_text"
-                }
-              ],
-              "role": "assistant",
-              "type": "message"
-            },
-            {
-              "arguments": "{\"city\":\"Bonn\"}",
-              "call_id": "call_a",
-              "name": "weather",
-              "type": "function_call"
-            },
-            {
-              "arguments": "{\"city\":\"Köln\"}",
-              "call_id": "a-very-long-id-of-some-other-vendor-0123456789",
-              "name": "weather",
-              "type": "function_call"
-            },
-            {
-              "call_id": "call_a",
-              "output": "sunny",
-              "type": "function_call_output"
-            },
-            {
-              "call_id": "a-very-long-id-of-some-other-vendor-0123456789",
-              "output": "error: no such city",
-              "type": "function_call_output"
-            }
-          ],
-          "instructions": "Be brief.",
-          "max_output_tokens": 500,
-          "model": "gpt-5.5",
-          "prompt_cache_key": "session-1",
-          "reasoning": {
-            "effort": "medium",
-            "summary": "auto"
-          },
-          "store": false,
-          "stream": true,
-          "tools": [
-            {
-              "description": "Tells the weather.",
-              "name": "weather",
-              "parameters": {
-                "properties": {
-                  "city": {
-                    "type": "string"
-                  }
-                },
-                "type": "object"
-              },
-              "strict": false,
-              "type": "function"
-            }
-          ]
-        }"#]],
+        include:
+        - "reasoning.encrypted_content"
+        input:
+        - {"content":[{"text":"What is this?","type":"input_text"},{"detail":"auto","image_url":"data:image/png;base64,UE5H","type":"input_image"}],"role":"user","type":"message"}
+        - {"content":[{"annotations":[],"text":"A map.","type":"output_text"}],"role":"assistant","type":"message"}
+        - {"content":[{"text":"And the weather?","type":"input_text"}],"role":"user","type":"message"}
+        - {"encrypted_content":"gAAAA==","id":"rs_1","summary":[],"type":"reasoning"}
+        - {"content":[{"annotations":[],"text":"Let me see.","type":"output_text"}],"role":"assistant","type":"message"}
+        - {"arguments":"{\"city\":\"Bonn\"}","call_id":"call_a","name":"weather","type":"function_call"}
+        - {"arguments":"{\"city\":\"Köln\"}","call_id":"a-very-long-id-of-some-other-vendor-0123456789","name":"weather","type":"function_call"}
+        - {"call_id":"call_a","output":"sunny","type":"function_call_output"}
+        - {"call_id":"a-very-long-id-of-some-other-vendor-0123456789","output":"error: no such city","type":"function_call_output"}
+        instructions: "Be brief."
+        max_output_tokens: 500
+        model: "gpt-5.5"
+        prompt_cache_key: "session-1"
+        reasoning: {"effort":"medium","summary":"auto"}
+        store: false
+        stream: true
+        tools:
+        - {"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"},"strict":false,"type":"function"}"#]],
     );
 }
 
@@ -207,24 +120,12 @@ fn models_that_do_not_reason_are_not_asked_for_reasoning() {
         &request,
         &expect![[r#"
         /responses
-        {
-          "input": [
-            {
-              "content": [
-                {
-                  "text": "hi",
-                  "type": "input_text"
-                }
-              ],
-              "role": "user",
-              "type": "message"
-            }
-          ],
-          "model": "gpt-4.1",
-          "prompt_cache_key": "session-1",
-          "store": false,
-          "stream": true
-        }"#]],
+        input:
+        - {"content":[{"text":"hi","type":"input_text"}],"role":"user","type":"message"}
+        model: "gpt-4.1"
+        prompt_cache_key: "session-1"
+        store: false
+        stream: true"#]],
     );
 }
 
