@@ -78,14 +78,21 @@ impl Sessions {
     /// had saved of them, and runs the queued ones. Returns how many turns it closed.
     ///
     /// # Errors
-    /// The journal's. What could not be closed is tried again later and whenever its session is
-    /// used; the sessions after it were not looked at.
+    /// The journal's first one. Every session was looked at all the same; what could not be
+    /// closed is tried again later and whenever its session is used.
     pub async fn recover(&self) -> Result<u64> {
         let mut closed = 0;
+        let mut failed = None;
         for summary in self.shared.journal.unfinished().await? {
-            closed += self.ask(&summary.id, |reply| Command::Settle { reply }).await?;
+            match self.ask(&summary.id, |reply| Command::Settle { reply }).await {
+                Ok(turns) => closed += turns,
+                Err(error) => {
+                    tracing::warn!(session = %summary.id, %error, "failed to recover a session");
+                    failed.get_or_insert(error);
+                }
+            }
         }
-        Ok(closed)
+        failed.map_or(Ok(closed), Err)
     }
 
     /// Changes the rules for turns that have not begun.
