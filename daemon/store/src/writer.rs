@@ -250,10 +250,11 @@ impl Loop {
         match result {
             Ok(touched) => {
                 self.engine.set_trouble(None);
+                // Before the answers: whoever has one may ask for its work to be waited for.
+                self.signal.notify(touched);
                 for job in batch {
                     job.answer(None);
                 }
-                self.signal.notify(touched);
             }
             Err(error) => {
                 let full = error.is_full();

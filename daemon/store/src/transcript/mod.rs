@@ -113,7 +113,3 @@ impl Transcript {
         Ok(there[..filled].iter().zip(lines).take_while(|(a, b)| a == b).count())
     }
 }
-
-#[cfg(test)]
-#[path = "transcript_tests.rs"]
-mod tests;
