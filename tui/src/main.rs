@@ -1,17 +1,19 @@
-//! `moltis`: scripted commands for the daemon `moltisd`.
+//! `moltis`: the full-screen chat and the scripted commands for the daemon `moltisd`.
 //!
 //! This file only parses the line, makes the runtime, and turns a failure into an exit code. Nothing
 //! is loaded before the line is understood: `moltis --version` starts no runtime.
 
+mod app;
 mod cli;
 mod client;
+mod keymap;
 mod output;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the full-screen client, still without its loop, uses the rest"
-)]
+mod runtime;
+mod term;
+mod theme;
+mod view;
 mod widget;
+
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         Err(error) => return cli::refuse(&error),
     };
     let json = cli.global.json;
-    let purpose = cli.command.purpose();
+    let purpose = cli.command.as_ref().unwrap_or(&cli::Command::default()).purpose();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_silent() => ExitCode::from(failure.exit),

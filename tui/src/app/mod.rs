@@ -27,24 +27,24 @@ mod transcript;
 mod update;
 mod welcome;
 
-pub(crate) use areas::{Areas, SMALLEST};
-pub(crate) use browse::{Find, Mode};
+pub(crate) use areas::SMALLEST;
+pub(crate) use browse::Mode;
 pub(crate) use cmd::{Cmd, Target};
 pub(crate) use help::Help;
 pub(crate) use history::{MAX_ENTRIES, MAX_ENTRY};
 pub(crate) use keys::contexts;
-pub(crate) use model::{Link, Model, Overlay, Sending, Toast};
+pub(crate) use model::{Link, Model, Overlay};
 pub(crate) use models::{EFFORTS, Models};
 pub(crate) use msg::{Asked, Moment, Msg, Reply, Said, Trouble};
 pub(crate) use palette::Palette;
 pub(crate) use picker::Picker;
-pub(crate) use prompt::{Ask, Confirm, Prompt};
-pub(crate) use session::{title_of, title_or};
+pub(crate) use prompt::{Confirm, Prompt};
+pub(crate) use session::title_or;
 pub(crate) use sessions::{Sessions, age};
-pub(crate) use slash::{Slash, matching};
-pub(crate) use status::{Sign, Status, status};
-pub(crate) use transcript::{Kind, Setting, Transcript, clock, money, tokens};
-pub(crate) use update::{next_wake, transcript_width, update};
+pub(crate) use slash::matching;
+pub(crate) use status::{Status, status};
+pub(crate) use transcript::{Kind, money, tokens};
+pub(crate) use update::{next_wake, update};
 pub(crate) use welcome::{Offer, Step, Welcome};
 
 #[cfg(test)]

@@ -8,6 +8,23 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
 use super::Cli;
+use crate::keymap::{Context, table};
+
+/// The keys of the full-screen chat, from the table that makes them work.
+fn keys(page: &mut Vec<u8>) {
+    let mut roff = Roff::new();
+    roff.control("SH", ["KEYS"]);
+    for context in Context::ALL {
+        let bindings = table().iter().filter(|binding| binding.context == context);
+        roff.control("SS", [context.title()]);
+        for binding in bindings {
+            roff.control("TP", []);
+            roff.text([bold(binding.keys.join(", "))]);
+            roff.text([roman(binding.help)]);
+        }
+    }
+    roff.to_writer(page).unwrap();
+}
 
 /// What every page says after its options.
 fn common(page: &mut Vec<u8>, name: &str) {
@@ -70,6 +87,9 @@ fn pages(command: &clap::Command, name: &str, into: &mut BTreeMap<String, Vec<u8
     man.render_options_section(&mut page).unwrap();
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page).unwrap();
+    }
+    if matches!(name, "moltis" | "moltis-attach") {
+        keys(&mut page);
     }
     common(&mut page, name);
     into.insert(format!("{name}.1"), page);

@@ -5,6 +5,7 @@
 //! exit codes are a contract: they change only by adding.
 
 mod answer;
+mod attach;
 mod backup;
 mod bench;
 mod complete;
@@ -42,14 +43,14 @@ pub(crate) use refuse::refuse;
 
 /// Talk to models from a terminal, through a daemon that forgets nothing.
 ///
-/// Starts moltisd when none runs.
+/// Without a command it is the full-screen chat. Starts moltisd when none runs.
 #[derive(Debug, Parser)]
 #[command(name = "moltis", version, about, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalFlags,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// Flags that every command takes.
@@ -131,6 +132,8 @@ impl Color {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Open the full-screen chat in a session
+    Attach(attach::AttachArgs),
     /// Say something and print the answer as it comes
     Send(send::SendArgs),
     /// Follow what happens in a session
@@ -171,10 +174,17 @@ pub(crate) enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+impl Default for Command {
+    fn default() -> Self {
+        Self::Attach(attach::AttachArgs::default())
+    }
+}
+
 impl Command {
     /// What could not be done when this command fails.
     pub(crate) fn purpose(&self) -> &'static str {
         match self {
+            Self::Attach(_) => "cannot open the chat",
             Self::Send(_) => "cannot get an answer",
             Self::Tail(_) => "cannot follow the session",
             Self::Stop(_) => "cannot stop the turn",
@@ -201,8 +211,10 @@ impl Command {
 /// A failure whose exit code is the process's.
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
+    let command = command.unwrap_or_default();
     let context = Context::new(&global);
     match command {
+        Command::Attach(args) => Box::pin(attach::run(&global, args)).await,
         Command::Send(args) => Box::pin(send::run(&context, args)).await,
         Command::Tail(args) => Box::pin(tail::run(&context, args)).await,
         Command::Stop(args) => stop::run(&context, args).await,

@@ -200,7 +200,8 @@ impl Effects {
 }
 
 async fn pull(mut client: Client, name: String, out: &mpsc::Sender<Said>) -> Result<(), Trouble> {
-    let mut steps = client.models.pull(v1::PullRequest { name }).await.map_err(failed)?.into_inner();
+    let mut steps =
+        client.models.pull(v1::PullRequest { name }).await.map_err(failed)?.into_inner();
     let mut finished = false;
     while let Some(step) = steps.message().await.map_err(failed)? {
         finished = step.finished;
@@ -341,9 +342,7 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
     })
 }
 
-fn session(
-    reply: Result<tonic::Response<v1::Session>, Status>,
-) -> Result<v1::Session, Trouble> {
+fn session(reply: Result<tonic::Response<v1::Session>, Status>) -> Result<v1::Session, Trouble> {
     reply.map(tonic::Response::into_inner).map_err(failed)
 }
 

@@ -121,7 +121,8 @@ impl Follow {
         let mut stream = client.sessions.attach(request).await?.into_inner();
         let build = client.hello.build.clone();
         let opened = Said::Opened { epoch: self.epoch, session: Box::new(session) };
-        if self.out.send(opened).await.is_err() || self.out.send(Said::Up { build }).await.is_err() {
+        if self.out.send(opened).await.is_err() || self.out.send(Said::Up { build }).await.is_err()
+        {
             return Ok(());
         }
         while let Some(response) = stream.message().await? {
@@ -158,6 +159,6 @@ impl Follow {
 fn jitter(pause: Duration) -> Duration {
     let mut byte = [128_u8];
     // Without chance all wait alike, which is only less polite.
-    drop(getrandom::fill(&mut byte));
+    let _ = getrandom::fill(&mut byte);
     pause / 2 + pause * u32::from(byte[0]) / 256
 }

@@ -16,7 +16,7 @@ pub(super) fn translate(events: Vec<Event>) -> Vec<Said> {
     let mut out: Vec<Said> = Vec::new();
     let mut arrows = 0_isize;
     for event in events {
-        let arrow = match &event {
+        let arrow: isize = match &event {
             Event::Key(key) if is_plain_press(*key, KeyCode::Up) => -1,
             Event::Key(key) if is_plain_press(*key, KeyCode::Down) => 1,
             _ => 0,

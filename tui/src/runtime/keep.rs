@@ -95,7 +95,8 @@ fn scratch(text: &str) -> io::Result<PathBuf> {
 /// Where an export goes: the path that was asked for, or a name made of the title. An existing file
 /// is never replaced.
 pub(super) fn export_file(path: &str, title: &str) -> io::Result<(File, PathBuf)> {
-    let path = if path.is_empty() { PathBuf::from(slug(title) + ".md") } else { PathBuf::from(path) };
+    let path =
+        if path.is_empty() { PathBuf::from(slug(title) + ".md") } else { PathBuf::from(path) };
     let path = match path.strip_prefix("~").ok().zip(std::env::home_dir()) {
         Some((rest, home)) => home.join(rest),
         None => path,

@@ -1,16 +1,18 @@
 //! The loop.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use futures_util::StreamExt as _;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::effects::Effects;
 use super::input::translate;
@@ -105,15 +107,16 @@ impl Looping {
         mut inbox: mpsc::Receiver<Said>,
     ) -> anyhow::Result<()> {
         let mut events = Some(EventStream::new());
-        let mut signals = Signals::new()?;
-        let hangup = Hangup::new();
+        let mut ending = Ending::new()?;
+        let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+        let mut hangup = Hangup::new();
         while !self.quit {
             let deadline = self.deadline();
             let woken = tokio::select! {
                 biased;
-                () = signals.end() => Woken::Gone,
+                () = ending.came() => Woken::Gone,
                 () = hangup.wait() => Woken::Gone,
-                () = signals.back() => Woken::Back,
+                () = went_on(&mut resume) => Woken::Back,
                 events = next_events(&mut events) => events.map_or(Woken::Gone, Woken::Input),
                 said = inbox.recv() => said.map_or(Woken::Gone, Woken::Said),
                 () = sleep_until(deadline) => Woken::Time,
@@ -160,7 +163,8 @@ impl Looping {
             self.screen.resize(width, height);
         }
         self.pace.want(cause);
-        update(&mut self.model, Msg { at: self.now(), said })
+        let at = self.now();
+        update(&mut self.model, Msg { at, said })
     }
 
     /// The time has come that the model or the pace asked for.
@@ -261,7 +265,8 @@ impl Looping {
             return Ok(());
         }
         let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-        term::write(format!("\x1b]52;c;{encoded}\x07").as_bytes()).context("writing to the terminal")
+        term::write(format!("\x1b]52;c;{encoded}\x07").as_bytes())
+            .context("writing to the terminal")
     }
 }
 
@@ -277,16 +282,23 @@ fn too_large(bytes: usize) -> Said {
 }
 
 /// All events that are ready; waits for the first one. `None` when there will be no more.
+///
+/// Polled with the loop's own waker to the end: the stream keeps the first waker that finds it empty.
 async fn next_events(events: &mut Option<EventStream>) -> Option<Vec<Event>> {
     let events = events.as_mut()?;
-    let mut batch = vec![events.next().await?.ok()?];
-    while batch.len() < BATCH {
-        match events.next().now_or_never() {
-            Some(Some(Ok(event))) => batch.push(event),
-            _ => break,
+    poll_fn(|context| {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
+            match events.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(event))) => batch.push(event),
+                Poll::Ready(Some(Err(_)) | None) if batch.is_empty() => return Poll::Ready(None),
+                Poll::Pending if batch.is_empty() => return Poll::Pending,
+                Poll::Ready(Some(Err(_)) | None) | Poll::Pending => break,
+            }
         }
-    }
-    Some(batch)
+        Poll::Ready(Some(batch))
+    })
+    .await
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
@@ -296,58 +308,69 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// The signals that matter.
-struct Signals {
+/// The signals that end the program.
+struct Ending {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
-    resume: Signal,
 }
 
-impl Signals {
+impl Ending {
     fn new() -> io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            resume: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
         })
     }
 
-    /// Waits for a signal that ends the program.
-    async fn end(&mut self) {
+    /// Waits for one of them.
+    async fn came(&mut self) {
         tokio::select! {
             _ = self.hangup.recv() => {}
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
     }
+}
 
-    /// Waits until the program was stopped from outside and goes on.
-    async fn back(&mut self) {
-        if self.resume.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
+/// Waits until the program was stopped from outside and goes on.
+async fn went_on(resume: &mut Signal) {
+    if resume.recv().await.is_none() {
+        std::future::pending::<()>().await;
     }
 }
 
-/// Notices that the terminal is gone: the decoder of keys would spin on it for ever.
-struct Hangup(Option<AsyncFd<std::io::Stdin>>);
+/// Notices that the terminal is gone: the decoder of keys would spin on it for ever. A thread waits
+/// for the kernel's word; it ends with the program.
+struct Hangup(oneshot::Receiver<()>);
 
 impl Hangup {
     fn new() -> Self {
-        Self(AsyncFd::with_interest(io::stdin(), Interest::READABLE).ok())
+        let (gone, wait) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            let stdin = io::stdin();
+            loop {
+                // Nothing is asked for: what is left to be told is that it hung up or broke.
+                let mut ends = [PollFd::new(&stdin, PollFlags::empty())];
+                match poll(&mut ends, None) {
+                    Err(Errno::INTR) => {}
+                    // Nobody waits any more when the program is ending.
+                    Ok(1..) => {
+                        let _ = gone.send(());
+                        return;
+                    }
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        });
+        Self(wait)
     }
 
     /// Waits until the terminal is gone; for ever where that cannot be known.
-    async fn wait(&self) {
-        let Some(stdin) = &self.0 else { return std::future::pending().await };
-        loop {
-            let Ok(mut ready) = stdin.readable().await else { return };
-            if ready.ready().is_read_closed() {
-                return;
-            }
-            ready.clear_ready();
+    async fn wait(&mut self) {
+        if self.0.is_terminated() || (&mut self.0).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -135,6 +135,7 @@ impl Line {
     }
 
     /// Its text without its inks.
+    #[cfg(test)]
     pub(crate) fn text(&self) -> String {
         self.spans.iter().map(|span| span.text.as_str()).collect()
     }

@@ -14,10 +14,9 @@ mod stream;
 mod table;
 mod wrap;
 
-pub(crate) use code::{CodeSlot, Highlights, Paint, highlight, lay_code};
+pub(crate) use code::{CodeSlot, Highlights, Paint, highlight};
 pub(crate) use fuzzy::Fuzzy;
 pub(crate) use line::{Hue, Ink, Line, Span, width_of};
-pub(crate) use markdown::References;
 pub(crate) use safe::{Cleaner, SafeText};
 pub(crate) use stream::Document;
 pub(crate) use wrap::{Row, rows, shorten, wrap};

@@ -41,11 +41,6 @@ impl SafeText {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Appends text that is safe already.
-    pub(crate) fn push(&mut self, more: &Self) {
-        self.0.push_str(&more.0);
-    }
 }
 
 impl Deref for SafeText {

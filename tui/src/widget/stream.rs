@@ -93,11 +93,6 @@ impl Document {
         &self.slots[..self.frozen.slots]
     }
 
-    /// The rows and the blocks of code.
-    pub(crate) fn into_parts(self) -> (Vec<Line>, Vec<CodeSlot>) {
-        (self.lines, self.slots)
-    }
-
     /// Bytes that were given to the parser since the beginning.
     #[cfg(test)]
     pub(crate) fn parsed(&self) -> u64 {

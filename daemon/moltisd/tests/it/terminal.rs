@@ -47,16 +47,18 @@ impl Terminal {
         let command = terminal.shell(base_url, "");
         let (width, height) = (width.to_string(), height.to_string());
         terminal.tmux(&["new-session", "-d", "-x", &width, "-y", &height, "-s", "t", &command]);
+        terminal.wait_for("idle");
         terminal
     }
 
-    /// The environment and command line of `moltis` in this home.
+    /// The environment and command line of `moltis` in this home. What it ended with is told, and
+    /// the window stays.
     fn shell(&self, base_url: &str, arguments: &str) -> String {
         format!(
             "env MOLTIS_CONFIG_DIR={home}/config MOLTIS_DATA_DIR={home}/data \
              MOLTIS_PROVIDERS__TEST__KIND=openai MOLTIS_PROVIDERS__TEST__BASE_URL={base_url} \
              MOLTIS_PROVIDERS__TEST__API_KEY=test MOLTIS_CHAT__DEFAULT_MODEL=test/test \
-             {program} {arguments}",
+             {program} {arguments}; echo left with $?; exec cat",
             home = self.home.path().display(),
             program = client_program().display(),
         )
@@ -133,16 +135,15 @@ async fn a_person_chats_detaches_and_finds_everything_again() {
     }
     let vendor = Vendor::openai(&["The answer is forty-two."]).await;
     let terminal = Terminal::open(80, 24, &base_url(&vendor));
-    terminal.wait_for("❯");
     terminal.text("what is the answer?");
     terminal.wait_for("what is the answer?");
     terminal.keys(&["Enter"]);
     terminal.wait_for("The answer is forty-two.");
 
     terminal.keys(&["C-d"]);
-    terminal.wait("the end of the client", |screen| !screen.contains('❯'));
-    let again = terminal.shell(&base_url(&vendor), "");
-    terminal.tmux(&["new-window", "-t", "t", &again]);
+    terminal.wait_for("left with 0");
+    let again = terminal.shell(&base_url(&vendor), "attach main");
+    terminal.tmux(&["respawn-pane", "-k", "-t", "t", &again]);
     let screen = terminal.wait_for("The answer is forty-two.");
     assert!(screen.contains("what is the answer?"), "{screen}");
 }
@@ -154,7 +155,6 @@ async fn a_draft_survives_the_daemons_death() {
     }
     let vendor = Vendor::openai(&["Still here."]).await;
     let terminal = Terminal::open(120, 50, &base_url(&vendor));
-    terminal.wait_for("❯");
     terminal.text("half a thought");
     terminal.wait_for("half a thought");
     let before = terminal.daemon();
@@ -173,7 +173,6 @@ async fn a_narrow_pane_and_a_resize_lose_nothing() {
     }
     let vendor = Vendor::openai(&["Narrow but whole."]).await;
     let terminal = Terminal::open(40, 12, &base_url(&vendor));
-    terminal.wait_for("❯");
     terminal.text("hi");
     terminal.keys(&["Enter"]);
     terminal.wait_for("Narrow but whole.");

@@ -11,10 +11,10 @@ mod lay;
 mod numbers;
 mod scroll;
 
-pub(crate) use block::{Block, BlockId, Kind};
-pub(crate) use fold::{Transcript, Waiting};
+pub(crate) use block::{Block, Kind};
+pub(crate) use fold::Transcript;
 pub(crate) use lay::Setting;
-pub(crate) use numbers::{clock, money, tokens};
+pub(crate) use numbers::{money, tokens};
 pub(crate) use scroll::Move;
 
 #[cfg(test)]

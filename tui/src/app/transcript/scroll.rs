@@ -153,12 +153,6 @@ impl Transcript {
         seq.saturating_mul(100) / self.last_seq().max(1)
     }
 
-    /// The block and row at the top: what a test compares.
-    #[cfg(test)]
-    pub(super) fn top(&self) -> (BlockId, usize) {
-        (self.scroll.top.block, self.scroll.top.line)
-    }
-
     fn fulfil(&mut self, wish: Move, setting: &Setting<'_>) {
         let Some(first) = self.blocks.front().map(|block| block.id) else { return };
         let page = isize::try_from(setting.height.saturating_sub(2).max(1)).unwrap_or(1);
