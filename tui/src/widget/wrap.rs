@@ -38,7 +38,9 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
     for span in spans {
         for text in span.text.graphemes(true) {
             if text == "\n" {
-                out.push(join(&row));
+                if !(soft && row.is_empty()) {
+                    out.push(join(&row));
+                }
                 row.clear();
                 used = 0;
                 soft = false;
@@ -49,6 +51,10 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
             if used + piece.width > width && !row.is_empty() {
                 soft = true;
                 if piece.is_space() {
+                    // The word before it fits exactly: the row ends here.
+                    out.push(join(&row));
+                    row.clear();
+                    used = 0;
                     continue;
                 }
                 // What moves down may fill a row by itself.
@@ -66,7 +72,9 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
             row.push(piece);
         }
     }
-    out.push(join(&row));
+    if !(soft && row.is_empty()) {
+        out.push(join(&row));
+    }
     out
 }
 

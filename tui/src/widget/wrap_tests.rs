@@ -11,6 +11,9 @@ fn check(text: &str, width: usize, expected: &[&str]) {
 #[test]
 fn rows_end_between_words_and_drop_the_space_there() {
     check("the quick brown fox", 10, &["the quick", "brown fox"]);
+    check("in a python code", 11, &["in a python", "code"]);
+    check("abcd ", 4, &["abcd"]);
+    check("abcd \nef", 4, &["abcd", "ef"]);
     check("the  quick", 4, &["the", "quic", "k"]);
     check("", 10, &[""]);
 }

@@ -29,6 +29,8 @@ pub(crate) enum Target {
     AtMost(f64),
     /// The p50 is to be at least this.
     AtLeast(f64),
+    /// The p99 is to be at most this.
+    P99AtMost(f64),
 }
 
 impl Figure {
@@ -62,6 +64,7 @@ impl Figure {
         self.target.map(|target| match target {
             Target::AtMost(limit) => self.p50 <= limit,
             Target::AtLeast(limit) => self.p50 >= limit,
+            Target::P99AtMost(limit) => self.p99.is_some_and(|p99| p99 <= limit),
         })
     }
 
@@ -72,6 +75,7 @@ impl Figure {
             None => String::new(),
             Some(Target::AtMost(limit)) => format!("p50 ≤ {}", number(limit)),
             Some(Target::AtLeast(limit)) => format!("≥ {}", number(limit)),
+            Some(Target::P99AtMost(limit)) => format!("p99 ≤ {}", number(limit)),
         };
         let mark = match self.reached() {
             None => "",

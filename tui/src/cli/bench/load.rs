@@ -65,7 +65,10 @@ async fn release(rig: &Rig, sessions: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A session of so many messages.
+/// The end of a long session: what a screen shows when it is there.
+pub(crate) const LAST_WORD: &str = "the-last-of-all";
+
+/// A session of so many messages, and [`LAST_WORD`].
 pub(crate) async fn long_session(rig: &Rig, messages: usize) -> anyhow::Result<String> {
     let mut client = rig.client().await?;
     let session = held(&mut client).await?;
@@ -83,6 +86,7 @@ pub(crate) async fn long_session(rig: &Rig, messages: usize) -> anyhow::Result<S
     while let Some(done) = writers.join_next().await {
         done??;
     }
+    talk::say(&mut client, &session, LAST_WORD, QueueMode::Collect).await?;
     release(rig, std::slice::from_ref(&session)).await?;
     Ok(session)
 }

@@ -8,6 +8,7 @@ mod figure;
 mod load;
 mod mock;
 mod rig;
+mod screen;
 mod start;
 mod talk;
 
@@ -29,6 +30,7 @@ pub(crate) struct Args {
 struct Scale {
     starts: usize,
     commands: usize,
+    presses: usize,
     sends: usize,
     deltas: u32,
     clients: usize,
@@ -40,6 +42,7 @@ struct Scale {
 const FULL: Scale = Scale {
     starts: 30,
     commands: 30,
+    presses: 500,
     sends: 200,
     deltas: 20_000,
     clients: 64,
@@ -51,6 +54,7 @@ const FULL: Scale = Scale {
 const QUICK: Scale = Scale {
     starts: 10,
     commands: 10,
+    presses: 100,
     sends: 50,
     deltas: 5_000,
     clients: 16,
@@ -87,6 +91,10 @@ async fn measure(scale: &Scale, table: &mut Table) -> anyhow::Result<()> {
     table.add(load::durable(&rig, 64, scale.span).await?)?;
     let session = load::long_session(&rig, 10_000).await?;
     table.add(load::attach(&rig, &session, scale.commands).await?)?;
+    for figure in screen::first_frame(&rig, &session, scale.commands, scale.watched).await? {
+        table.add(figure)?;
+    }
+    table.add(screen::key_to_frame(&rig, scale.presses).await?)?;
     for figure in load::memory_slope(&rig, scale.turns).await? {
         table.add(figure)?;
     }

@@ -118,7 +118,7 @@ impl Rig {
 
     /// What the kernel says of the daemon.
     pub(crate) fn process(&self) -> anyhow::Result<Process> {
-        Ok(Process { id: self.daemon.id().context("the daemon is gone")? })
+        Ok(Process::of(self.daemon.id().context("the daemon is gone")?))
     }
 }
 
@@ -140,6 +140,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// The process of that id.
+    pub(crate) fn of(id: u32) -> Self {
+        Self { id }
+    }
+
     /// Resident memory in megabytes.
     pub(crate) fn resident_mb(self) -> anyhow::Result<f64> {
         let kilobytes: f64 = self.status(&format!("/proc/{}/status", self.id), "VmRSS:")?;

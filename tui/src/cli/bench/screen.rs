@@ -12,8 +12,9 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::figure::{Figure, Target};
-use super::rig::Rig;
-use super::start::{idle_cpu, milliseconds};
+use super::load::LAST_WORD;
+use super::rig::{Process, Rig};
+use super::start::milliseconds;
 use super::talk;
 
 /// Letters that neither the mock's text nor the screen's own words contain.
@@ -101,24 +102,28 @@ impl Screen {
 pub(crate) async fn first_frame(
     rig: &Rig,
     session: &str,
-    last_text: &str,
     times: usize,
+    watched: Duration,
 ) -> anyhow::Result<Vec<Figure>> {
     let mut samples = Vec::with_capacity(times);
     for _ in 0..times {
         let screen = Screen::open(rig, session)?;
-        let shown = screen.wait_for(last_text)?;
+        let shown = screen.wait_for(LAST_WORD)?;
         samples.push(milliseconds(shown.saturating_duration_since(screen.begun)));
     }
     let screen = Screen::open(rig, session)?;
-    screen.wait_for(last_text)?;
-    let id = screen.client.id().context("the client is gone")?;
+    screen.wait_for(LAST_WORD)?;
+    let process = Process::of(screen.client.id().context("the client is gone")?);
+    // What is still coloured and remembered after the first frame is not idleness.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let idle = idle_cpu(id, Duration::from_secs(2)).await?;
+    let before = process.cpu_us()?;
+    tokio::time::sleep(watched).await;
+    let idle = (process.cpu_us()? - before) / watched.as_secs_f64() / 1e4;
     Ok(vec![
         Figure::of("client: exec to frame, 10,000 messages", "ms", samples)
             .reach(Target::AtMost(80.0)),
         Figure::once("client: idle CPU", "%", idle).reach(Target::AtMost(0.05)),
+        Figure::once("client: memory, 10,000 messages", "MB", process.resident_mb()?),
     ])
 }
 
