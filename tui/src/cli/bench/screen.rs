@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use moltis_proto::v1::{QueueMode, StopRequest};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::figure::{Figure, Target};
 use super::load::LAST_WORD;
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Screen {
     client: tokio::process::Child,
     keys: File,
-    output: Receiver<(Instant, Vec<u8>)>,
+    output: mpsc::Receiver<(Instant, Vec<u8>)>,
     begun: Instant,
 }
 
@@ -50,12 +51,12 @@ impl Screen {
         let begun = Instant::now();
         let client = command.spawn()?;
         let mut reader = File::from(terminal.try_clone()?);
-        let (sender, output) = sync_channel(4096);
+        let (sender, output) = mpsc::channel(4096);
         // Reading blocks; the thread ends with the pseudo-terminal.
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send((Instant::now(), buffer[..count].to_vec())).is_err() {
+                if sender.blocking_send((Instant::now(), buffer[..count].to_vec())).is_err() {
                     return;
                 }
             }
@@ -63,37 +64,36 @@ impl Screen {
         Ok(Self { client, keys: File::from(terminal), output, begun })
     }
 
-    /// When the text was first written to the screen.
-    fn wait_for(&self, text: &str) -> anyhow::Result<Instant> {
+    /// When the text was first written to the screen. The mock runs on this thread: it is not
+    /// blocked.
+    async fn wait_for(&mut self, text: &str) -> anyhow::Result<Instant> {
         let mut seen: Vec<u8> = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.output.recv_timeout(left) {
-                Ok((at, bytes)) => {
-                    seen.extend_from_slice(&bytes);
-                    if seen.windows(text.len()).any(|window| window == text.as_bytes()) {
-                        return Ok(at);
-                    }
-                    let keep = seen.len().min(text.len() - 1);
-                    seen.drain(..seen.len() - keep);
+        let search = async {
+            while let Some((at, bytes)) = self.output.recv().await {
+                seen.extend_from_slice(&bytes);
+                if seen.windows(text.len()).any(|window| window == text.as_bytes()) {
+                    return Ok(at);
                 }
-                Err(RecvTimeoutError::Timeout) => bail!("`{text}` never came to the screen"),
-                Err(RecvTimeoutError::Disconnected) => bail!("the client ended"),
+                let keep = seen.len().min(text.len() - 1);
+                seen.drain(..seen.len() - keep);
             }
-        }
+            bail!("the client ended")
+        };
+        let found = timeout(PATIENCE, search).await;
+        found.with_context(|| format!("`{text}` never came to the screen"))?
     }
 
-    fn drain(&self) {
+    fn drain(&mut self) {
         while self.output.try_recv().is_ok() {}
     }
 
-    fn press(&mut self, key: char) -> anyhow::Result<Duration> {
+    async fn press(&mut self, key: char) -> anyhow::Result<Duration> {
         self.drain();
         let begun = Instant::now();
         let mut bytes = [0; 4];
         self.keys.write_all(key.encode_utf8(&mut bytes).as_bytes())?;
-        Ok(self.wait_for(key.encode_utf8(&mut bytes))?.saturating_duration_since(begun))
+        let shown = self.wait_for(key.encode_utf8(&mut bytes)).await?;
+        Ok(shown.saturating_duration_since(begun))
     }
 }
 
@@ -107,12 +107,12 @@ pub(crate) async fn first_frame(
 ) -> anyhow::Result<Vec<Figure>> {
     let mut samples = Vec::with_capacity(times);
     for _ in 0..times {
-        let screen = Screen::open(rig, session)?;
-        let shown = screen.wait_for(LAST_WORD)?;
+        let mut screen = Screen::open(rig, session)?;
+        let shown = screen.wait_for(LAST_WORD).await?;
         samples.push(milliseconds(shown.saturating_duration_since(screen.begun)));
     }
-    let screen = Screen::open(rig, session)?;
-    screen.wait_for(LAST_WORD)?;
+    let mut screen = Screen::open(rig, session)?;
+    screen.wait_for(LAST_WORD).await?;
     let process = Process::of(screen.client.id().context("the client is gone")?);
     // What is still coloured and remembered after the first frame is not idleness.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -132,13 +132,13 @@ pub(crate) async fn key_to_frame(rig: &Rig, presses: usize) -> anyhow::Result<Fi
     let mut client = rig.client().await?;
     let session = talk::session(&mut client).await?;
     let mut screen = Screen::open(rig, &session)?;
-    screen.wait_for("❯")?;
+    screen.wait_for("❯").await?;
     talk::say(&mut client, &session, "stream 1000000 5000", QueueMode::Followup).await?;
-    screen.wait_for("00200")?;
+    screen.wait_for("00200").await?;
     let mut samples = Vec::with_capacity(presses);
     let letters: Vec<char> = LETTERS.chars().collect();
     for index in 0..presses {
-        samples.push(milliseconds(screen.press(letters[index % letters.len()])?));
+        samples.push(milliseconds(screen.press(letters[index % letters.len()]).await?));
         // Keys come when they come, not in step with the stream's deltas.
         tokio::time::sleep(Duration::from_millis(7)).await;
     }
