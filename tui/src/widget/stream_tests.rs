@@ -79,10 +79,10 @@ fn a_table_has_columns_and_shrinks_to_the_width() {
             name:
             alpha
             what it
-            does:
-            thefirst
-            letter
-            ofthem
+            does: the
+            first
+            letter of
+            them
 
             name: b
             what it

@@ -35,15 +35,15 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
     let mut used = 0;
     // The row follows a break of ours, not one of the text: spaces before it are not meant.
     let mut soft = false;
+    // The row ends with a whole word: what comes next goes into another one.
+    let mut full = false;
     for span in spans {
         for text in span.text.graphemes(true) {
             if text == "\n" {
-                if !(soft && row.is_empty()) {
-                    out.push(join(&row));
-                }
+                out.push(join(&row));
                 row.clear();
                 used = 0;
-                soft = false;
+                (soft, full) = (false, false);
                 continue;
             }
             let text = if text == "\t" { " " } else { text };
@@ -51,11 +51,13 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
             if used + piece.width > width && !row.is_empty() {
                 soft = true;
                 if piece.is_space() {
-                    // The word before it fits exactly: the row ends here.
+                    full = true;
+                    continue;
+                }
+                if std::mem::take(&mut full) {
                     out.push(join(&row));
                     row.clear();
                     used = 0;
-                    continue;
                 }
                 // What moves down may fill a row by itself.
                 while used + piece.width > width && !row.is_empty() {
@@ -72,9 +74,7 @@ pub(crate) fn wrap(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
             row.push(piece);
         }
     }
-    if !(soft && row.is_empty()) {
-        out.push(join(&row));
-    }
+    out.push(join(&row));
     out
 }
 

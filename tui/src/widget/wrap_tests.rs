@@ -19,6 +19,12 @@ fn rows_end_between_words_and_drop_the_space_there() {
 }
 
 #[test]
+fn a_space_after_a_full_row_parts_its_last_word_from_the_next() {
+    check("anthropic is tried", 12, &["anthropic is", "tried"]);
+    check("anthropic is ", 12, &["anthropic is"]);
+}
+
+#[test]
 fn a_word_longer_than_a_row_is_cut() {
     check("abcdefghij", 4, &["abcd", "efgh", "ij"]);
 }
@@ -72,5 +78,15 @@ proptest! {
             let gap = &text[pair[0].end..pair[1].start];
             prop_assert!(gap.is_empty() || gap == "\n");
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn words_that_fit_into_a_row_stay_whole(text in "([a-z]{1,8} {1,2}){0,12}", width in 8usize..24) {
+        let rows = wrap(&[Span::new(text.as_str(), Hue::Text)], width);
+        let rows: Vec<String> = rows.into_iter().map(|row| Line::from(row).text()).collect();
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        prop_assert_eq!(words(&rows.join(" ")), words(&text));
     }
 }
