@@ -57,9 +57,7 @@ impl Model {
 
     /// The last row is more than a hint.
     fn needs_footer(&self) -> bool {
-        self.history.search().is_some()
-            || matches!(self.mode, Mode::Find(_))
-            || self.toast.is_some()
+        self.history.search().is_some() || matches!(self.mode, Mode::Find) || self.toast.is_some()
     }
 
     /// Whether there is something to say about the turn or the connection.
@@ -68,7 +66,7 @@ impl Model {
     }
 
     fn queue_rows(&self) -> usize {
-        let messages = self.transcript.waiting().len() + self.sending.len();
+        let messages = self.transcript.waiting().len() + self.sending_here().count();
         // One row more says how many there are that have no row.
         let shown = if messages > MAX_QUEUE { MAX_QUEUE + 1 } else { messages };
         shown + usize::from(self.has_banner())

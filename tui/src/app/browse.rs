@@ -21,10 +21,10 @@ pub(crate) enum Mode {
         selected: Option<i64>,
     },
     /// Into the field of a search.
-    Find(Find),
+    Find,
 }
 
-/// A search in the transcript.
+/// A search in the transcript; goes on while messages are selected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Find {
     /// What is looked for.
@@ -40,7 +40,7 @@ impl Model {
     pub(crate) fn selected(&self) -> Option<i64> {
         match &self.mode {
             Mode::Browse { selected } => *selected,
-            Mode::Find(find) => find.found,
+            Mode::Find => self.find.found,
             Mode::Write => None,
         }
     }
@@ -85,9 +85,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::CopyBlock => return copy(model),
         Action::ForkBlock => return fork(model, false),
         Action::EditBlock => return fork(model, true),
-        Action::FindNext | Action::FindPrevious => {
+        Action::FindNext | Action::FindPrevious if model.find.query.is_empty() => {
             model.say("nothing is looked for yet: / finds");
         }
+        Action::FindNext => return search(model, Direction::Older),
+        Action::FindPrevious => return search(model, Direction::Newer),
         _ => return super::chat::scroll(model, action),
     }
     Vec::new()
@@ -129,15 +131,15 @@ fn fork(model: &mut Model, rewrite: bool) -> Vec<Cmd> {
 
 /// Begins a search.
 pub(super) fn start_find(model: &mut Model) {
-    model.mode = Mode::Find(Find::default());
+    model.find = Find::default();
+    model.mode = Mode::Find;
 }
 
 pub(super) fn find_act(model: &mut Model, action: Action) -> Vec<Cmd> {
     match action {
         Action::Leave => model.mode = Mode::Write,
         Action::Accept => {
-            let Mode::Find(find) = &model.mode else { return Vec::new() };
-            model.mode = match find.found {
+            model.mode = match model.find.found {
                 Some(found) => Mode::Browse { selected: Some(found) },
                 None => Mode::Write,
             };
@@ -160,7 +162,8 @@ pub(super) enum Direction {
 
 /// Goes to the next block that has the query in it; reads older ones where the loaded ones end.
 pub(super) fn search(model: &mut Model, direction: Direction) -> Vec<Cmd> {
-    let Mode::Find(find) = &mut model.mode else { return Vec::new() };
+    let at = model.selected().and_then(|id| model.transcript.index_of(id));
+    let find = &mut model.find;
     let query = find.query.text().to_lowercase();
     find.reading = false;
     if query.is_empty() {
@@ -168,7 +171,6 @@ pub(super) fn search(model: &mut Model, direction: Direction) -> Vec<Cmd> {
         return Vec::new();
     }
     let blocks = model.transcript.blocks();
-    let at = find.found.and_then(|id| model.transcript.index_of(id));
     let fits = |block: &&Block| block.text().to_lowercase().contains(&query);
     let found = match (direction, at) {
         (Direction::Anew, _) | (Direction::Older, None) => blocks.iter().rev().find(fits),
@@ -179,6 +181,9 @@ pub(super) fn search(model: &mut Model, direction: Direction) -> Vec<Cmd> {
         Some(id) => {
             find.found = Some(id);
             model.transcript.scroll.wish(Move::Show(id));
+            if let Mode::Browse { selected } = &mut model.mode {
+                *selected = Some(id);
+            }
         }
         None if direction != Direction::Newer && model.transcript.has_older() => {
             find.reading = true;
@@ -197,8 +202,8 @@ pub(super) fn search(model: &mut Model, direction: Direction) -> Vec<Cmd> {
 
 /// Goes on with a search that waited for older messages.
 pub(super) fn search_on(model: &mut Model) -> Vec<Cmd> {
-    match &model.mode {
-        Mode::Find(find) if find.reading => search(model, Direction::Older),
+    match model.mode {
+        Mode::Find | Mode::Browse { .. } if model.find.reading => search(model, Direction::Older),
         _ => Vec::new(),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::QuitIfEmpty => model.composer.delete_right(),
         Action::Detach => return vec![Cmd::Quit],
         Action::HelpIfEmpty if !model.composer.is_empty() => model.composer.insert("?"),
-        Action::HelpIfEmpty | Action::Help => model.open(Overlay::Help(Help::default())),
+        Action::HelpIfEmpty => model.open(Overlay::Help(Help::default())),
         Action::Palette => model.open(Overlay::Palette(Palette::new())),
         Action::OpenSessions => return sessions::open(model, ""),
         Action::OpenModels => return super::models::open(model),
@@ -64,10 +64,6 @@ pub(super) fn scroll(model: &mut Model, action: Action) -> Vec<Cmd> {
         }
         Action::StartFind => {
             browse::start_find(model);
-            return Vec::new();
-        }
-        Action::Help => {
-            model.open(Overlay::Help(Help::default()));
             return Vec::new();
         }
         _ => return Vec::new(),
@@ -108,11 +104,14 @@ fn send(model: &mut Model, text: String) -> Vec<Cmd> {
         model.say("too many messages wait for the connection");
         return Vec::new();
     }
-    model.composer.clear();
     let op = model.ops.next();
-    let message =
-        Sending { op: op.clone(), session: session.clone(), text: text.clone(), acked: false };
-    model.sending.push(message);
+    model.sending.push(Sending {
+        op: op.clone(),
+        session: session.clone(),
+        text: text.clone(),
+        draft: model.composer.stash(),
+        acked: false,
+    });
     model.transcript.scroll.wish(Move::End);
     let mut cmds = remember(model, text.clone());
     if model.link == Link::Up {

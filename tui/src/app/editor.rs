@@ -20,6 +20,8 @@ const CHIP_CHARS: usize = 1_000;
 const CHIP_LINES: usize = 10;
 /// What may be pasted at once, and what all chips together may hold.
 const MAX_PASTE: usize = 8 << 20;
+/// A text over this size is a chip also when it comes from elsewhere.
+const MAX_TYPED: usize = 64 << 10;
 /// Steps that can be undone.
 const MAX_UNDO: usize = 200;
 /// What all steps together may hold.
@@ -69,6 +71,13 @@ pub(crate) struct Draft {
     chips: Vec<Chip>,
 }
 
+impl Draft {
+    /// Whether nothing is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
 /// A paste was too big.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooBig;
@@ -115,12 +124,19 @@ impl Editor {
         self.remember(Edit::Other);
         self.text.clear();
         self.cursor = 0;
-        self.put(&SafeText::clean(text));
+        let clean = SafeText::clean(text);
+        if clean.len() > MAX_TYPED {
+            self.put_chip(&clean);
+        } else {
+            self.put(&clean);
+        }
     }
 
     /// Empties it for good: nothing can be undone.
     pub(crate) fn clear(&mut self) {
-        let cut = std::mem::take(&mut self.cut);
+        let mut cut = std::mem::take(&mut self.cut);
+        // What the chips in it stood for is gone.
+        cut.retain(|c| u32::from(c) < CHIP);
         *self = Self { cut, ..Self::default() };
     }
 
@@ -138,6 +154,25 @@ impl Editor {
         self.text = draft.text;
         self.cursor = draft.cursor;
         self.chips = draft.chips;
+    }
+
+    /// Puts a text that was set aside before what is written, with an empty row between them.
+    pub(crate) fn put_before(&mut self, draft: Draft) {
+        let rest = self.stash();
+        self.restore(draft);
+        if rest.is_empty() {
+            return;
+        }
+        self.cursor = self.text.len();
+        self.put(&"\n\n".into());
+        let before = u32::try_from(self.chips.len()).unwrap_or(0);
+        let moved = |c: char| match u32::from(c) {
+            chip @ CHIP.. => char::from_u32(chip + before).unwrap_or(c),
+            _ => c,
+        };
+        self.text.extend(rest.text.chars().map(moved));
+        self.chips.extend(rest.chips);
+        self.cursor = self.text.len();
     }
 
     /// Types text.
@@ -165,8 +200,14 @@ impl Editor {
         let small = lines < CHIP_LINES && clean.len() < CHIP_CHARS;
         if small || self.chips.len() >= MAX_CHIPS {
             self.put(&clean);
-            return Ok(());
+        } else {
+            self.put_chip(&clean);
         }
+        Ok(())
+    }
+
+    fn put_chip(&mut self, clean: &SafeText) {
+        let lines = clean.split('\n').count();
         let label = format!("[pasted {}, {} lines]", size(clean.len()), grouped(lines));
         let index = u32::try_from(self.chips.len()).unwrap_or(0);
         self.chips.push(Chip { payload: clean.as_str().into(), label });
@@ -175,7 +216,6 @@ impl Editor {
             self.cursor += c.len_utf8();
             self.settle();
         }
-        Ok(())
     }
 
     /// Moves the cursor to a place between graphemes.

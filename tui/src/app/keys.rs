@@ -3,6 +3,7 @@
 use super::browse::{self, Direction, Mode};
 use super::cmd::Cmd;
 use super::editor::Editor;
+use super::help::Help;
 use super::model::{Model, Overlay};
 use super::transcript::Move;
 use super::welcome::Step;
@@ -28,7 +29,7 @@ pub(crate) fn contexts(model: &Model) -> &'static [Context] {
         None => match model.mode {
             Mode::Write => &[C::Chat, C::Editing, C::Anywhere],
             Mode::Browse { .. } => &[C::Browse, C::Anywhere],
-            Mode::Find(_) => &[C::Find, C::Editing, C::Anywhere],
+            Mode::Find => &[C::Find, C::Editing, C::Anywhere],
         },
     }
 }
@@ -47,9 +48,9 @@ fn field(model: &mut Model) -> Option<&mut Editor> {
         },
         Some(Overlay::Help(_) | Overlay::Confirm(_) | Overlay::Refused(_)) => None,
         None if model.history.search().is_some() => model.history.query(),
-        None => match &mut model.mode {
+        None => match model.mode {
             Mode::Write => Some(&mut model.composer),
-            Mode::Find(find) => Some(&mut find.query),
+            Mode::Find => Some(&mut model.find.query),
             Mode::Browse { .. } => None,
         },
     }
@@ -138,7 +139,7 @@ fn after_edit(model: &mut Model) -> Vec<Cmd> {
         Some(_) => {}
         None if model.history.search().is_some() => model.history.search_again(),
         None => {
-            if matches!(model.mode, Mode::Find(_)) {
+            if matches!(model.mode, Mode::Find) {
                 return browse::search(model, Direction::Anew);
             }
         }
@@ -162,6 +163,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
     match action {
         Action::Repaint => return vec![Cmd::Repaint],
         Action::Suspend => return vec![Cmd::Suspend],
+        Action::Help if !matches!(model.overlays.last(), Some(Overlay::Help(_))) => {
+            model.open(Overlay::Help(Help::default()));
+            return Vec::new();
+        }
         _ => {}
     }
     if let Some(cmds) = edit(model, action) {
@@ -192,7 +197,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         None => match model.mode {
             Mode::Write => chat::act(model, action),
             Mode::Browse { .. } => browse::act(model, action),
-            Mode::Find(_) => browse::find_act(model, action),
+            Mode::Find => browse::find_act(model, action),
         },
     }
 }

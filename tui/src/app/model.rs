@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use moltis_proto::v1;
 
-use super::browse::Mode;
+use super::browse::{Find, Mode};
 use super::cmd::{Cmd, Target};
 use super::editor::{Draft, Editor};
 use super::help::Help;
@@ -54,6 +54,7 @@ pub(crate) struct Model {
     /// What was sent and is not in the session's feed yet.
     pub(crate) sending: Vec<Sending>,
     pub(crate) mode: Mode,
+    pub(crate) find: Find,
     pub(crate) overlays: Vec<Overlay>,
     /// Keys of a sequence that is not complete.
     pub(crate) chord: Vec<Key>,
@@ -91,6 +92,8 @@ pub(crate) struct Sending {
     pub(crate) op: String,
     pub(crate) session: String,
     pub(crate) text: String,
+    /// As it was written, to have it back when it cannot be sent.
+    pub(super) draft: Draft,
     /// It is on disk; only its event has not come yet.
     pub(crate) acked: bool,
 }
@@ -157,6 +160,7 @@ impl Model {
             drafts: HashMap::new(),
             sending: Vec::new(),
             mode: Mode::Write,
+            find: Find::default(),
             overlays: Vec::new(),
             chord: Vec::new(),
             toast: None,
@@ -180,6 +184,12 @@ impl Model {
     /// The id of the session that is shown.
     pub(crate) fn session_id(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.id.as_str())
+    }
+
+    /// The messages to this session that are on their way.
+    pub(crate) fn sending_here(&self) -> impl Iterator<Item = &Sending> {
+        let here = self.session_id();
+        self.sending.iter().filter(move |sending| here == Some(sending.session.as_str()))
     }
 
     /// Whether a turn is running.

@@ -95,17 +95,12 @@ fn snapshot_came(model: &mut Model, snapshot: v1::Snapshot) {
             model.transcript.join(&fresh.open_turns);
         }
     }
-    model.session = Some(v1::Session { last_seq: model.transcript.last_seq(), ..fresh });
+    model.session = Some(fresh);
 }
 
 fn event_came(model: &mut Model, event: v1::Event) {
     if let Some(session) = &mut model.session {
-        let numbers_known = event.seq <= session.last_seq;
-        if model.caught_up && !numbers_known {
-            session::apply(session, &event);
-        } else {
-            session.last_seq = session.last_seq.max(event.seq);
-        }
+        session::apply(session, &event);
     }
     match &event.kind {
         Some(Fact::TurnStarted(_)) => model.turn_since = event.at.map(|at| at.seconds),
@@ -192,8 +187,10 @@ fn sent(model: &mut Model, op: &str, result: Result<(), Trouble>) {
         Err(trouble) if trouble.is_passing() => {}
         Err(trouble) => {
             let sending = model.sending.remove(at);
-            if model.composer.is_empty() {
-                model.composer.set(&sending.text);
+            if model.session_id() == Some(sending.session.as_str()) {
+                model.composer.put_before(sending.draft);
+            } else {
+                session::keep_draft(model, sending.session, sending.draft);
             }
             model.complain("not sent", &trouble);
         }

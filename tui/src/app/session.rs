@@ -2,8 +2,9 @@
 
 use moltis_proto::v1::{self, event::Kind as Fact};
 
-use super::browse::Mode;
+use super::browse::{Find, Mode};
 use super::cmd::{Cmd, Target};
+use super::editor::{Draft, Editor};
 use super::model::{MAX_DRAFTS, Model};
 use super::transcript::Transcript;
 use crate::widget::SafeText;
@@ -70,10 +71,8 @@ pub(super) fn switch(model: &mut Model, session: v1::Session) -> Vec<Cmd> {
     if carried {
         model.composer.restore(draft);
     } else {
-        if let Some(left) = model.session.take()
-            && (model.drafts.len() < MAX_DRAFTS || model.drafts.contains_key(&left.id))
-        {
-            model.drafts.insert(left.id, draft);
+        if let Some(left) = model.session.take() {
+            keep_draft(model, left.id, draft);
         }
         if let Some(draft) = model.drafts.remove(&session.id) {
             model.composer.restore(draft);
@@ -86,11 +85,27 @@ pub(super) fn switch(model: &mut Model, session: v1::Session) -> Vec<Cmd> {
     vec![Cmd::Attach { epoch: model.epoch, target }]
 }
 
+/// Keeps a draft for the next time that its session is shown, before the one that it has.
+pub(super) fn keep_draft(model: &mut Model, session: String, draft: Draft) {
+    if draft.is_empty()
+        || (model.drafts.len() >= MAX_DRAFTS && !model.drafts.contains_key(&session))
+    {
+        return;
+    }
+    let mut editor = Editor::default();
+    editor.restore(model.drafts.remove(&session).unwrap_or_default());
+    editor.put_before(draft);
+    model.drafts.insert(session, editor.stash());
+}
+
 /// Forgets what belonged to the session before.
 pub(super) fn begin(model: &mut Model, session: v1::Session) {
     model.transcript = Transcript::new(session.last_seq + 1);
     model.session = Some(session);
+    // What is on disk comes with the session's events.
+    model.sending.retain(|sending| !sending.acked);
     model.mode = Mode::Write;
+    model.find = Find::default();
     model.turn_since = None;
     model.progress = SafeText::default();
     model.caught_up = false;

@@ -132,7 +132,7 @@ fn draw_queue(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
     }
     let waiting = model.transcript.waiting().iter();
     let waiting = waiting.map(|waiting| ("queued", waiting.person.text.clone()));
-    let sending = model.sending.iter().map(|sending| {
+    let sending = model.sending_here().map(|sending| {
         let text: String = sending.text.chars().take(400).collect();
         (if sending.acked { "queued" } else { "sending" }, SafeText::clean(&text))
     });

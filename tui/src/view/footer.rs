@@ -14,7 +14,8 @@ pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) -> Option
         let mark = if search.found.is_some() { "" } else { "no " };
         return field(&format!("{mark}earlier message: "), &search.query, row, canvas);
     }
-    if let Mode::Find(find) = &model.mode {
+    if matches!(model.mode, Mode::Find) {
+        let find = &model.find;
         let state = match (find.reading, find.found) {
             (true, _) => "reading older messages … ",
             (false, Some(_)) => "find (Up older, Down newer, Enter select): ",

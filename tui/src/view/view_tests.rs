@@ -1,1 +1,419 @@
+//! Recorded screens: what a person sees, at the sizes where something changes.
+//!
+//! A screen is its rows, and where the text cursor stands. `UPDATE_EXPECT=1` records them anew;
+//! then look at each that changed.
 
+use moltis_proto::v1;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+use super::*;
+use crate::app::fixture::{Chat, NOON, at, call, models, session, thought, trouble, words};
+use crate::app::{Cmd, Reply, Said};
+use crate::theme::Theme;
+use crate::widget::{highlight, width_of};
+
+const WIDE: (u16, u16) = (120, 40);
+const USUAL: (u16, u16) = (80, 24);
+const SMALL: (u16, u16) = (60, 16);
+const NARROW: (u16, u16) = (40, 12);
+const TINY: (u16, u16) = (20, 5);
+
+/// What is drawn, and where the cursor is.
+fn drawn(chat: &Chat) -> (Buffer, Option<Position>) {
+    let area = Rect::new(0, 0, chat.model.width, chat.model.height);
+    let mut buffer = Buffer::empty(area);
+    let cursor = draw(&chat.model, &mut Canvas::new(&mut buffer, Theme::Color));
+    (buffer, cursor)
+}
+
+fn row(buffer: &Buffer, y: u16) -> String {
+    let (mut row, mut x) = (String::new(), 0);
+    while let Some(cell) = buffer.cell(Position::new(x, y)) {
+        row.push_str(cell.symbol());
+        x += u16::try_from(width_of(cell.symbol())).unwrap().max(1);
+    }
+    row.trim_end().to_owned()
+}
+
+pub(super) fn rows(chat: &Chat) -> String {
+    let (buffer, cursor) = drawn(chat);
+    let mut out: String =
+        (0..chat.model.height).map(|y| format!("{}\n", row(&buffer, y))).collect();
+    out.push_str(&match cursor {
+        Some(at) => format!("[cursor at column {}, row {}]\n", at.x, at.y),
+        None => "[no cursor]\n".to_owned(),
+    });
+    out
+}
+
+/// The runs of cells of every row that do not look like ordinary text.
+fn styles(chat: &Chat) -> String {
+    let (buffer, _) = drawn(chat);
+    let mut out = String::new();
+    for y in 0..chat.model.height {
+        let mut runs: Vec<(Style, String)> = Vec::new();
+        for x in 0..chat.model.width {
+            let cell = &buffer[Position::new(x, y)];
+            let style = cell.style();
+            match runs.last_mut() {
+                Some((last, text)) if *last == style => text.push_str(cell.symbol()),
+                _ => runs.push((style, cell.symbol().to_owned())),
+            }
+        }
+        for (style, text) in runs {
+            let look = look(style);
+            if !look.is_empty() && !text.trim().is_empty() {
+                out.push_str(&format!("{y:>3} {look}: {}\n", text.trim()));
+            }
+        }
+    }
+    out
+}
+
+fn look(style: Style) -> String {
+    let color = style.fg.filter(|color| *color != Color::Reset).map(|color| format!("{color:?}"));
+    let modifier = (style.add_modifier != Modifier::empty()).then_some(style.add_modifier);
+    let modifier = modifier.map(|modifier| format!("{modifier:?}"));
+    [color, modifier].into_iter().flatten().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn recorded(name: &str, text: &str) {
+    let path = format!("../../tests/screens/{name}.txt");
+    expect_test::expect_file![path].assert_eq(text);
+}
+
+/// The same scene at several sizes.
+fn shows(name: &str, sizes: &[(u16, u16)], scene: impl Fn(u16, u16) -> Chat) {
+    for (width, height) in sizes {
+        recorded(&format!("{name}-{width}x{height}"), &rows(&scene(*width, *height)));
+    }
+}
+
+const MARKDOWN: &str = "# Three days in Prague\n\nIt is *small* and **walkable**; start at the \
+    [castle](https://www.hrad.cz/en).\n\n1. Old Town, early\n2. Letná in the evening\n   - beer \
+    garden\n   - sunset\n\n> Buy the ticket before you enter the tram.\n\n| Day | Where | Cost \
+    |\n|---|:---:|---:|\n| Fri | Old Town 旧市街 | 12 € |\n| Sat | Vyšehrad | 0 € |\n\n```rust\nfn \
+    main() {\n    let days = 3; // enough\n    println!(\"{days}\");\n}\n```\n\nThat is all \
+    `cargo run` needs. 👩‍👩‍👧 e\u{301}";
+
+fn conversation(width: u16, height: u16) -> Chat {
+    let mut chat = Chat::open(width, height);
+    chat.person("What should I see in Prague?").answer(MARKDOWN);
+    chat
+}
+
+#[test]
+fn an_empty_session_says_how_to_begin() {
+    shows("empty", &[USUAL, NARROW, TINY], Chat::open);
+}
+
+#[test]
+fn before_the_daemon_answers_the_screen_says_so() {
+    shows("connecting", &[USUAL], Chat::starting);
+}
+
+#[test]
+fn markdown_is_laid_out_at_every_width() {
+    shows("markdown", &[WIDE, USUAL, SMALL, NARROW, TINY], conversation);
+}
+
+#[test]
+fn an_answer_that_grows_shows_its_thought_and_its_words() {
+    shows("streaming", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.person("Sort my mail.");
+        chat.streams(v1::Strand::Reasoning, 0, "The person wants the mail sorted by sender.");
+        chat.streams(v1::Strand::Text, 0, "I look for **new** mail first");
+        chat.streams(v1::Strand::Arguments, 0, "{\"from\": \"bank\"");
+        chat.after(42_000);
+        chat
+    });
+}
+
+#[test]
+fn a_thought_is_counted_and_can_be_unfolded() {
+    let mut chat = Chat::open(80, 24);
+    chat.person("Why?").streams(v1::Strand::Reasoning, 0, "First I think.\nThen I go on.");
+    recorded("thinking-80x24", &rows(&chat));
+    chat.press("C-o");
+    recorded("thinking-unfolded-80x24", &rows(&chat));
+}
+
+#[test]
+fn messages_that_wait_stand_above_the_composer() {
+    shows("queue", &[USUAL, SMALL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.person("Sort my mail.").streams(v1::Strand::Text, 0, "One moment.");
+        chat.waits("t7", "also check spam, and whatever lies in the folder that nobody reads");
+        chat.waits("t8", "then stop");
+        chat.send("one more");
+        chat.types("a draft").press("Esc");
+        chat
+    });
+}
+
+#[test]
+fn a_lost_connection_is_told_and_the_draft_is_kept() {
+    shows("disconnected", &[USUAL, NARROW], |width, height| {
+        let mut chat = conversation(width, height);
+        chat.types("what about ").lose().after(3_000);
+        chat
+    });
+}
+
+#[test]
+fn a_turn_that_failed_says_why_and_what_mends_it() {
+    shows("failed", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.person("Hello?");
+        chat.notice(v1::Level::Warning, "openai did not answer; anthropic is tried");
+        chat.fails("anthropic refused the key", "moltis providers login anthropic");
+        chat
+    });
+}
+
+#[test]
+fn tool_calls_and_endings_have_signs() {
+    let mut chat = Chat::open(80, 24);
+    chat.person("Mail?").answers(vec![
+        thought("Look first."),
+        words("I look."),
+        call("mail.search", "{\"from\":\"bank\",\"newer\":\"1d\"}"),
+    ]);
+    chat.ends(v1::Ending::Cancelled);
+    chat.person("And now?").ends(v1::Ending::Interrupted);
+    recorded("calls-80x24", &rows(&chat));
+}
+
+fn session_list() -> Vec<v1::Session> {
+    let mut all = vec![
+        session("s1", "Trip to Prague"),
+        session("s2", "A title that is longer than any list of sessions has room for in a row"),
+        session("s3", ""),
+        session("s4", "日本語の勉強"),
+    ];
+    all[0].messages = 12;
+    all[0].last_model = "openai/gpt-5".into();
+    all[0].usage =
+        Some(v1::Usage { output_tokens: 4_321, cost_microusd: 210_000, ..v1::Usage::default() });
+    all[1].open_turns = vec![v1::OpenTurn { turn: "t".into(), started: true }];
+    all[2].last_ending = v1::Ending::Failed.into();
+    all[2].updated_at = Some(at(NOON - 90_000));
+    all[3].archived = true;
+    all
+}
+
+fn listed(width: u16, height: u16) -> Chat {
+    let mut chat = conversation(width, height);
+    chat.press("C-x l");
+    chat.reply(Reply::Sessions(Ok(session_list())));
+    let events = chat.events.clone();
+    chat.reply(Reply::Peeked { session: "s1".into(), events });
+    chat
+}
+
+#[test]
+fn sessions_are_listed_with_a_preview_where_there_is_room() {
+    shows("sessions", &[WIDE, USUAL, NARROW, TINY], listed);
+}
+
+#[test]
+fn deleting_asks_first_above_the_list() {
+    let mut chat = listed(80, 24);
+    chat.press("A-d");
+    recorded("delete-80x24", &rows(&chat));
+}
+
+#[test]
+fn renaming_edits_the_title_above_the_list() {
+    let mut chat = listed(80, 24);
+    chat.press("A-r");
+    chat.types(" and Brno");
+    recorded("rename-80x24", &rows(&chat));
+}
+
+#[test]
+fn models_are_listed_with_what_they_can_and_cost() {
+    shows("models", &[WIDE, USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.press("C-x m");
+        chat.reply(Reply::Models(Ok(models())));
+        chat.press("A-.");
+        chat
+    });
+}
+
+#[test]
+fn help_shows_every_key() {
+    shows("help", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.press("?");
+        chat
+    });
+}
+
+#[test]
+fn commands_are_found_by_their_words() {
+    let mut chat = Chat::open(80, 24);
+    chat.press("C-p");
+    chat.types("session");
+    recorded("palette-80x24", &rows(&chat));
+}
+
+#[test]
+fn a_begun_key_sequence_shows_how_it_goes_on() {
+    shows("chord", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.press("C-x");
+        chat
+    });
+}
+
+#[test]
+fn a_slash_offers_the_commands() {
+    shows("slash", &[USUAL, NARROW], |width, height| {
+        let mut chat = conversation(width, height);
+        chat.types("/");
+        chat
+    });
+}
+
+#[test]
+fn a_long_draft_shows_the_rows_around_the_cursor() {
+    let mut chat = conversation(60, 16);
+    let lines: Vec<String> = (1..=9).map(|n| format!("line {n} of a long draft")).collect();
+    chat.types(&lines.join("\n")).paste(&"x\n".repeat(2_000));
+    recorded("composer-60x16", &rows(&chat));
+}
+
+/// Nothing is set up: the first run.
+fn first_run(width: u16, height: u16) -> Chat {
+    let mut chat = Chat::starting(width, height);
+    chat.attach(1).caught_up();
+    chat.reply(Reply::Models(Ok(v1::ListModelsResponse::default())));
+    chat.reply(Reply::Catalog(vec![v1::CatalogModel {
+        name: "smollm2-135m".into(),
+        description: "a very small model that answers short questions".into(),
+        bytes: 90_000_000,
+        license: "Apache-2.0".into(),
+        starter: true,
+        ..v1::CatalogModel::default()
+    }]));
+    chat.reply(Reply::Servers(vec![v1::FoundServer {
+        kind: "ollama".into(),
+        base_url: "http://127.0.0.1:11434".into(),
+        models: vec!["llama3.2".into(), "qwen3".into()],
+    }]));
+    let kind = |name: &str| v1::ProviderKind { name: name.into(), needs_key: true };
+    chat.reply(Reply::Kinds(vec![kind("anthropic"), kind("gemini"), kind("openai")]));
+    chat
+}
+
+#[test]
+fn the_first_run_offers_what_the_machine_can_do() {
+    shows("first-run", &[USUAL, NARROW, TINY], first_run);
+}
+
+#[test]
+fn a_model_on_its_way_shows_how_far_it_is() {
+    let mut chat = first_run(80, 24);
+    chat.press("Enter");
+    let step = v1::Step {
+        phase: "downloading".into(),
+        done: 38_000_000,
+        total: 90_000_000,
+        finished: false,
+    };
+    chat.reply(Reply::Pulled(Ok(step)));
+    recorded("pulling-80x24", &rows(&chat));
+}
+
+#[test]
+fn a_key_is_never_shown() {
+    let mut chat = first_run(80, 24);
+    chat.press("Down Down Enter");
+    recorded("provider-80x24", &rows(&chat));
+    chat.press("Enter");
+    chat.paste("sk-not-a-real-key");
+    let screen = rows(&chat);
+    assert!(!screen.contains("sk-"), "{screen}");
+    assert!(!format!("{:?}", chat.press("Enter")).contains("sk-"));
+    recorded("key-80x24", &screen);
+}
+
+#[test]
+fn what_went_wrong_on_the_first_run_is_told_there() {
+    let mut chat = first_run(80, 24);
+    chat.press("Enter");
+    chat.reply(Reply::Pulled(Err(crate::app::Trouble {
+        hint: "moltis models pull file:PATH".into(),
+        ..trouble("unavailable", "huggingface.co cannot be reached")
+    })));
+    recorded("first-run-failed-80x24", &rows(&chat));
+}
+
+#[test]
+fn a_daemon_that_cannot_be_had_is_told_with_the_way_out() {
+    let mut chat = Chat::starting(80, 24);
+    chat.say(Said::Refused(crate::app::Trouble {
+        hint: "moltis daemon restart".into(),
+        ..trouble("version_mismatch", "moltisd speaks protocol 2 and this client speaks 1")
+    }));
+    recorded("refused-80x24", &rows(&chat));
+}
+
+#[test]
+fn finding_shows_the_find() {
+    let mut chat = Chat::open(80, 24);
+    chat.exchanges(30);
+    chat.press("C-x /");
+    chat.types("question 7");
+    recorded("find-80x24", &rows(&chat));
+}
+
+#[test]
+fn an_earlier_message_is_previewed() {
+    let mut chat = Chat::open(60, 16);
+    chat.say(Said::History(vec!["the first question".into(), "something else".into()]));
+    chat.press("C-r");
+    chat.types("first");
+    recorded("history-60x16", &rows(&chat));
+}
+
+#[test]
+fn a_selected_message_is_marked_and_new_ones_are_counted() {
+    let mut chat = Chat::open(80, 24);
+    chat.exchanges(12);
+    chat.press("C-x b");
+    chat.press("K K K K K K K K K K");
+    chat.exchanges(1);
+    recorded("browse-80x24", &rows(&chat));
+}
+
+#[test]
+fn below_the_smallest_size_only_that_is_said() {
+    shows("too-small", &[(19, 5), (20, 4), (1, 1)], conversation);
+}
+
+/// Gives all code its colors, as the runtime would.
+fn color(chat: &mut Chat) {
+    let syntaxes = two_face::syntax::extra_newlines();
+    for cmd in std::mem::take(&mut chat.asked) {
+        if let Cmd::Color { key, language, text } = cmd {
+            let paint = highlight(&syntaxes, &language, &text).map(std::sync::Arc::new);
+            chat.say(Said::Colored { key, paint });
+        }
+    }
+}
+
+#[test]
+fn every_meaning_has_its_look() {
+    let mut chat = conversation(100, 50);
+    color(&mut chat);
+    recorded("markdown-styles", &styles(&chat));
+    let mut chat = listed(100, 30);
+    chat.press("Down");
+    recorded("sessions-styles", &styles(&chat));
+}
