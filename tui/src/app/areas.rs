@@ -51,7 +51,7 @@ impl Model {
         }
     }
 
-    pub(super) fn transcript_height(&self) -> usize {
+    pub(crate) fn transcript_height(&self) -> usize {
         usize::from(self.areas().transcript)
     }
 

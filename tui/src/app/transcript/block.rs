@@ -42,8 +42,6 @@ pub(crate) enum Kind {
     End(End),
     /// A change of the session: a fork, another model.
     Mark(SafeText),
-    /// What a model was saying when its turn ended without it; takes no room.
-    Gone,
 }
 
 /// What the person said.
@@ -134,17 +132,18 @@ impl Block {
             Kind::Growing(growing) => growing.text.text(),
             Kind::Notice { text, .. } | Kind::Mark(text) => text,
             Kind::End(end) => &end.message,
-            Kind::Gone => "",
         }
     }
 
     /// Roughly what it weighs without its rows.
     pub(super) fn bytes(&self) -> usize {
-        let more = match &self.kind {
-            Kind::Answer(answer) => answer.reasoning.len(),
-            _ => 0,
+        let words = match &self.kind {
+            Kind::Answer(answer) => answer.text.len() + answer.reasoning.len(),
+            // It must weigh the same when it goes as when it came; finished, it is weighed anew.
+            Kind::Growing(_) => 0,
+            _ => self.text().len(),
         };
-        size_of::<Self>() + self.text().len() + more
+        size_of::<Self>() + words
     }
 
     /// Whether it can be selected.

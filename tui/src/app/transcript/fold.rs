@@ -1,7 +1,9 @@
 //! From events and deltas to blocks.
 //!
 //! A message that waits for another turn is held back until its own turn starts, so that the
-//! transcript reads in the order in which things were answered.
+//! transcript reads in the order in which things were answered. The invariant: growing blocks stand
+//! last, in the order in which they began, so that all others stand in the order of their events and
+//! what was shown live is what a replay shows.
 
 use std::collections::VecDeque;
 
@@ -97,6 +99,12 @@ impl Transcript {
         &self.waiting
     }
 
+    /// Roughly what the blocks weigh.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The last finished answer's text.
     pub(crate) fn last_answer(&self) -> Option<&str> {
         self.blocks.iter().rev().find_map(|block| match &block.kind {
@@ -157,15 +165,12 @@ impl Transcript {
     fn finish_item(&mut self, message: v1::AssistantMessage, seq: u64, at: i64) {
         let growing = self.growing_index(&message.item);
         let kind = Kind::Answer(Box::new(answer(message)));
-        match growing.and_then(|index| self.blocks.get_mut(index)) {
-            Some(block) => {
-                self.bytes -= block.bytes().min(self.bytes);
-                (block.kind, block.seq, block.at) = (kind, seq, at);
-                self.bytes += block.bytes();
-                self.laid_bytes -=
-                    block.laid.take().map_or(0, |laid| laid.bytes).min(self.laid_bytes);
-            }
-            None => self.push(kind, seq, at),
+        let Some(growing) = growing else { return self.push(kind, seq, at) };
+        // It takes the place of the first one that grows, which moves up by one if it is another.
+        let first = self.blocks.len() - self.growing();
+        if let Some(mut block) = self.remove(growing) {
+            (block.kind, block.seq, block.at) = (kind, seq, at);
+            self.insert(first, block);
         }
     }
 
@@ -174,11 +179,10 @@ impl Transcript {
             self.running = None;
         }
         self.release(|waiting| waiting.turn == turn);
-        for block in self.blocks.iter_mut().rev().take(MAX_GROWING) {
-            if matches!(&block.kind, Kind::Growing(growing) if growing.turn == turn) {
-                block.kind = Kind::Gone;
-                self.laid_bytes -=
-                    block.laid.take().map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+        for index in (self.blocks.len() - self.growing()..self.blocks.len()).rev() {
+            let kind = &self.blocks[index].kind;
+            if matches!(kind, Kind::Growing(growing) if growing.turn == turn) {
+                self.remove(index);
             }
         }
         let ending = v1::Ending::try_from(ended.ending).unwrap_or_default();
@@ -204,7 +208,7 @@ impl Transcript {
     pub(crate) fn paint(&mut self, delta: v1::Delta) {
         let index = match self.growing_index(&delta.item) {
             Some(index) => index,
-            None if self.is_finished(&delta.item) => return,
+            None if self.is_finished(&delta.item) || self.growing() >= MAX_GROWING => return,
             None => {
                 let (item, turn) = (delta.item.clone(), delta.turn.clone());
                 let growing = Growing { item, turn, ..Growing::default() };
@@ -225,8 +229,8 @@ impl Transcript {
     }
 
     fn growing_index(&self, item: &str) -> Option<usize> {
-        let from = self.blocks.len().saturating_sub(MAX_GROWING);
-        (from..self.blocks.len()).rev().find(|index| {
+        let from = self.blocks.len() - self.growing();
+        (from..self.blocks.len()).find(|index| {
             matches!(&self.blocks[*index].kind, Kind::Growing(growing) if growing.item == item)
         })
     }
@@ -239,11 +243,38 @@ impl Transcript {
             .any(|block| matches!(&block.kind, Kind::Answer(answer) if answer.item == item))
     }
 
-    fn push(&mut self, kind: Kind, seq: u64, at: i64) {
-        let id = self.blocks.back().map_or(0, |last| last.id + 1);
-        let block = Block { id, seq, at, kind, laid: None };
+    /// How many blocks grow.
+    fn growing(&self) -> usize {
+        let last = self.blocks.iter().rev();
+        last.take_while(|block| matches!(block.kind, Kind::Growing(_))).count()
+    }
+
+    /// Takes a block out; those behind it move up.
+    fn remove(&mut self, index: usize) -> Option<Block> {
+        let mut block = self.blocks.remove(index)?;
+        self.blocks.range_mut(index..).for_each(|block| block.id -= 1);
+        self.bytes -= block.bytes().min(self.bytes);
+        self.laid_bytes -= block.laid.take().map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+        Some(block)
+    }
+
+    /// Puts a block into its place; those behind it move down.
+    fn insert(&mut self, index: usize, mut block: Block) {
+        self.blocks.range_mut(index..).for_each(|block| block.id += 1);
+        let before = index.checked_sub(1).and_then(|before| self.blocks.get(before));
+        let behind = self.blocks.get(index).map_or(0, |behind| behind.id - 1);
+        block.id = before.map_or(behind, |before| before.id + 1);
         self.bytes += block.bytes();
-        self.blocks.push_back(block);
+        self.blocks.insert(index, block);
+    }
+
+    fn push(&mut self, kind: Kind, seq: u64, at: i64) {
+        let behind = if matches!(kind, Kind::Growing(_)) { 0 } else { self.growing() };
+        let index = self.blocks.len() - behind;
+        self.insert(index, Block { id: 0, seq, at, kind, laid: None });
+        if behind > 0 {
+            self.scroll.moved_down(self.blocks[index].id);
+        }
         self.scroll.count_new();
         if self.scroll.follow {
             self.trim();

@@ -1,7 +1,7 @@
 //! Blocks to rows.
 //!
 //! A block is a head, a Markdown body that can grow, and a foot; the body's rows are never copied.
-//! Every block but an empty one ends with an empty row.
+//! Every block ends with an empty row.
 
 use moltis_proto::v1;
 
@@ -121,7 +121,6 @@ pub(super) fn lay(block: &Block, old: Option<Laid>, setting: &Setting<'_>, unfol
         }
         Kind::End(end) => lay_end(&mut laid, end),
         Kind::Mark(text) => laid.head = signed("─ ", Hue::Dim, text, setting.width),
-        Kind::Gone => return laid,
     }
     laid.foot.push(Line::blank());
     laid.bytes = laid.weigh();

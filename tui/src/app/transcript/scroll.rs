@@ -69,6 +69,13 @@ impl Scroll {
         self.unseen
     }
 
+    /// A block was put in there, so that those from there on have other names.
+    pub(super) fn moved_down(&mut self, from: BlockId) {
+        if self.top.block >= from {
+            self.top.block += 1;
+        }
+    }
+
     pub(super) fn count_new(&mut self) {
         if !self.follow {
             self.unseen += 1;
@@ -230,9 +237,12 @@ impl Transcript {
         let index = match self.index_of(self.scroll.top.block) {
             Some(index) => index,
             None => {
-                let first = self.blocks.front().map_or(0, |block| block.id);
-                self.scroll.top = Place { block: first, line: 0 };
-                0
+                // It was dropped at the beginning, or had only begun to grow and is gone.
+                let last = self.blocks.len() - 1;
+                let gone = self.blocks.back().is_some_and(|back| back.id < self.scroll.top.block);
+                let index = if gone { last } else { 0 };
+                self.scroll.top = Place { block: self.blocks[index].id, line: 0 };
+                index
             }
         };
         // A block that became narrower or wider keeps about the same words at the top.
