@@ -52,5 +52,8 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
 }
 
 #[cfg(test)]
+#[path = "anything_tests.rs"]
+mod anything;
+#[cfg(test)]
 #[path = "view_tests.rs"]
 mod tests;
