@@ -3,6 +3,7 @@
 
 use super::browse::Mode;
 use super::model::{Link, Model};
+use crate::widget::wrap;
 
 /// Below this the screen only says that it is too small.
 pub(crate) const SMALLEST: (u16, u16) = (20, 5);
@@ -38,7 +39,7 @@ impl Model {
         let needed = u16::try_from(self.composer.rows(self.composer_width()).len());
         let composer = needed.unwrap_or(u16::MAX).clamp(1, (height / 3).max(1));
         let queue = u16::try_from(self.queue_rows()).unwrap_or(0).min(height / 5);
-        let footer = u16::from(height >= 8 || self.needs_footer());
+        let footer = if height >= 8 || self.needs_footer() { self.footer_rows() } else { 0 };
         let taken = 1 + 2 * frame + queue + composer + footer;
         Areas {
             header: 1,
@@ -58,6 +59,17 @@ impl Model {
     /// The last row is more than a hint.
     fn needs_footer(&self) -> bool {
         self.history.search().is_some() || matches!(self.mode, Mode::Find) || self.toast.is_some()
+    }
+
+    /// A remark that is longer than a row has more of them, unless a pane stands there.
+    fn footer_rows(&self) -> u16 {
+        let busy = !self.overlays.is_empty()
+            || self.history.search().is_some()
+            || matches!(self.mode, Mode::Find);
+        let toast = self.toast.as_ref().filter(|_| !busy && self.chord.is_empty());
+        let width = usize::from(self.width).saturating_sub(2);
+        let rows = toast.map_or(1, |toast| wrap(&toast.spans(), width).len());
+        u16::try_from(rows).unwrap_or(u16::MAX).clamp(1, (self.height / 5).max(1))
     }
 
     /// Whether there is something to say about the turn or the connection.

@@ -1,9 +1,12 @@
 //! The help screen: the key table as it is.
 
 use crate::keymap::{Action, Context, table};
+use crate::widget::{Hue, Line, Span, wrap};
 
-/// Rows that a page moves by.
-const PAGE: usize = 10;
+/// The widest that it becomes.
+pub(crate) const WIDEST: u16 = 84;
+/// Columns of the keys.
+const KEYS: usize = 24;
 
 /// The help screen.
 #[derive(Clone, Debug, Default)]
@@ -12,30 +15,57 @@ pub(crate) struct Help {
     pub(crate) top: usize,
 }
 
+/// A row of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HelpRow {
+    /// The name of a part.
+    Heading(&'static str),
+    /// Keys, and what they do. Each may go on in the next row.
+    Keys(Line, Line),
+}
+
 impl Help {
-    /// Its rows: a heading, or the keys and what they do.
-    pub(crate) fn rows() -> Vec<(String, &'static str)> {
+    /// Its rows at a width.
+    pub(crate) fn rows(width: usize) -> Vec<HelpRow> {
+        let keys_width = Self::keys_width(width);
+        let words_width = width.saturating_sub(keys_width);
         let mut rows = Vec::new();
         for context in Context::ALL {
             if !rows.is_empty() {
-                rows.push((String::new(), ""));
+                rows.push(HelpRow::Keys(Line::blank(), Line::blank()));
             }
-            rows.push((String::new(), context.title()));
+            rows.push(HelpRow::Heading(context.title()));
             for binding in table().iter().filter(|binding| binding.context == context) {
-                rows.push((binding.keys.join(", "), binding.help));
+                let keys = Span::new(binding.keys.join(", "), Hue::Accent);
+                let keys = wrap(&[keys], keys_width.saturating_sub(1));
+                let words = wrap(&[Span::new(binding.help, Hue::Text)], words_width);
+                for at in 0..keys.len().max(words.len()) {
+                    let row = |rows: &[Vec<Span>]| {
+                        rows.get(at).cloned().map(Line::from).unwrap_or_default()
+                    };
+                    rows.push(HelpRow::Keys(row(&keys), row(&words)));
+                }
             }
         }
         rows
     }
 
-    /// Moves; false when the action is not about that.
-    pub(super) fn act(&mut self, action: Action) -> bool {
-        let last = Self::rows().len().saturating_sub(1);
+    /// Columns of the keys at a width.
+    pub(crate) fn keys_width(width: usize) -> usize {
+        KEYS.min(width / 2)
+    }
+
+    /// Moves on a screen of that size; false when the action is not about that.
+    pub(super) fn act(&mut self, action: Action, (width, height): (u16, u16)) -> bool {
+        let page = usize::from(height).saturating_sub(4).max(1);
+        let inside = usize::from(width.min(WIDEST)).saturating_sub(4);
+        let last = Self::rows(inside).len().saturating_sub(page);
+        let top = self.top.min(last);
         self.top = match action {
-            Action::ListUp => self.top.saturating_sub(1),
-            Action::ListDown => (self.top + 1).min(last),
-            Action::ListPageUp => self.top.saturating_sub(PAGE),
-            Action::ListPageDown => (self.top + PAGE).min(last),
+            Action::ListUp => top.saturating_sub(1),
+            Action::ListDown => (top + 1).min(last),
+            Action::ListPageUp => top.saturating_sub(page),
+            Action::ListPageDown => (top + page).min(last),
             Action::ListFirst => 0,
             Action::ListLast => last,
             _ => return false,

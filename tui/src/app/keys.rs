@@ -172,9 +172,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
     if let Some(cmds) = edit(model, action) {
         return cmds;
     }
+    let size = (model.width, model.height);
     match model.overlays.last_mut() {
         Some(Overlay::Help(help)) => {
-            if !help.act(action) && action == Action::Leave {
+            if !help.act(action, size) && action == Action::Leave {
                 model.close();
             }
             Vec::new()

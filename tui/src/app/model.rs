@@ -17,7 +17,7 @@ use super::sessions::Sessions;
 use super::transcript::Transcript;
 use super::welcome::Welcome;
 use crate::keymap::Key;
-use crate::widget::{Highlights, SafeText};
+use crate::widget::{Highlights, Hue, SafeText, Span};
 
 /// Drafts of other sessions that are kept.
 pub(super) const MAX_DRAFTS: usize = 64;
@@ -120,6 +120,18 @@ pub(crate) struct Toast {
     pub(crate) hint: SafeText,
     pub(crate) bad: bool,
     pub(super) until: u64,
+}
+
+impl Toast {
+    /// The remark, with its sign.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let (sign, hue) = if self.bad { ("✗ ", Hue::Bad) } else { ("· ", Hue::Accent) };
+        let mut spans = vec![Span::new(sign, hue), Span::new(self.text.clone(), Hue::Text)];
+        if !self.hint.is_empty() {
+            spans.push(Span::new(format!(" · hint: {}", self.hint.as_str()), Hue::Dim));
+        }
+        spans
+    }
 }
 
 /// Names of commands, made without chance: a random beginning and a number.

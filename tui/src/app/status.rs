@@ -79,7 +79,7 @@ fn facts(model: &Model) -> Vec<SafeText> {
         let fill = (session.context_tokens.saturating_mul(100)).checked_div(window);
         facts.push(match fill {
             Some(percent) => format!("ctx {percent}%").into(),
-            None => format!("ctx {}", tokens(session.context_tokens)).into(),
+            None => format!("ctx {} tokens", tokens(session.context_tokens)).into(),
         });
     }
     let usage = session.usage.unwrap_or_default();

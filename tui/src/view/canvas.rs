@@ -100,7 +100,7 @@ impl<'a> Canvas<'a> {
         self.text(x, y, &"─".repeat(usize::from(width)), Hue::Dim, width);
     }
 
-    /// An empty box with a title and a footer; gives its inside.
+    /// An empty box with a title and a footer of hints, as many as fit; gives its inside.
     pub(crate) fn frame(&mut self, area: Rect, title: &str, footer: &str) -> Rect {
         let area = area.intersection(self.area());
         self.clear(area);
@@ -121,7 +121,14 @@ impl<'a> Canvas<'a> {
             self.span(area.x + 2, area.top(), &span, room);
         }
         if !footer.is_empty() {
-            let text = crate::widget::shorten(&format!(" {footer} "), usize::from(room));
+            let mut text = String::new();
+            for hint in footer.split(" · ") {
+                let longer = format!("{text} {hint} ");
+                if !text.is_empty() && width_of(&longer) > usize::from(room) {
+                    break;
+                }
+                text = longer;
+            }
             self.text(area.x + 2, area.bottom() - 1, &text, Hue::Dim, room);
         }
         Rect::new(area.x + 1, area.y + 1, area.width - 2, area.height - 2)

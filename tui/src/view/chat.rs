@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use super::canvas::{Canvas, split};
 use super::{composer, footer};
 use crate::app::{Kind, Link, Mode, Model, Status, status};
-use crate::widget::{Hue, Ink, Line, SafeText, Span, shorten, width_of};
+use crate::widget::{Hue, Ink, Line, SafeText, Span, shorten, width_of, wrap};
 
 /// Columns left of the transcript's text.
 const GUTTER: u16 = 2;
@@ -28,7 +28,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
     draw_position(model, if lower.height > 0 { lower } else { last_row(transcript) }, canvas);
     draw_queue(model, queue, canvas);
     let cursor = composer::draw(model, writing, canvas);
-    composer::draw_offers(model, transcript, canvas);
+    composer::draw_offers(&composer::offers(model), transcript, canvas);
     let searching = if foot.height > 0 { footer::draw(model, foot, canvas) } else { None };
     match (searching, &model.mode) {
         (Some(cursor), _) => Some(cursor),
@@ -41,31 +41,30 @@ fn last_row(area: Rect) -> Rect {
     Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area }
 }
 
-/// Title at the left, numbers at the right; when they do not fit, the last numbers go first.
+/// Title at the left, numbers at the right; when they do not fit, the last numbers go first, whole.
 fn draw_header(status: &Status, area: Rect, canvas: &mut Canvas<'_>) {
     if area.height == 0 {
         return;
     }
-    let width = usize::from(area.width);
+    let (long, short) = ("moltis ▸ ", "▸ ");
+    // Without the margins and the space between left and right.
+    let width = usize::from(area.width).saturating_sub(4);
+    let title = width_of(&status.title);
     let sign = format!("{} {}", status.sign.sign, status.sign.text);
     let mut right = Line::new(sign.as_str(), status.sign.hue);
-    let least_title = width_of(&status.title).min(16) + 3;
+    // The title has up to half of the row before any number.
+    let left = width_of(short) + title.min(width / 2);
     for fact in &status.facts {
-        let wider = right.width() + 3 + width_of(fact);
-        if wider + least_title + 2 > width {
+        if left + right.width() + 3 + width_of(fact) > width {
             break;
         }
         right = right.with("   ", Hue::Dim).with(fact.clone(), Hue::Dim);
     }
-    let room = width.saturating_sub(right.width() + 2);
-    let x = canvas.span(
-        area.x + 1,
-        area.y,
-        &Span::inked(if room > 24 { "moltis ▸ " } else { "▸ " }, Ink::of(Hue::Accent).bold()),
-        area.width,
-    );
-    let used = usize::from(x - area.x);
-    let title = shorten(&status.title, room.saturating_sub(used));
+    let room = width.saturating_sub(right.width());
+    let name = if width_of(long) + title <= room { long } else { short };
+    let ink = Ink::of(Hue::Accent).bold();
+    let x = canvas.span(area.x + 1, area.y, &Span::inked(name, ink), area.width);
+    let title = shorten(&status.title, room.saturating_sub(width_of(name)));
     canvas.span(x, area.y, &Span::inked(title, Ink::default().bold()), area.width);
     canvas.right(area.right().saturating_sub(1), area.y, &right, area.width.saturating_sub(1));
 }
@@ -101,9 +100,12 @@ fn draw_empty(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
             Line::new("? shows the keys, C-p finds a command, / types one.", Hue::Dim),
         ],
     };
-    let top = area.top() + area.height.saturating_sub(4) / 3;
-    for (y, line) in (top..area.bottom()).zip(&lines) {
-        canvas.line(area.x + GUTTER, y, line, area.width.saturating_sub(GUTTER));
+    let width = area.width.saturating_sub(GUTTER + 1);
+    let rows: Vec<_> = lines.iter().flat_map(|line| wrap(&line.spans, width.into())).collect();
+    let free = usize::from(area.height).saturating_sub(rows.len());
+    let top = area.top() + u16::try_from(free / 3).unwrap_or(0);
+    for (y, row) in (top..area.bottom()).zip(rows) {
+        canvas.line(area.x + GUTTER, y, &Line::from(row), width);
     }
 }
 
@@ -158,8 +160,9 @@ fn banner(model: &Model) -> Line {
     match &model.link {
         Link::Down { trouble, .. } => {
             let draft = if model.composer.is_empty() { "" } else { " · draft kept" };
-            Line::new(format!("⚠ reconnecting …{draft}"), Hue::Warn)
-                .with(format!("  {}", trouble.message), Hue::Dim)
+            let room = usize::from(model.width).saturating_sub(width_of(draft) + 4);
+            Line::new(format!("⚠ {}", shorten(&trouble.message, room).as_str()), Hue::Warn)
+                .with(draft, Hue::Dim)
         }
         Link::Up | Link::Connecting => {
             Line::new("◌ ", Hue::Warn).with(model.progress.clone(), Hue::Dim)

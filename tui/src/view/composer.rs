@@ -3,9 +3,11 @@
 use ratatui::layout::{Position, Rect};
 
 use super::canvas::Canvas;
+use super::lists::padded;
 use crate::app::editor::Editor;
-use crate::app::{Mode, Model, matching};
-use crate::widget::{Hue, Ink, Line, SafeText, Span, width_of};
+use crate::app::{Mode, Model, Slash, contexts, matching};
+use crate::keymap::continuations;
+use crate::widget::{Hue, Ink, Line, SafeText, Span, shorten, width_of};
 
 /// Columns of the prompt.
 const PROMPT: u16 = 3;
@@ -85,18 +87,39 @@ pub(super) fn draw_field(
     Some(Position::new(area.x + column.min(area.width - 1), area.y))
 }
 
-/// The commands that what is written may become, above the composer.
-pub(super) fn draw_offers(model: &Model, above: Rect, canvas: &mut Canvas<'_>) {
-    if !matches!(model.mode, Mode::Write) || model.history.search().is_some() {
-        return;
+/// What may follow what was pressed or written, and what it does.
+pub(super) fn offers(model: &Model) -> Vec<(String, SafeText)> {
+    let writes = matches!(model.mode, Mode::Write) && model.history.search().is_none();
+    if !model.overlays.is_empty() {
+        return Vec::new();
     }
-    let offers = matching(model.composer.text());
-    let height = u16::try_from(offers.len()).unwrap_or(0).min(above.height);
+    if !model.chord.is_empty() {
+        let all = continuations(contexts(model), &model.chord);
+        let words = |help: &str| help.split([';', ',']).next().unwrap_or_default().into();
+        return all.into_iter().map(|(key, help)| (key, words(help))).collect();
+    }
+    let slashes = if writes { matching(model.composer.text()) } else { Vec::new() };
+    let call = |slash: &Slash| format!("/{} {}", slash.name, slash.argument);
+    slashes.iter().map(|slash| (call(slash), slash.help.into())).collect()
+}
+
+/// Draws them above the composer, in as many columns as there is room for.
+pub(super) fn draw_offers(offers: &[(String, SafeText)], above: Rect, canvas: &mut Canvas<'_>) {
+    let widest = |of: fn(&(String, SafeText)) -> usize| offers.iter().map(of).max().unwrap_or(0);
+    let call_width = widest(|(call, _)| width_of(call)) + 2;
+    let room = usize::from(above.width.saturating_sub(PROMPT + 1));
+    let columns = (room / (call_width + widest(|(_, help)| width_of(help)) + 2)).max(1);
+    let rows = offers.len().div_ceil(columns);
+    let height = u16::try_from(rows).unwrap_or(u16::MAX).min(above.height);
     let area = Rect { y: above.bottom() - height, height, ..above };
     canvas.clear(area);
-    for (y, offer) in (area.top()..area.bottom()).zip(&offers) {
-        let call = format!("/{} {}", offer.name, offer.argument);
-        let line = Line::new(format!("{call:<26} "), Hue::Accent).with(offer.help, Hue::Dim);
-        canvas.line(area.x + PROMPT, y, &line, area.width.saturating_sub(PROMPT));
+    let cell = room / columns;
+    for (column, offers) in offers.chunks(rows.max(1)).enumerate() {
+        let x = area.x + PROMPT + u16::try_from(column * cell).unwrap_or(u16::MAX);
+        for (y, (call, help)) in (area.top()..area.bottom()).zip(offers) {
+            let help = shorten(help, cell.saturating_sub(call_width));
+            let line = Line::new(padded(call, call_width), Hue::Accent).with(help, Hue::Dim);
+            canvas.line(x, y, &line, u16::try_from(cell).unwrap_or(u16::MAX));
+        }
     }
 }

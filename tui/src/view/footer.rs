@@ -4,59 +4,69 @@ use ratatui::layout::{Position, Rect};
 
 use super::canvas::Canvas;
 use super::composer::draw_field;
-use crate::app::{Mode, Model, contexts};
-use crate::keymap::{Action, Key, continuations, key_of};
-use crate::widget::{Hue, Line, width_of};
+use crate::app::editor::Editor;
+use crate::app::{Mode, Model, Toast};
+use crate::keymap::{Action, Key, key_of};
+use crate::widget::{Hue, Line, width_of, wrap};
 
 pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) -> Option<Position> {
     let row = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: 1, ..area };
     if let Some(search) = model.history.search() {
-        let mark = if search.found.is_some() { "" } else { "no " };
-        return field(&format!("{mark}earlier message: "), &search.query, row, canvas);
+        let label =
+            if search.found.is_some() { "earlier message: " } else { "no earlier message: " };
+        return field(label, &search.query, "C-r older  Enter take  Esc give up", row, canvas);
     }
     if matches!(model.mode, Mode::Find) {
         let find = &model.find;
-        let state = match (find.reading, find.found) {
-            (true, _) => "reading older messages … ",
-            (false, Some(_)) => "find (Up older, Down newer, Enter select): ",
-            (false, None) => "find: ",
+        let state = match (&model.toast, find.found) {
+            _ if find.reading => "reading older messages …",
+            (Some(toast), _) => &toast.text,
+            (None, Some(_)) => "Up older  Down newer  Enter select",
+            (None, None) => "Esc give up",
         };
-        return field(state, &find.query, row, canvas);
+        return field("find: ", &find.query, state, row, canvas);
     }
     if !model.chord.is_empty() {
-        draw_chord(model, row, canvas);
+        let pressed: Vec<String> = model.chord.iter().map(Key::to_string).collect();
+        canvas.text(row.x, row.y, &format!("{} …", pressed.join(" ")), Hue::Accent, row.width);
     } else if let Some(toast) = &model.toast {
-        let (sign, hue) = if toast.bad { ("✗ ", Hue::Bad) } else { ("· ", Hue::Accent) };
-        let mut line = Line::new(sign, hue).with(toast.text.clone(), Hue::Text);
-        if !toast.hint.is_empty() {
-            line = line.with(" · hint: ", Hue::Dim).with(toast.hint.clone(), Hue::Dim);
-        }
-        canvas.line(row.x, row.y, &line, row.width);
-    } else {
+        draw_toast(toast, Rect { height: area.height, ..row }, canvas);
+    } else if model.overlays.is_empty() {
         draw_hints(model, row, canvas);
     }
     None
 }
 
+/// A field after its label, and at the right what there is to say about it, if there is room.
 fn field(
     label: &str,
-    editor: &crate::app::editor::Editor,
+    editor: &Editor,
+    state: &str,
     row: Rect,
     canvas: &mut Canvas<'_>,
 ) -> Option<Position> {
     let x = canvas.text(row.x, row.y, label, Hue::Accent, row.width);
     let room = Rect { x, width: row.right().saturating_sub(x), ..row };
-    draw_field(editor, room, false, canvas)
+    let cursor = draw_field(editor, room, false, canvas);
+    let free = usize::from(room.width).saturating_sub(width_of(editor.text()) + 2);
+    if width_of(state) <= free {
+        canvas.right(room.right(), row.y, &Line::new(state, Hue::Dim), room.width);
+    }
+    cursor
 }
 
-fn draw_chord(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
-    let pressed: Vec<String> = model.chord.iter().map(Key::to_string).collect();
-    let mut line = Line::new(format!("{} ", pressed.join(" ")), Hue::Accent);
-    for (key, help) in continuations(contexts(model), &model.chord) {
-        let words = help.split([';', ',']).next().unwrap_or(help);
-        line = line.with(format!(" {key} "), Hue::Text).with(words, Hue::Dim);
+/// A remark, in as many rows as it was given.
+fn draw_toast(toast: &Toast, area: Rect, canvas: &mut Canvas<'_>) {
+    let mut rows = wrap(&toast.spans(), usize::from(area.width));
+    let more = rows.len() > usize::from(area.height);
+    rows.truncate(usize::from(area.height));
+    let last = rows.len().saturating_sub(1);
+    for (number, (y, row)) in (area.top()..area.bottom()).zip(rows).enumerate() {
+        let x = canvas.line(area.x, y, &Line::from(row), area.width);
+        if more && number == last {
+            canvas.text(x.min(area.right().saturating_sub(1)), y, "…", Hue::Dim, 1);
+        }
     }
-    canvas.line(row.x, row.y, &line, row.width);
 }
 
 /// The keys that matter now, as many as fit.
@@ -73,28 +83,27 @@ fn draw_hints(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
         _ if model.is_running() => &[
             (Action::Send, "queue"),
             (Action::Interrupt, "stop"),
+            (Action::HelpIfEmpty, "keys"),
             (Action::Newline, "newline"),
             (Action::OpenSessions, "sessions"),
             (Action::Palette, "commands"),
-            (Action::HelpIfEmpty, "keys"),
         ],
         _ => &[
             (Action::Send, "send"),
             (Action::Newline, "newline"),
+            (Action::HelpIfEmpty, "keys"),
             (Action::OpenSessions, "sessions"),
             (Action::OpenModels, "model"),
             (Action::Palette, "commands"),
-            (Action::HelpIfEmpty, "keys"),
         ],
     };
     let mut line = Line::default();
     for (action, word) in hints {
         let Some(key) = key_of(*action) else { continue };
-        let cells = width_of(key) + width_of(word) + 4;
-        if line.width() + cells > usize::from(row.width) {
+        if line.width() + width_of(key) + 1 + width_of(word) > usize::from(row.width) {
             break;
         }
-        line = line.with(key, Hue::Accent).with(format!(" {word}   "), Hue::Dim);
+        line = line.with(key, Hue::Accent).with(format!(" {word}  "), Hue::Dim);
     }
     canvas.line(row.x, row.y, &line, row.width);
 }

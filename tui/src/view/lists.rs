@@ -20,7 +20,7 @@ pub(super) fn draw_query(
     let x = canvas.text(row.x, row.y, "❯ ", Hue::Accent, row.width);
     let field = Rect { x, width: row.right().saturating_sub(x), ..row };
     if picker.query.is_empty() {
-        canvas.text(x + 1, row.y, "type to find", Hue::Dim, field.width.saturating_sub(1));
+        canvas.text(x, row.y, "type to find", Hue::Dim, field.width);
     }
     let cursor = draw_field(&picker.query, field, false, canvas);
     (rest, cursor)

@@ -27,7 +27,7 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
     let area = canvas.area();
     if model.is_too_small() {
         let (width, height) = SMALLEST;
-        let text = format!("too small: {width}×{height} at least");
+        let text = format!("needs {width}×{height}");
         canvas.line(area.x, area.y, &Line::new(text, Hue::Warn), area.width);
         return None;
     }

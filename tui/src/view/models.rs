@@ -48,7 +48,7 @@ fn row(model: &v1::Model, models: &Models, width: usize) -> Line {
     }
     let facts = facts.join(" · ");
     let room = width.saturating_sub(2);
-    let facts_room = if room >= 60 { 34 } else { 0 };
+    let facts_room = if room >= 70 { 40 } else { 0 };
     let name = format!("{current} {}{default}", model.id);
     let line = Line::new(padded(&name, room - facts_room), Hue::Text);
     if facts_room == 0 { line } else { line.with(padded(&facts, facts_room), Hue::Dim) }
@@ -86,5 +86,10 @@ fn draw_effort(models: &Models, area: Rect, canvas: &mut Canvas<'_>) {
             line = line.with(format!("{word} "), Hue::Dim);
         }
     }
-    canvas.line(area.x + 2, area.bottom() - 1, &line, area.width.saturating_sub(2));
+    let room = area.width.saturating_sub(2);
+    if line.width() > usize::from(room) {
+        let word = if models.effort.is_empty() { "as configured" } else { models.effort };
+        line = Line::new("effort ", Hue::Dim).with(word, Hue::Accent);
+    }
+    canvas.line(area.x + 2, area.bottom() - 1, &line, room);
 }

@@ -85,21 +85,24 @@ fn row(session: &v1::Session, here: bool, width: usize, now: i64) -> Line {
 
 fn draw_preview(model: &Model, sessions: &Sessions, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(session) = sessions.chosen() else { return };
-    let width = usize::from(area.width).saturating_sub(1);
+    let width = usize::from(area.width).saturating_sub(2);
     let (sign, word, hue) = state(session);
     let mut lines = vec![
         Line::new(title_or(session, "(no title yet)"), Hue::Accent),
-        Line::new(format!("{sign} {word}"), hue)
+        Line::new(format!("{sign} {word}").trim_start(), hue)
             .with(format!(" · {} messages · ", session.messages), Hue::Dim)
             .with(age(session.updated_at, model.now.unix), Hue::Dim),
     ];
     let usage = session.usage.unwrap_or_default();
-    let mut facts = vec![format!("{} out", tokens(usage.output_tokens))];
+    let mut facts = Vec::new();
+    if !session.last_model.is_empty() {
+        facts.push(session.last_model.clone());
+    }
+    if usage.output_tokens > 0 {
+        facts.push(format!("{} out", tokens(usage.output_tokens)));
+    }
     if usage.cost_microusd > 0 {
         facts.push(money(usage.cost_microusd));
-    }
-    if !session.last_model.is_empty() {
-        facts.insert(0, session.last_model.clone());
     }
     lines.push(Line::new(facts.join(" · "), Hue::Dim));
     if !session.parent.is_empty() {

@@ -64,8 +64,9 @@ fn styles(chat: &Chat) -> String {
         }
         for (style, text) in runs {
             let look = look(style);
-            if !look.is_empty() && !text.trim().is_empty() {
-                out.push_str(&format!("{y:>3} {look}: {}\n", text.trim()));
+            let text = text.trim_matches(|c: char| c.is_whitespace() || "│─╭╮╰╯┼".contains(c));
+            if !look.is_empty() && !text.is_empty() {
+                out.push_str(&format!("{y:>3} {look}: {text}\n"));
             }
         }
     }
@@ -269,6 +270,58 @@ fn a_begun_key_sequence_shows_how_it_goes_on() {
         chat.press("C-x");
         chat
     });
+}
+
+#[test]
+fn a_title_takes_what_room_there_is_and_numbers_are_whole_or_absent() {
+    let header = |title: &str, width| {
+        let mut chat = conversation(width, 24);
+        let title = v1::TitleChanged { title: title.into(), automatic: true };
+        chat.fact(v1::event::Kind::TitleChanged(title));
+        row(&drawn(&chat).0, 0) + "\n"
+    };
+    let mut headers = String::new();
+    for width in [120, 80, 60, 40, 20] {
+        for title in ["Lunch", "How do I sort yesterday's mail by sender, oldest first?"] {
+            headers.push_str(&header(title, width));
+        }
+    }
+    recorded("headers", &headers);
+}
+
+#[test]
+fn a_long_remark_takes_the_rows_that_it_needs() {
+    shows("remark", &[USUAL, NARROW, TINY], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.send("hello");
+        chat.reply(Reply::Sent {
+            op: "op0001".into(),
+            result: Err(crate::app::Trouble {
+                hint: "moltis sessions list --archived shows it".into(),
+                ..trouble("invalid", "this session was put away by another client")
+            }),
+        });
+        chat
+    });
+}
+
+#[test]
+fn the_chosen_offer_of_the_first_run_is_always_seen() {
+    let mut chat = first_run(40, 12);
+    chat.press("Down Down Down");
+    recorded("first-run-last-40x12", &rows(&chat));
+}
+
+#[test]
+fn help_moves_at_once_also_from_its_end() {
+    let mut chat = Chat::open(80, 24);
+    chat.press("? End");
+    let end = rows(&chat);
+    chat.press("Up");
+    assert_ne!(rows(&chat), end);
+    chat.press("End Down PageDown");
+    assert_eq!(rows(&chat), end);
+    assert!(end.contains("C-z"), "the last key is shown: {end}");
 }
 
 #[test]

@@ -8,11 +8,15 @@ use super::composer::draw_field;
 use super::lists::{draw_query, draw_rows};
 use crate::app::editor::size;
 use crate::app::{Offer, Step, Welcome};
-use crate::widget::{Hue, Ink, Line, Span, wrap};
+use crate::widget::{Hue, Ink, Line, Span, width_of, wrap};
 
 pub(super) fn draw(welcome: &Welcome, canvas: &mut Canvas<'_>) -> Option<Position> {
     let height = canvas.area().height;
-    let area = canvas.middle(76, height.saturating_sub(2).clamp(5, 22));
+    let tall = match welcome.step {
+        Step::Offers | Step::Provider(_) => 18,
+        Step::Pulling(_) | Step::Working(_) | Step::Key { .. } => 7,
+    };
+    let area = canvas.middle(76, height.saturating_sub(2).clamp(5, tall));
     let keys = match welcome.step {
         Step::Offers => "Enter take it · Up Down choose · Esc skip",
         Step::Pulling(_) => "Esc pause; what has arrived is kept",
@@ -25,7 +29,7 @@ pub(super) fn draw(welcome: &Welcome, canvas: &mut Canvas<'_>) -> Option<Positio
     let mut at = inside;
     match &welcome.step {
         Step::Offers => {
-            at = paragraph("There is no model yet. This is what this machine can do:", at, canvas);
+            at = greet(welcome, at, canvas);
             draw_offers(welcome, at, canvas);
             None
         }
@@ -58,9 +62,28 @@ pub(super) fn draw(welcome: &Welcome, canvas: &mut Canvas<'_>) -> Option<Positio
     }
 }
 
+/// Says what this is about, or what went wrong with the last try. On a low screen only the latter.
+fn greet(welcome: &Welcome, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
+    match &welcome.trouble {
+        Some(trouble) if trouble.hint.is_empty() => {
+            colored(&format!("✗ {}", trouble.message), Hue::Bad, area, canvas)
+        }
+        Some(trouble) => {
+            let text = format!("✗ {} · hint: {}", trouble.message, trouble.hint);
+            colored(&text, Hue::Bad, area, canvas)
+        }
+        None if area.height < 8 => area,
+        None => paragraph("There is no model yet. This is what this machine can do:", area, canvas),
+    }
+}
+
 /// Draws a paragraph and an empty row; gives the rest.
 fn paragraph(text: &str, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
-    let rows = wrap(&[Span::new(text, Hue::Text)], usize::from(area.width));
+    colored(text, Hue::Text, area, canvas)
+}
+
+fn colored(text: &str, hue: Hue, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
+    let rows = wrap(&[Span::new(text, hue)], usize::from(area.width));
     let mut y = area.y;
     for row in rows {
         if y < area.bottom() {
@@ -72,38 +95,40 @@ fn paragraph(text: &str, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     Rect { y, height: area.bottom() - y, ..area }
 }
 
+/// The rows of the offers; the chosen one is always among those that are drawn.
 fn draw_offers(welcome: &Welcome, area: Rect, canvas: &mut Canvas<'_>) {
-    let mut y = area.y;
+    let width = usize::from(area.width);
+    let mut rows: Vec<Line> = Vec::new();
+    let (mut from, mut to) = (0, 0);
     for (number, offer) in welcome.offers.iter().enumerate() {
         let chosen = number == welcome.selected;
         let (title, more) = words(offer);
-        if y >= area.bottom() {
-            break;
-        }
         let ink = if chosen { Ink::of(Hue::Accent).bold() } else { Ink::default() };
-        let mark = if chosen { "› " } else { "  " };
-        let x = canvas.span(area.x, y, &Span::inked(mark, ink), 2);
-        canvas.span(x, y, &Span::inked(title, ink), area.width.saturating_sub(2));
-        y += 1;
-        for row in wrap(&[Span::new(more, Hue::Dim)], usize::from(area.width.saturating_sub(4))) {
-            if y < area.bottom() {
-                canvas.line(area.x + 4, y, &Line::from(row), area.width.saturating_sub(4));
-                y += 1;
-            }
+        let start = rows.len();
+        let signs = [if chosen { "› " } else { "  " }, "  "];
+        rows.extend(indented(&Span::inked(title, ink), &signs, width));
+        rows.extend(indented(&Span::new(more, Hue::Dim), &["    "], width));
+        if chosen {
+            (from, to) = (start, rows.len());
         }
     }
-    if let Some(trouble) = &welcome.trouble {
-        let hint = if trouble.hint.is_empty() {
-            String::new()
-        } else {
-            format!(" · hint: {}", trouble.hint)
-        };
-        let text = format!("✗ {}{hint}", trouble.message);
-        let rows = wrap(&[Span::new(text, Hue::Bad)], usize::from(area.width));
-        for (y, row) in (y.saturating_add(1)..area.bottom()).zip(rows) {
-            canvas.line(area.x, y, &Line::from(row), area.width);
-        }
+    let top = to.saturating_sub(usize::from(area.height)).min(from);
+    for (y, row) in (area.top()..area.bottom()).zip(rows.iter().skip(top)) {
+        canvas.line(area.x, y, row, area.width);
     }
+}
+
+/// A text in rows, each after its sign; the last sign stands for all that follow.
+fn indented(span: &Span, signs: &[&'static str], width: usize) -> Vec<Line> {
+    let indent = signs.first().map_or(0, |sign| width_of(sign));
+    let rows = wrap(std::slice::from_ref(span), width.saturating_sub(indent));
+    let line = |(number, row): (usize, Vec<Span>)| {
+        let sign = signs.get(number).or(signs.last()).copied().unwrap_or_default();
+        let mut line = Line::from(vec![Span::inked(sign, span.ink)]);
+        line.spans.extend(row);
+        line
+    };
+    rows.into_iter().enumerate().map(line).collect()
 }
 
 fn words(offer: &Offer) -> (String, String) {
