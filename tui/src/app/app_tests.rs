@@ -347,14 +347,12 @@ fn the_status_counts_what_the_session_cost_once() {
     assert!(status(&chat.model).facts.iter().any(|fact| fact.as_str() == "$0.0042"));
     // Another answer comes while the connection is gone; the snapshot has it counted already.
     chat.lose();
-    let missed =
-        [chat.record("t9", user("more")), chat.record("t9", answer("i9", vec![words("more")]))];
+    let missed = chat.events.len();
+    chat.record("t9", user("more"));
+    chat.record("t9", answer("i9", vec![words("more")]));
     chat.session.usage = Some(v1::Usage { cost_microusd: 8_400, ..v1::Usage::default() });
     chat.attach(5);
-    for event in missed {
-        chat.feed(v1::attach_response::Feed::Event(event));
-    }
-    chat.caught_up();
+    chat.give(missed).caught_up();
     assert!(status(&chat.model).facts.iter().any(|fact| fact.as_str() == "$0.0084"));
 }
 
@@ -430,10 +428,7 @@ fn finding_reads_older_messages_until_it_finds() {
         chat.record("t1", user(&format!("hay {number}")));
     }
     chat.attach(301);
-    for event in chat.events[300..].to_vec() {
-        chat.feed(v1::attach_response::Feed::Event(event));
-    }
-    chat.caught_up();
+    chat.give(300).caught_up();
     assert!(!chat.asked.iter().any(|cmd| matches!(cmd, Cmd::History { .. })), "not needed yet");
     chat.press("C-x /");
     chat.types("needle");

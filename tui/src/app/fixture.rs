@@ -156,6 +156,23 @@ impl Chat {
         event
     }
 
+    /// Gives the events from this place on.
+    pub(crate) fn give(&mut self, from: usize) -> &mut Self {
+        let events = self.events[from..].to_vec();
+        for event in events {
+            self.feed(Feed::Event(event));
+        }
+        self
+    }
+
+    /// A client that sees for the first time what this one saw.
+    pub(crate) fn replay(&self) -> Self {
+        let mut chat = Self::open(self.model.width, self.model.height);
+        chat.events.clone_from(&self.events);
+        chat.give(0);
+        chat
+    }
+
     /// The person says something and a turn starts with it.
     pub(crate) fn person(&mut self, text: &str) -> &mut Self {
         self.turn = format!("t{}", self.events.len());

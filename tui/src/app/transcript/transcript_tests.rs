@@ -110,11 +110,7 @@ fn what_is_said_during_an_answer_comes_before_it_as_on_replay() {
     live.notice(Level::Warning, "slow today");
     live.streams(Strand::Text, 6, "ment.").answers(vec![words("One moment.")]);
     live.ends(Ending::Done);
-    let mut replayed = Chat::open(60, 40);
-    for event in live.events.clone() {
-        replayed.feed(v1::attach_response::Feed::Event(event));
-    }
-    assert_eq!(rows(&live), rows(&replayed));
+    assert_eq!(rows(&live), rows(&live.replay()));
     let texts: Vec<&str> = live.model.transcript.blocks().iter().map(|b| b.text()).collect();
     assert_eq!(texts, ["go", "slow today", "One moment."]);
 }
@@ -170,10 +166,7 @@ fn tail(width: u16, height: u16, messages: u64) -> Chat {
     }
     let from = messages.saturating_sub(100);
     chat.attach(from + 1);
-    for event in chat.events[usize::try_from(from).unwrap()..].to_vec() {
-        chat.feed(v1::attach_response::Feed::Event(event));
-    }
-    chat.caught_up();
+    chat.give(usize::try_from(from).unwrap()).caught_up();
     chat
 }
 
@@ -262,9 +255,5 @@ fn what_was_streamed_weighs_as_much_as_what_was_replayed() {
         live.streams(Strand::Text, at * 5, "word ");
     }
     live.answers(vec![words(&"word ".repeat(200))]).ends(Ending::Done);
-    let mut replayed = Chat::open(60, 20);
-    for event in live.events.clone() {
-        replayed.feed(v1::attach_response::Feed::Event(event));
-    }
-    assert_eq!(live.model.transcript.bytes(), replayed.model.transcript.bytes());
+    assert_eq!(live.model.transcript.bytes(), live.replay().model.transcript.bytes());
 }
