@@ -176,3 +176,27 @@ fn act(editor: &mut Editor, what: u8, width: usize) {
         }
     }
 }
+
+#[test]
+fn a_draft_put_before_another_keeps_the_chips_of_both() {
+    let (first, second) = ("a".repeat(1_000), "b\n".repeat(20));
+    let mut editor = Editor::default();
+    editor.paste(&first).unwrap();
+    let draft = editor.stash();
+    editor.insert("then ");
+    editor.paste(&second).unwrap();
+    editor.put_before(draft);
+    assert_eq!(editor.expanded(), format!("{first}\n\nthen {second}"));
+    assert_eq!(editor.cursor(), editor.text().len());
+}
+
+#[test]
+fn a_huge_text_that_comes_back_is_a_chip() {
+    let mut editor = Editor::default();
+    let huge = "row of a log\n".repeat(10_000);
+    editor.set(&huge);
+    assert!(editor.text().len() < 10);
+    assert_eq!(editor.expanded(), huge);
+    editor.undo();
+    assert!(editor.is_empty());
+}
