@@ -204,6 +204,11 @@ impl Model {
         self.sending.iter().filter(move |sending| here == Some(sending.session.as_str()))
     }
 
+    /// Whether the daemon cannot be had; nothing is tried until the person wants it.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.overlays.iter().any(|overlay| matches!(overlay, Overlay::Refused(_)))
+    }
+
     /// Whether a turn is running.
     pub(crate) fn is_running(&self) -> bool {
         self.transcript.running().is_some()

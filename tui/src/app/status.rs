@@ -36,6 +36,9 @@ pub(crate) fn status(model: &Model) -> Status {
 
 fn sign(model: &Model) -> Sign {
     let sign = |sign, text: String, hue| Sign { sign, text, hue };
+    if model.is_refused() {
+        return sign("✗", "no daemon".into(), Hue::Bad);
+    }
     match &model.link {
         Link::Connecting => return sign("◌", "connecting".into(), Hue::Dim),
         Link::Down { since, .. } => {

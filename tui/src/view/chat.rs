@@ -91,6 +91,7 @@ fn draw_transcript(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
 /// What an empty session says.
 fn draw_empty(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
     let lines = match (&model.link, model.caught_up) {
+        _ if model.is_refused() => Vec::new(),
         (Link::Connecting, _) => vec![Line::new("connecting to moltisd …", Hue::Dim)],
         (_, false) => vec![Line::new("loading …", Hue::Dim)],
         _ => vec![
