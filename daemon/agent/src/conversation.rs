@@ -140,9 +140,8 @@ impl Conversation {
         }
     }
 
-    /// Makes a turn's messages the newest. Its start does so too; whoever asks the model while
-    /// the start is still being written does it before.
-    pub fn begin(&mut self, turn: &TurnId) {
+    /// Makes a turn's messages the newest.
+    fn begin(&mut self, turn: &TurnId) {
         self.place_joined();
         self.place_queued(turn);
         self.running = Some(turn.clone());

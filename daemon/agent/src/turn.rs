@@ -1,13 +1,12 @@
 //! One run of the agent, from a message to its end, as a state machine.
 //!
 //! ```text
-//! New --Begin--> Choosing --Candidates--> Calling <----------+-------------+
-//!                                          |  ^              |             |
-//!                     failed, nothing shown|  |SleepDone     |Committed    |other model
-//!                                          v  |              |             |
-//!                                       Sleeping           Saving ---------+
-//!                                                            ^
-//!                      answered, messages joined meanwhile --+
+//! New --Begin--> Choosing --Candidates--> Saving --Committed--> Calling <--+
+//!                                            ^                   |  ^  |    |other model
+//!       answered, messages joined meanwhile  |                   |  |  +----+
+//!                                            +-------------------+  |SleepDone
+//!                                             failed, nothing shown |
+//!                                                        Sleeping <-+
 //! any --answered, failed, Stop, TimedOut, ShutDown--> Ended
 //! ```
 //!
@@ -240,9 +239,10 @@ impl Turn {
                     let model = first.id.clone();
                     self.candidates = candidates;
                     self.started = true;
-                    // The request goes out while the start is being written: it changes nothing
-                    // in the world, and the person waits for it.
-                    return self.ask_and_append(vec![EventKind::TurnStarted { model }], ctx);
+                    self.state = State::Saving;
+                    // No model is asked before the start is on disk: a crash in between would
+                    // ask, and pay, twice.
+                    return vec![Effect::Append(vec![EventKind::TurnStarted { model }])];
                 }
                 None => None,
             },

@@ -56,8 +56,7 @@ impl Run {
     }
 
     fn on(&mut self, input: Input) {
-        let mut conversation = self.log.conversation();
-        conversation.begin(&TurnId::from("t"));
+        let conversation = self.log.conversation();
         let context = Context {
             at: self.at,
             conversation: &conversation,
@@ -163,8 +162,8 @@ fn a_turn_from_its_message_to_its_end() {
     run.on(Input::Stop);
     run.check(&expect![[r#"
         choose
-        call 0 (User: hello)
         append started p/m
+        call 0 (User: hello)
         paint Text "Hi"
         paint Text " there"
         report 0 None
@@ -307,7 +306,11 @@ fn a_message_that_joins_gets_another_call_of_the_model() {
     run.check(&expect![[r#"
         paint Text "Hi"
         report 0 None
-        append message by p/m "Hi" + end Done
+        append message by p/m "Hi"
+        call 0 (User: hello | Assistant: Hi | User: more)
+        paint Text "Yes"
+        report 0 None
+        append message by p/m "Yes" + end Done
         finish
     "#]]);
 }
@@ -453,7 +456,6 @@ fn a_store_that_fails_ends_the_turn_and_loses_nothing() {
     run.keeps = false;
     run.on(Input::Candidates(Ok(vec![model("p/m")])));
     run.check(&expect![[r#"
-        call 0 (User: hello)
         append started p/m
           not kept
         append end Failed (the store failed: disk full; hint: moltis doctor)

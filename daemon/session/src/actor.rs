@@ -238,8 +238,7 @@ impl Actor {
         let room = infos.iter().map(window).max().unwrap_or_default();
         let Some(running) = &mut self.running else { return Ok(Input::Candidates(Ok(infos))) };
         running.candidates = candidates;
-        let id = running.id.clone();
-        self.log.load_conversation(room).await?.begin(&id);
+        self.log.load_conversation(room).await?;
         Ok(Input::Candidates(Ok(infos)))
     }
 

@@ -247,13 +247,14 @@ impl Log {
     }
 
     /// The conversation, with room for at least so many tokens where the log has them.
-    pub(crate) async fn load_conversation(&mut self, room: u64) -> Result<&mut Conversation> {
+    pub(crate) async fn load_conversation(&mut self, room: u64) -> Result<()> {
         let fits = |known: &Conversation| !known.is_cut() || known.capacity() >= room;
         let conversation = match self.conversation.take().filter(fits) {
             Some(known) => known,
             None => self.read_conversation(room).await?,
         };
-        Ok(self.conversation.insert(conversation))
+        self.conversation = Some(conversation);
+        Ok(())
     }
 
     /// What is known of the conversation.

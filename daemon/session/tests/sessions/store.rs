@@ -35,6 +35,15 @@ async fn a_message_that_was_kept_after_all_is_there_once() {
     assert_eq!(home.story().matches("user: U1").count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn no_model_is_asked_for_a_turn_whose_start_could_not_be_kept() {
+    let home = Home::new().await;
+    home.journal.fail_append(1, Breakdown::Lost);
+    let receipt = home.send("U1").await;
+    assert_eq!(home.ended(&receipt.turn).await, Ending::Failed);
+    assert!(home.provider.requests().is_empty());
+}
+
 /// Lets the n-th append of a turn fail, for every n, in both ways.
 #[tokio::test(start_paused = true)]
 async fn whichever_append_fails_the_turn_ends_once_and_the_session_goes_on() {
