@@ -113,6 +113,7 @@ fn a_model_that_does_not_see_is_told_that_a_picture_was_there() {
             op: "o".into(),
             parts: vec![picture.clone()],
             queue: Default::default(),
+            model: None,
         },
     );
     let blind = ModelInfo { images: false, ..model("p/m") };

@@ -4,7 +4,10 @@ use moltis_core::session::{OpenTurn, QueueMode};
 use super::{Place, place};
 
 fn open(turns: &[(&str, bool)]) -> Vec<OpenTurn> {
-    turns.iter().map(|&(turn, started)| OpenTurn { turn: TurnId::from(turn), started }).collect()
+    turns
+        .iter()
+        .map(|&(turn, started)| OpenTurn { turn: TurnId::from(turn), started, model: None })
+        .collect()
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Log {
         let kind = match word {
             "user" => {
                 let (op, queue) = (OpId::new(item.as_str()), QueueMode::Followup);
-                EventKind::UserMessage { item, op, parts, queue }
+                EventKind::UserMessage { item, op, parts, queue, model: None }
             }
             "start" => EventKind::TurnStarted { model: model("p/m").id },
             "answer" | "partial" => EventKind::AssistantMessage {
@@ -67,6 +67,7 @@ impl Log {
             turn,
             cause: Cause::Daemon,
             origin: Origin::Owner,
+            op: None,
             kind,
         });
     }

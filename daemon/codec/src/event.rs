@@ -29,6 +29,7 @@ pub fn event_to_wire(event: &Event) -> v1::Event {
         turn: event.turn.as_ref().map(TurnId::to_string).unwrap_or_default(),
         cause: Some(cause_to_wire(&event.cause)),
         origin: origin_to_wire(event.origin).into(),
+        op_id: event.op.as_ref().map(OpId::to_string).unwrap_or_default(),
         kind: Some(kind_to_wire(&event.kind)),
     }
 }
@@ -313,6 +314,7 @@ pub(crate) fn new_event_from_wire(event: v1::Event) -> Result<NewEvent> {
         turn: non_empty(event.turn).map(TurnId::new),
         cause: cause_from_wire(cause).map_err(|error| error.within("cause"))?,
         origin: origin_from_wire(event.origin)?,
+        op: non_empty(event.op_id).map(OpId::new),
         kind: kind_from_wire(kind)?,
     })
 }
@@ -331,8 +333,12 @@ pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
             parent: parent.to_string(),
             parent_seq: *parent_seq,
         }),
-        EventKind::TitleChanged { title, automatic } => {
-            Kind::TitleChanged(v1::TitleChanged { title: title.clone(), automatic: *automatic })
+        EventKind::TitleChanged { title, automatic, usage } => {
+            Kind::TitleChanged(v1::TitleChanged {
+                title: title.clone(),
+                automatic: *automatic,
+                usage: Some(usage_to_wire(*usage)),
+            })
         }
         EventKind::ArchivedChanged { archived } => {
             Kind::ArchivedChanged(v1::ArchivedChanged { archived: *archived })
@@ -340,12 +346,15 @@ pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
         EventKind::SettingsChanged { settings } => Kind::SettingsChanged(v1::SettingsChanged {
             settings: Some(settings_to_wire(settings)),
         }),
-        EventKind::UserMessage { item, op, parts, queue } => Kind::UserMessage(v1::UserMessage {
-            item: item.to_string(),
-            op_id: op.to_string(),
-            parts: parts_to_wire(parts),
-            queue: queue_to_wire(Some(*queue)).into(),
-        }),
+        EventKind::UserMessage { item, op, parts, queue, model } => {
+            Kind::UserMessage(v1::UserMessage {
+                item: item.to_string(),
+                op_id: op.to_string(),
+                parts: parts_to_wire(parts),
+                queue: queue_to_wire(Some(*queue)).into(),
+                model: model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
+            })
+        }
         EventKind::TurnStarted { model } => {
             Kind::TurnStarted(v1::TurnStarted { model: model.to_string() })
         }
@@ -381,9 +390,11 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
             ),
             parent_seq: forked.parent_seq,
         }),
-        Kind::TitleChanged(changed) => {
-            Ok(EventKind::TitleChanged { title: changed.title, automatic: changed.automatic })
-        }
+        Kind::TitleChanged(changed) => Ok(EventKind::TitleChanged {
+            title: changed.title,
+            automatic: changed.automatic,
+            usage: usage_from_wire(changed.usage),
+        }),
         Kind::ArchivedChanged(changed) => {
             Ok(EventKind::ArchivedChanged { archived: changed.archived })
         }
@@ -420,6 +431,7 @@ fn user_message(message: v1::UserMessage) -> Result<EventKind> {
         parts: parts_from_wire(message.parts)?,
         queue: queue_from_wire("queue", message.queue)?
             .ok_or_else(|| unknown_number("queue", message.queue))?,
+        model: optional_model_from_wire("model", &message.model)?,
     })
 }
 

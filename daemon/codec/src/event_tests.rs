@@ -123,13 +123,20 @@ fn kind() -> impl Strategy<Value = EventKind> {
             parent: parent.into(),
             parent_seq
         }),
-        (text(), any::<bool>())
-            .prop_map(|(title, automatic)| EventKind::TitleChanged { title, automatic }),
+        (text(), any::<bool>(), usage()).prop_map(|(title, automatic, usage)| {
+            EventKind::TitleChanged { title, automatic, usage }
+        }),
         any::<bool>().prop_map(|archived| EventKind::ArchivedChanged { archived }),
         settings().prop_map(|settings| EventKind::SettingsChanged { settings }),
-        (id(), id(), parts(), queue()).prop_map(|(item, op, parts, queue)| {
-            EventKind::UserMessage { item: item.into(), op: op.into(), parts, queue }
-        }),
+        (id(), id(), parts(), queue(), option::of(model())).prop_map(
+            |(item, op, parts, queue, model)| EventKind::UserMessage {
+                item: item.into(),
+                op: op.into(),
+                parts,
+                queue,
+                model,
+            }
+        ),
         model().prop_map(|model| EventKind::TurnStarted { model }),
         (id(), parts(), answer(), any::<bool>()).prop_map(|(item, parts, answer, partial)| {
             EventKind::AssistantMessage { item: item.into(), parts, answer, partial }
@@ -158,9 +165,16 @@ fn new_event() -> impl Strategy<Value = NewEvent> {
     ]);
     let at = (-100_000_000_000_i64..100_000_000_000, 0..1_000_000_000_i32)
         .prop_map(|(seconds, nanos)| Timestamp::new(seconds, nanos).expect("within the years"));
-    (at, option::of(id()), cause, origin, kind()).prop_map(|(at, turn, cause, origin, kind)| {
-        NewEvent { at, turn: turn.map(TurnId::from), cause, origin, kind }
-    })
+    (at, option::of(id()), cause, origin, option::of(id()), kind()).prop_map(
+        |(at, turn, cause, origin, op, kind)| NewEvent {
+            at,
+            turn: turn.map(TurnId::from),
+            cause,
+            origin,
+            op: op.map(Into::into),
+            kind,
+        },
+    )
 }
 
 proptest! {
@@ -185,7 +199,8 @@ proptest! {
 
     #[test]
     fn a_summary_reads_back_as_it_was(
-        events in prop::collection::vec(new_event(), 0..12), open in prop::collection::vec(id(), 0..3),
+        events in prop::collection::vec(new_event(), 0..12),
+        open in prop::collection::vec((id(), any::<bool>(), option::of(model())), 0..3),
     ) {
         let mut summary = Summary::empty("s".into());
         for (n, event) in events.into_iter().enumerate() {
@@ -195,8 +210,10 @@ proptest! {
                 summary.apply(&event.committed("s".into(), n as u64 + 1));
             }
         }
-        summary.open_turns =
-            open.into_iter().map(|turn| OpenTurn { turn: turn.into(), started: true }).collect();
+        summary.open_turns = open
+            .into_iter()
+            .map(|(turn, started, model)| OpenTurn { turn: turn.into(), started, model })
+            .collect();
         prop_assert_eq!(summary_from_row(&summary_to_row(&summary)), Ok(summary));
     }
 
@@ -236,11 +253,13 @@ fn wire() -> v1::Event {
         turn: String::new(),
         cause: Some(v1::Cause { kind: v1::CauseKind::Daemon.into(), name: String::new() }),
         origin: v1::Origin::Owner.into(),
+        op_id: String::new(),
         kind: Some(v1::event::Kind::UserMessage(v1::UserMessage {
             item: "i".into(),
             op_id: "o".into(),
             parts: vec![part_to_wire(&Part::Text("hello".into()))],
             queue: v1::QueueMode::Followup.into(),
+            model: String::new(),
         })),
     }
 }
@@ -297,6 +316,7 @@ fn a_row_holds_neither_session_nor_seq() {
         turn: None,
         cause: Cause::Daemon,
         origin: Origin::Owner,
+        op: None,
         kind: EventKind::ArchivedChanged { archived: true },
     };
     let row = v1::Event::decode(event_to_row(&new).as_slice()).expect("an event");

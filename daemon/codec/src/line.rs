@@ -31,7 +31,7 @@ fn kind_to_json(kind: &EventKind) -> (&'static str, Value) {
         EventKind::SessionForked { parent, parent_seq } => {
             ("session_forked", json!({"parent": parent.as_str(), "parent_seq": parent_seq}))
         }
-        EventKind::TitleChanged { title, automatic } => {
+        EventKind::TitleChanged { title, automatic, .. } => {
             ("title_changed", json!({"title": title, "automatic": automatic}))
         }
         EventKind::ArchivedChanged { archived } => {
@@ -40,7 +40,7 @@ fn kind_to_json(kind: &EventKind) -> (&'static str, Value) {
         EventKind::SettingsChanged { settings } => {
             ("settings_changed", json!({"settings": settings_to_json(settings)}))
         }
-        EventKind::UserMessage { item, op, parts, queue } => (
+        EventKind::UserMessage { item, op, parts, queue, .. } => (
             "user",
             json!({
                 "item": item.as_str(),

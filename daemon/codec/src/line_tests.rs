@@ -12,6 +12,7 @@ fn line(kind: EventKind) -> String {
         turn: Some("t".into()),
         cause: Cause::Client("cli".to_owned()),
         origin: Origin::Owner,
+        op: None,
         kind,
     };
     event_to_json(&event).to_string()
@@ -25,6 +26,7 @@ fn a_message_of_a_person_is_a_line() {
         op: "o".into(),
         parts: vec![Part::Text("hello".to_owned()), picture],
         queue: QueueMode::Collect,
+        model: None,
     };
     expect![[r#"{"at":"1970-01-01T00:00:00Z","images":[{"bytes":2,"media_type":"image/png"}],"item":"i","kind":"user","op_id":"o","queue":"collect","seq":3,"text":"hello","turn":"t"}"#]]
         .assert_eq(&line(kind));

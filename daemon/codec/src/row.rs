@@ -4,7 +4,7 @@
 //! another session is the same byte for byte. Reading never panics, whatever the bytes are.
 
 use moltis_core::event::{Event, NewEvent};
-use moltis_core::id::{ItemId, SessionId, TurnId};
+use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::journal::Draft;
 use moltis_core::session::Summary;
 use moltis_proto::v1;
@@ -25,6 +25,7 @@ pub fn event_to_row(event: &NewEvent) -> Vec<u8> {
         turn: event.turn.as_ref().map(TurnId::to_string).unwrap_or_default(),
         cause: Some(cause_to_wire(&event.cause)),
         origin: origin_to_wire(event.origin).into(),
+        op_id: event.op.as_ref().map(OpId::to_string).unwrap_or_default(),
         kind: Some(kind_to_wire(&event.kind)),
     }
     .encode_to_vec()

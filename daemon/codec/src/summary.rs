@@ -37,7 +37,11 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
         open_turns: summary
             .open_turns
             .iter()
-            .map(|open| v1::OpenTurn { turn: open.turn.to_string(), started: open.started })
+            .map(|open| v1::OpenTurn {
+                turn: open.turn.to_string(),
+                started: open.started,
+                model: open.model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
+            })
             .collect(),
         last_ending: ending_to_wire(summary.last_ending).into(),
     }
@@ -79,5 +83,6 @@ pub fn summary_from_wire(session: v1::Session) -> Result<Summary> {
 fn open_turn(n: usize, open: v1::OpenTurn) -> Result<OpenTurn> {
     let within = |error: Error| error.within(&format!("open_turns[{n}]"));
     let turn = filled("turn", open.turn).map_err(within)?;
-    Ok(OpenTurn { turn: TurnId::new(turn), started: open.started })
+    let model = optional_model_from_wire("model", &open.model).map_err(within)?;
+    Ok(OpenTurn { turn: TurnId::new(turn), started: open.started, model })
 }

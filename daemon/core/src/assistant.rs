@@ -163,16 +163,17 @@ pub trait Assistant: Send + Sync {
     /// `Busy` when too many messages wait already.
     async fn send(&self, caller: &Caller, message: NewMessage) -> Result<Receipt>;
 
-    /// Stops turns and returns those that it stopped, after their end is on disk. Nothing to
-    /// stop is not an error.
+    /// Stops turns and returns those that it stopped, after their end is on disk; a retry of a
+    /// stop that did so returns one of them. Nothing to stop is not an error.
     async fn stop(
         &self,
         caller: &Caller,
+        op: OpId,
         session: &SessionId,
         scope: StopScope,
     ) -> Result<Vec<TurnId>>;
 
-    /// Changes a session.
+    /// Changes a session; a retry returns it as it is now.
     async fn change(
         &self,
         caller: &Caller,

@@ -114,6 +114,8 @@ pub enum EventKind {
         title: String,
         /// Moltis made it; a title given by a person is never replaced by such a one.
         automatic: bool,
+        /// What asking a model for it used.
+        usage: Usage,
     },
     /// The session was put away, or taken out again.
     ArchivedChanged {
@@ -136,6 +138,8 @@ pub enum EventKind {
         parts: Vec<Part>,
         /// How it was to be queued, had a turn been running.
         queue: QueueMode,
+        /// The model that is to answer it, if it names one.
+        model: Option<ModelRef>,
     },
     /// The turn went from queued to running.
     TurnStarted {
@@ -168,7 +172,7 @@ pub enum EventKind {
         ending: Ending,
         /// Why, if it failed.
         failure: Option<TurnFailure>,
-        /// The sum over its answers.
+        /// The sum over its calls of models, those without an answer too.
         usage: Usage,
     },
 }
@@ -188,8 +192,17 @@ pub struct Event {
     pub cause: Cause,
     /// Where its text came from.
     pub origin: Origin,
+    /// The command that it is known by when that is retried; see [`Event::command`].
+    pub op: Option<OpId>,
     /// What happened.
     pub kind: EventKind,
+}
+
+impl Event {
+    /// The command that this event is found by; a message carries its own.
+    pub fn command(&self) -> Option<&OpId> {
+        command(&self.kind, self.op.as_ref())
+    }
 }
 
 /// A fact that is not stored yet: no seq.
@@ -203,14 +216,28 @@ pub struct NewEvent {
     pub cause: Cause,
     /// Where its text came from.
     pub origin: Origin,
+    /// The command that it is known by when that is retried; see [`NewEvent::command`].
+    pub op: Option<OpId>,
     /// What happened.
     pub kind: EventKind,
 }
 
 impl NewEvent {
+    /// The command that this event is found by; a message carries its own.
+    pub fn command(&self) -> Option<&OpId> {
+        command(&self.kind, self.op.as_ref())
+    }
+
     /// The event as it is once `seq` is given to it.
     pub fn committed(self, session: SessionId, seq: u64) -> Event {
-        let Self { at, turn, cause, origin, kind } = self;
-        Event { session, seq, at, turn, cause, origin, kind }
+        let Self { at, turn, cause, origin, op, kind } = self;
+        Event { session, seq, at, turn, cause, origin, op, kind }
+    }
+}
+
+fn command<'a>(kind: &'a EventKind, op: Option<&'a OpId>) -> Option<&'a OpId> {
+    match kind {
+        EventKind::UserMessage { op, .. } => Some(op),
+        _ => op,
     }
 }

@@ -49,7 +49,8 @@ pub struct UsageRow {
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Appends to a session; all or nothing. `after` is the seq of the last event that the caller
-    /// knows: 0 begins the session. An event that carries an `op` makes it findable.
+    /// knows: 0 begins the session. An event with a
+    /// command makes that findable.
     ///
     /// # Errors
     /// `Conflict` when the session's last seq is not `after`; `Storage` when the disk failed.

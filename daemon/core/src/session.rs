@@ -50,6 +50,8 @@ pub struct OpenTurn {
     pub turn: TurnId,
     /// Whether it has started; if not, it is queued.
     pub started: bool,
+    /// The model that the last of its messages that names one asks for.
+    pub model: Option<ModelRef>,
 }
 
 /// A session at a glance: the projection that lists show.
@@ -140,15 +142,15 @@ impl Summary {
                 self.usage = Usage::default();
                 self.open_turns.clear();
             }
-            EventKind::TitleChanged { title, automatic } => {
+            EventKind::TitleChanged { title, automatic, .. } => {
                 self.title.clone_from(title);
                 self.title_by_person = !automatic;
             }
             EventKind::ArchivedChanged { archived } => self.archived = *archived,
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
-            EventKind::UserMessage { .. } => {
+            EventKind::UserMessage { model, .. } => {
                 self.messages += 1;
-                self.open(event.turn.as_ref());
+                self.open(event.turn.as_ref(), model.as_ref());
             }
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
             EventKind::AssistantMessage { answer, .. } => {
@@ -168,10 +170,15 @@ impl Summary {
         }
     }
 
-    fn open(&mut self, turn: Option<&TurnId>) {
+    fn open(&mut self, turn: Option<&TurnId>, model: Option<&ModelRef>) {
         let Some(turn) = turn else { return };
-        if !self.open_turns.iter().any(|open| open.turn == *turn) {
-            self.open_turns.push(OpenTurn { turn: turn.clone(), started: false });
+        match self.open_turns.iter_mut().find(|open| open.turn == *turn) {
+            Some(open) => open.model = model.or(open.model.as_ref()).cloned(),
+            None => self.open_turns.push(OpenTurn {
+                turn: turn.clone(),
+                started: false,
+                model: model.cloned(),
+            }),
         }
     }
 

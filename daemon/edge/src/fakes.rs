@@ -116,6 +116,7 @@ pub(crate) fn user_message(seq: u64, parts: Vec<Part>) -> Event {
             op: "o1".into(),
             parts,
             queue: QueueMode::Followup,
+            model: None,
         },
     )
 }
@@ -129,6 +130,7 @@ pub(crate) fn event(seq: u64, kind: EventKind) -> Event {
         turn: Some("t1".into()),
         cause: Cause::Client("tui".to_owned()),
         origin: Origin::Owner,
+        op: None,
         kind,
     }
 }
@@ -162,8 +164,14 @@ impl Assistant for Ports {
         self.0.ask(what, receipt)
     }
 
-    async fn stop(&self, _: &Caller, id: &SessionId, scope: StopScope) -> Result<Vec<TurnId>> {
-        self.0.ask(format!("stop {id:?} {scope:?}"), vec!["t1".into()])
+    async fn stop(
+        &self,
+        _: &Caller,
+        op: OpId,
+        id: &SessionId,
+        scope: StopScope,
+    ) -> Result<Vec<TurnId>> {
+        self.0.ask(format!("stop {op:?} {id:?} {scope:?}"), vec!["t1".into()])
     }
 
     async fn change(

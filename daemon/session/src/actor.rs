@@ -14,7 +14,7 @@ use moltis_agent::turn::{Context, Effect, Input, Turn};
 use moltis_core::assistant::{Caller, Change, NewMessage, Receipt, StopScope};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
-use moltis_core::id::{ItemId, TurnId};
+use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::journal::Draft;
 use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::session::Summary;
@@ -43,11 +43,13 @@ pub(crate) enum Command {
     Send(Box<Sending>),
     Stop {
         caller: Caller,
+        op: OpId,
         scope: StopScope,
         reply: Reply<Vec<TurnId>>,
     },
     Change {
         caller: Caller,
+        op: OpId,
         change: Change,
         reply: Reply<Summary>,
     },
@@ -307,7 +309,10 @@ impl Actor {
         match effect {
             Effect::Choose => {
                 running.call += 1;
-                let wanted = self.log.summary.settings.model.clone();
+                let mut open = self.log.summary.open_turns.iter();
+                let own =
+                    open.find(|open| open.turn == running.id).and_then(|open| open.model.clone());
+                let wanted = own.or_else(|| self.log.summary.settings.model.clone());
                 let (call, sender) = (running.call, running.sender.clone());
                 running.run(call::choose(self.shared.models.clone(), wanted, call, sender));
             }
@@ -358,6 +363,7 @@ impl Actor {
     fn events(&self, kinds: Vec<EventKind>) -> Vec<NewEvent> {
         let Some(running) = &self.running else { return Vec::new() };
         let event = |kind: EventKind| {
+            let mut op = None;
             let (cause, origin) = match &kind {
                 EventKind::AssistantMessage { .. } => (Cause::Model, Origin::Tool),
                 // They may quote what a vendor said.
@@ -365,12 +371,16 @@ impl Actor {
                 EventKind::TurnEnded { failure: Some(failure), .. } if failure.kind.is_some() => {
                     (Cause::Daemon, Origin::Tool)
                 }
-                EventKind::TurnEnded { .. } => {
-                    running.stopped_by.clone().unwrap_or((Cause::Daemon, Origin::Owner))
-                }
+                EventKind::TurnEnded { .. } => match running.stopped_by.clone() {
+                    Some((caller, by)) => {
+                        op = by;
+                        (caller.cause, caller.origin)
+                    }
+                    None => (Cause::Daemon, Origin::Owner),
+                },
                 _ => (Cause::Daemon, Origin::Owner),
             };
-            self.log.event(Some(&running.id), cause, origin, kind)
+            NewEvent { op, ..self.log.event(Some(&running.id), cause, origin, kind) }
         };
         kinds.into_iter().map(event).collect()
     }

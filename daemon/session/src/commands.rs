@@ -1,9 +1,11 @@
 //! What an actor does when it is asked to: send, stop, change, delete.
 
+use std::mem::discriminant;
+
 use moltis_agent::queue::{Place, place};
 use moltis_agent::title;
 use moltis_agent::turn::Input;
-use moltis_core::assistant::{Caller, Change, Receipt, StopScope};
+use moltis_core::assistant::{Caller, Change, NewMessage, Receipt, StopScope};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, Ending, Event, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, TurnId};
@@ -12,6 +14,7 @@ use moltis_core::session::{OpenTurn, Settings, Summary, Titles, TurnRules};
 
 use crate::actor::{Actor, Command, Sending};
 use crate::live::Closed;
+use crate::log::another;
 use crate::registry::busy;
 
 /// Messages that are written in one go.
@@ -25,11 +28,11 @@ impl Actor {
                 self.send(*sending).await;
                 true
             }
-            Command::Stop { caller, scope, reply } => {
-                reply.send(self.stop(&caller, &scope).await).is_ok()
+            Command::Stop { caller, op, scope, reply } => {
+                reply.send(self.retry_or_stop(&caller, &op, &scope).await).is_ok()
             }
-            Command::Change { caller, change, reply } => {
-                reply.send(self.change(&caller, change).await).is_ok()
+            Command::Change { caller, op, change, reply } => {
+                reply.send(self.change(&caller, op, change).await).is_ok()
             }
             Command::Delete { reply } => reply.send(self.delete().await).is_ok(),
             Command::Settle { reply } => {
@@ -95,10 +98,8 @@ impl Actor {
         if let Some((_, at)) = plan.ops.iter().find(|(op, _)| *op == message.op) {
             return Ok(Accepted::New(*at));
         }
-        if let Some(event) = self.log.journal.by_op(&message.op).await? {
-            return receipt(&event).map(Accepted::Known).ok_or_else(|| {
-                Error::new(Code::Conflict, format!("`{}` was another command", message.op))
-            });
+        if let Some(event) = self.log.known(&message.op).await? {
+            return receipt(&event).map(Accepted::Known).ok_or_else(|| another(&message.op));
         }
         let first = plan.open.is_empty();
         if !first && plan.waiting >= plan.rules.max_queued {
@@ -120,14 +121,14 @@ impl Actor {
             Place::Queued(turn) | Place::Running(turn) => turn,
             Place::New => {
                 let turn = TurnId::new(self.shared.env.fresh_id());
-                plan.open.push(OpenTurn { turn: turn.clone(), started: false });
+                plan.open.push(OpenTurn { turn: turn.clone(), started: false, model: None });
                 turn
             }
         };
         let at = plan.events.len();
         let item = ItemId::new(self.shared.env.fresh_id());
-        let (op, parts) = (message.op.clone(), message.parts.clone());
-        let kind = EventKind::UserMessage { item, op: op.clone(), parts, queue };
+        let NewMessage { op, parts, model, .. } = message.clone();
+        let kind = EventKind::UserMessage { item, op: op.clone(), parts, queue, model };
         plan.events.push(event(Some(&turn), caller.cause.clone(), kind));
         plan.ops.push((op, at));
         plan.waiting += 1;
@@ -135,65 +136,113 @@ impl Actor {
             && let Some(title) = title::first_line(&message.parts)
         {
             plan.untitled = false;
-            let kind = EventKind::TitleChanged { title, automatic: true };
+            let kind = EventKind::TitleChanged { title, automatic: true, usage: Usage::default() };
             plan.events.push(event(None, Cause::Daemon, kind));
         }
         Ok(Accepted::New(at))
     }
 
-    /// Ends turns and says which, after their ends are on disk.
-    async fn stop(&mut self, caller: &Caller, scope: &StopScope) -> Result<Vec<TurnId>> {
+    /// Stops, unless this very command did so before: what runs now it did not mean.
+    async fn retry_or_stop(
+        &mut self,
+        caller: &Caller,
+        op: &OpId,
+        scope: &StopScope,
+    ) -> Result<Vec<TurnId>> {
+        // An end that is owed may be this command's.
+        let _unsettled = self.log.settle().await.is_err();
+        match self.log.known(op).await {
+            Ok(Some(Event { kind: EventKind::TurnEnded { .. }, turn, .. })) => {
+                Ok(turn.into_iter().collect())
+            }
+            Ok(Some(_)) => Err(another(op)),
+            Err(error) if error.code == Code::Conflict => Err(error),
+            // Whatever the store says, the model must not go on.
+            Ok(None) | Err(_) => self.stop(caller, Some(op), scope).await,
+        }
+    }
+
+    /// Ends turns and says which, after their ends are on disk. The last end has the command: a
+    /// retry after a crash in between finds none, and stops what is left.
+    async fn stop(
+        &mut self,
+        caller: &Caller,
+        op: Option<&OpId>,
+        scope: &StopScope,
+    ) -> Result<Vec<TurnId>> {
         let running = self.running.as_ref().map(|running| running.id.clone());
         let hit = running.clone().filter(|running| match scope {
             StopScope::Running | StopScope::All => true,
             StopScope::Turn(turn) => turn == running,
         });
-        let mut stopped = Vec::new();
-        // First of all, and whatever the store says: the model must not go on.
-        if let Some(turn) = hit {
-            if let Some(running) = &mut self.running {
-                running.stopped_by = Some((caller.cause.clone(), caller.origin));
-            }
-            self.drive(Input::Stop).await?;
-            stopped.push(turn);
+        if hit.is_some()
+            && let Some(running) = &mut self.running
+        {
+            running.cancelled.cancel();
+            running.stopped_by = Some((caller.clone(), op.cloned()));
         }
+        let last = op.filter(|_| hit.is_none());
+        let queued = self.stop_queued(caller, last, scope, running.as_ref()).await;
+        if hit.is_some() {
+            self.drive(Input::Stop).await?;
+        }
+        Ok(hit.into_iter().chain(queued?).collect())
+    }
+
+    async fn stop_queued(
+        &mut self,
+        caller: &Caller,
+        op: Option<&OpId>,
+        scope: &StopScope,
+        running: Option<&TurnId>,
+    ) -> Result<Vec<TurnId>> {
         self.log.settle().await?;
         let wanted = |open: &&OpenTurn| match scope {
             StopScope::Running => false,
-            StopScope::All => Some(&open.turn) != running.as_ref(),
-            StopScope::Turn(turn) => open.turn == *turn && Some(turn) != running.as_ref(),
+            StopScope::All => Some(&open.turn) != running,
+            StopScope::Turn(turn) => open.turn == *turn && Some(turn) != running,
         };
         let open = self.log.summary.open_turns.iter();
         let queued: Vec<TurnId> = open.filter(wanted).map(|open| open.turn.clone()).collect();
-        if !queued.is_empty() {
-            let end = |turn| {
-                let ending = Ending::Cancelled;
-                let kind = EventKind::TurnEnded { ending, failure: None, usage: Usage::default() };
-                self.log.event(Some(turn), caller.cause.clone(), caller.origin, kind)
-            };
-            let events = queued.iter().map(end).collect();
+        let end = |turn| {
+            let ending = Ending::Cancelled;
+            let kind = EventKind::TurnEnded { ending, failure: None, usage: Usage::default() };
+            self.log.event(Some(turn), caller.cause.clone(), caller.origin, kind)
+        };
+        let mut events: Vec<NewEvent> = queued.iter().map(end).collect();
+        if let Some(last) = events.last_mut() {
+            last.op = op.cloned();
             self.log.commit(events).await?;
-            stopped.extend(queued);
         }
-        Ok(stopped)
+        Ok(queued)
     }
 
-    async fn change(&mut self, caller: &Caller, change: Change) -> Result<Summary> {
+    async fn change(&mut self, caller: &Caller, op: OpId, change: Change) -> Result<Summary> {
         self.log.settle().await?;
         let summary = &self.log.summary;
-        let kind =
-            match change {
-                Change::Title(title) => (!summary.title_by_person || summary.title != title)
-                    .then_some(EventKind::TitleChanged { title, automatic: false }),
-                Change::Archived(archived) => (summary.archived != archived)
-                    .then_some(EventKind::ArchivedChanged { archived }),
-                Change::Settings(settings) => (summary.settings != settings)
-                    .then_some(EventKind::SettingsChanged { settings }),
-            };
-        // A change that is there already was made by the same command before.
-        if let Some(kind) = kind {
-            let event = self.log.event(None, caller.cause.clone(), caller.origin, kind);
-            self.log.commit(vec![event]).await?;
+        let (there, kind) = match change {
+            Change::Title(title) => (
+                summary.title_by_person && summary.title == title,
+                EventKind::TitleChanged { title, automatic: false, usage: Usage::default() },
+            ),
+            Change::Archived(archived) => {
+                (summary.archived == archived, EventKind::ArchivedChanged { archived })
+            }
+            Change::Settings(settings) => {
+                (summary.settings == settings, EventKind::SettingsChanged { settings })
+            }
+        };
+        match self.log.known(&op).await? {
+            Some(event) if discriminant(&event.kind) != discriminant(&kind) => {
+                return Err(another(&op));
+            }
+            Some(_) => {}
+            // What is so already is not written again, and so may be tried again.
+            None if there => {}
+            None => {
+                let event = self.log.event(None, caller.cause.clone(), caller.origin, kind);
+                self.log.commit(vec![NewEvent { op: Some(op), ..event }]).await?;
+            }
         }
         Ok(self.log.summary.clone())
     }
@@ -202,7 +251,7 @@ impl Actor {
     /// but for its turns, which were stopped.
     async fn delete(&mut self) -> Result<()> {
         let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
-        self.stop(&caller, &StopScope::All).await?;
+        self.stop(&caller, None, &StopScope::All).await?;
         self.chores.abort_all();
         self.log.journal.delete(&self.log.session).await?;
         self.live.close(Closed::Deleted);

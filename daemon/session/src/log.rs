@@ -12,9 +12,9 @@ use std::time::Duration;
 use moltis_agent::conversation::Conversation;
 use moltis_core::assistant::Page;
 use moltis_core::env::Env;
-use moltis_core::error::Result;
+use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Answer, Cause, Ending, Event, EventKind, Level, NewEvent, Origin};
-use moltis_core::id::{ItemId, SessionId, TurnId};
+use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::journal::{Draft, Journal};
 use moltis_core::message::Usage;
 use moltis_core::session::Summary;
@@ -105,7 +105,7 @@ impl Log {
         origin: Origin,
         kind: EventKind,
     ) -> NewEvent {
-        NewEvent { at: self.env.now(), turn: turn.cloned(), cause, origin, kind }
+        NewEvent { at: self.env.now(), turn: turn.cloned(), cause, origin, op: None, kind }
     }
 
     /// Appends, then publishes. When this returns well, the events are on disk, in the summary,
@@ -126,6 +126,17 @@ impl Log {
                 self.unsure = true;
                 Err(error)
             }
+        }
+    }
+
+    /// The event by which an earlier command of this id changed this session.
+    ///
+    /// # Errors
+    /// `Conflict` when that was a command to another session.
+    pub(crate) async fn known(&self, op: &OpId) -> Result<Option<Event>> {
+        match self.journal.by_op(op).await? {
+            Some(event) if event.session != self.session => Err(another(op)),
+            found => Ok(found),
         }
     }
 
@@ -290,6 +301,11 @@ impl Log {
         }
         Ok(conversation)
     }
+}
+
+/// The refusal of a command whose id was used for something else.
+pub(crate) fn another(op: &OpId) -> Error {
+    Error::new(Code::Conflict, format!("`{op}` was another command"))
 }
 
 /// Whether both are the same answer: one that was thought lost and was not.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moltis_agent::turn::Turn;
+use moltis_core::assistant::Caller;
 use moltis_core::error::Result;
-use moltis_core::event::{Cause, Origin};
-use moltis_core::id::TurnId;
+use moltis_core::id::{OpId, TurnId};
 use moltis_core::models::Candidate;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -47,8 +47,8 @@ pub(crate) struct Running {
     pub(crate) deadline: Option<(Instant, Duration)>,
     pub(crate) draft: Pacer,
     pub(crate) saving: Option<Saving>,
-    /// Who wants it to end, if a person does.
-    pub(crate) stopped_by: Option<(Cause, Origin)>,
+    /// Who wants it to end, if a person does, and by which command.
+    pub(crate) stopped_by: Option<(Caller, Option<OpId>)>,
     _counted: Counted,
 }
 

@@ -15,7 +15,7 @@ use moltis_core::event::{Event, EventKind, NewEvent};
 use moltis_core::feed::{FeedStream, From};
 use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::journal::Journal;
-use moltis_core::message::Part;
+use moltis_core::message::{Part, Usage};
 use moltis_core::models::Models;
 use moltis_core::session::{Settings, Summary, TurnRules};
 use sha2::{Digest, Sha256};
@@ -148,6 +148,7 @@ impl Sessions {
             turn: None,
             cause: caller.cause.clone(),
             origin: caller.origin,
+            op: None,
             kind,
         }
     }
@@ -189,7 +190,7 @@ impl Sessions {
         let created = EventKind::SessionCreated { agent: AGENT.to_owned(), key, settings };
         let mut events = vec![self.event(caller, created)];
         if !title.is_empty() {
-            let kind = EventKind::TitleChanged { title, automatic: false };
+            let kind = EventKind::TitleChanged { title, automatic: false, usage: Usage::default() };
             events.push(self.event(caller, kind));
         }
         events
@@ -236,17 +237,18 @@ impl Assistant for Sessions {
     async fn stop(
         &self,
         caller: &Caller,
+        op: OpId,
         session: &SessionId,
         scope: StopScope,
     ) -> Result<Vec<TurnId>> {
         let caller = caller.clone();
-        self.ask(session, |reply| Command::Stop { caller, scope, reply }).await
+        self.ask(session, |reply| Command::Stop { caller, op, scope, reply }).await
     }
 
     async fn change(
         &self,
         caller: &Caller,
-        _op: OpId,
+        op: OpId,
         session: &SessionId,
         change: Change,
     ) -> Result<Summary> {
@@ -255,7 +257,7 @@ impl Assistant for Sessions {
             other => other,
         };
         let caller = caller.clone();
-        self.ask(session, |reply| Command::Change { caller, change, reply }).await
+        self.ask(session, |reply| Command::Change { caller, op, change, reply }).await
     }
 
     async fn fork(
@@ -280,7 +282,8 @@ impl Assistant for Sessions {
         if !parent.title.is_empty() {
             let title = format!("{} (fork)", parent.title.trim_end_matches(" (fork)"));
             let automatic = !parent.title_by_person;
-            events.push(self.event(caller, EventKind::TitleChanged { title, automatic }));
+            let kind = EventKind::TitleChanged { title, automatic, usage: Usage::default() };
+            events.push(self.event(caller, kind));
         }
         match self.shared.journal.fork(session, seq, &child, events).await {
             Err(error) if error.code != Code::Conflict => Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use moltis_agent::title;
 use moltis_core::event::{Cause, Ending, EventKind, Origin};
-use moltis_core::message::{Role, text_of};
+use moltis_core::message::{Role, Usage, text_of};
 use moltis_core::models::Candidate;
 use moltis_core::provider::{Chunk, Request};
 use moltis_core::session::Titles;
@@ -59,7 +59,7 @@ impl Actor {
         if self.log.summary.title_by_person || self.log.summary.title == title {
             return;
         }
-        let kind = EventKind::TitleChanged { title, automatic: true };
+        let kind = EventKind::TitleChanged { title, automatic: true, usage: Usage::default() };
         let event = self.log.event(None, Cause::Model, Origin::Tool, kind);
         if let Err(error) = self.log.commit(vec![event]).await {
             tracing::warn!(session = %self.log.session, %error, "failed to keep a title");

@@ -41,6 +41,7 @@ fn new(kind: EventKind) -> NewEvent {
         turn: None,
         cause: Cause::Client("bench".into()),
         origin: Origin::Owner,
+        op: None,
         kind,
     }
 }
@@ -60,6 +61,7 @@ fn said(op: &str, bytes: usize) -> NewEvent {
         op: op.into(),
         parts: vec![Part::Text(text.repeat(bytes / text.len() + 1))],
         queue: QueueMode::Followup,
+        model: None,
     })
 }
 

@@ -194,25 +194,22 @@ fn may_append(
 ) -> Result<Result<(), Told>> {
     let mut ops: Vec<&str> = Vec::new();
     for Encoded { event, .. } in events {
-        match &event.kind {
-            EventKind::SessionCreated { key: Some(key), .. } => {
-                let taken = tables
-                    .keys
-                    .get(key.as_str())?
-                    .is_some_and(|holder| holder.value() != session.as_str());
-                if taken {
-                    let message = format!("another session has the key `{key}`");
-                    return Ok(Err(Told::new(Code::Conflict, message)));
-                }
+        if let EventKind::SessionCreated { key: Some(key), .. } = &event.kind {
+            let taken = tables
+                .keys
+                .get(key.as_str())?
+                .is_some_and(|holder| holder.value() != session.as_str());
+            if taken {
+                let message = format!("another session has the key `{key}`");
+                return Ok(Err(Told::new(Code::Conflict, message)));
             }
-            EventKind::UserMessage { op, .. } => {
-                if ops.contains(&op.as_str()) || tables.ops.get(op.as_str())?.is_some() {
-                    let message = format!("the command `{op}` was carried out already");
-                    return Ok(Err(Told::new(Code::Conflict, message)));
-                }
-                ops.push(op.as_str());
+        }
+        if let Some(op) = event.command() {
+            if ops.contains(&op.as_str()) || tables.ops.get(op.as_str())?.is_some() {
+                let message = format!("the command `{op}` was carried out already");
+                return Ok(Err(Told::new(Code::Conflict, message)));
             }
-            _ => {}
+            ops.push(op.as_str());
         }
     }
     Ok(Ok(()))
@@ -242,14 +239,11 @@ fn write_events(
         hash = next;
         tables.events.insert((session.as_str(), seq), row.as_slice())?;
         let event = event.committed(session.clone(), seq);
-        match &event.kind {
-            EventKind::UserMessage { op, .. } => {
-                tables.ops.insert(op.as_str(), (session.as_str(), seq))?;
-            }
-            EventKind::AssistantMessage { .. } | EventKind::TurnEnded { .. } => {
-                tables.drafts.remove(session.as_str())?;
-            }
-            _ => {}
+        if let Some(op) = event.command() {
+            tables.ops.insert(op.as_str(), (session.as_str(), seq))?;
+        }
+        if matches!(event.kind, EventKind::AssistantMessage { .. } | EventKind::TurnEnded { .. }) {
+            tables.drafts.remove(session.as_str())?;
         }
         if let Some(((day, model), sums)) = used(&event) {
             add_sums(&mut tables.usage, (&day, &model), sums)?;

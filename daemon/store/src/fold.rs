@@ -52,9 +52,9 @@ impl Fold {
                 self.ops.clear();
                 self.used.clear();
             }
-            EventKind::UserMessage { op, .. } => self.ops.push((op.to_string(), event.seq)),
             _ => self.used.extend(used(event)),
         }
+        self.ops.extend(event.command().map(|op| (op.to_string(), event.seq)));
     }
 
     /// Writes what follows from the session's events, of which nothing is written yet.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use moltis_core::assistant::{Filter, Page};
-use moltis_core::event::{Event, EventKind};
+use moltis_core::event::Event;
 use moltis_core::id::{OpId, SessionId};
 use moltis_core::journal::{Draft, UsageRow};
 use moltis_core::message::Usage;
@@ -276,9 +276,7 @@ pub(crate) fn deletion(txn: &ReadTransaction, session: &SessionId) -> Result<Opt
         if seq <= copied {
             continue;
         }
-        if let EventKind::UserMessage { op, .. } = &event.kind {
-            deletion.ops.push(op.to_string());
-        }
+        deletion.ops.extend(event.command().map(ToString::to_string));
         if let Some((row, more)) = used(&event) {
             let total = deletion.used.entry(row).or_default();
             for (total, more) in total.iter_mut().zip(more) {

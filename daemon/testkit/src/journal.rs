@@ -129,14 +129,14 @@ impl State {
             let seq = kept.summary.last_seq + 1;
             let event = event.committed(session.clone(), seq);
             kept.summary.apply(&event);
-            match &event.kind {
-                EventKind::UserMessage { op, .. } => {
-                    self.ops.insert(op.clone(), (session.clone(), seq));
-                }
-                EventKind::AssistantMessage { .. } | EventKind::TurnEnded { .. } => {
-                    self.drafts.remove(session);
-                }
-                _ => {}
+            if let Some(op) = event.command() {
+                self.ops.insert(op.clone(), (session.clone(), seq));
+            }
+            if matches!(
+                event.kind,
+                EventKind::AssistantMessage { .. } | EventKind::TurnEnded { .. }
+            ) {
+                self.drafts.remove(session);
             }
             kept.events.push(event.clone());
             written.push(event);
@@ -182,6 +182,9 @@ impl Journal for MemoryJournal {
         }
         if state.key_is_taken(&events) {
             return Err(Error::new(Code::Conflict, "the key is taken"));
+        }
+        if events.iter().filter_map(NewEvent::command).any(|op| state.ops.contains_key(op)) {
+            return Err(Error::new(Code::Conflict, "the command was carried out already"));
         }
         let written = state.write(session, events);
         if breakdown == Some(Breakdown::WrittenAnyway) { Err(broken()) } else { Ok(written) }

@@ -36,6 +36,9 @@ pub struct Event {
     pub cause: ::core::option::Option<Cause>,
     #[prost(enumeration = "Origin", tag = "6")]
     pub origin: i32,
+    /// The command that it is known by when that is retried; a message has its own.
+    #[prost(string, tag = "7")]
+    pub op_id: ::prost::alloc::string::String,
     #[prost(oneof = "event::Kind", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25")]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -87,6 +90,9 @@ pub struct TitleChanged {
     pub title: ::prost::alloc::string::String,
     #[prost(bool, tag = "2")]
     pub automatic: bool,
+    /// What asking a model for it used.
+    #[prost(message, optional, tag = "3")]
+    pub usage: ::core::option::Option<Usage>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ArchivedChanged {
@@ -108,6 +114,9 @@ pub struct UserMessage {
     pub parts: ::prost::alloc::vec::Vec<Part>,
     #[prost(enumeration = "QueueMode", tag = "4")]
     pub queue: i32,
+    /// `provider/model` that is to answer it, or empty.
+    #[prost(string, tag = "5")]
+    pub model: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TurnStarted {
@@ -151,6 +160,7 @@ pub struct TurnEnded {
     pub ending: i32,
     #[prost(message, optional, tag = "2")]
     pub failure: ::core::option::Option<TurnFailure>,
+    /// All its calls of models together, those without an answer too.
     #[prost(message, optional, tag = "3")]
     pub usage: ::core::option::Option<Usage>,
 }
@@ -572,6 +582,9 @@ pub struct OpenTurn {
     pub turn: ::prost::alloc::string::String,
     #[prost(bool, tag = "2")]
     pub started: bool,
+    /// `provider/model` that its messages ask for, or empty.
+    #[prost(string, tag = "3")]
+    pub model: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateRequest {
@@ -638,6 +651,8 @@ pub struct StopRequest {
     /// Only this turn, running or queued; empty is the running one.
     #[prost(string, tag = "3")]
     pub turn: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub op_id: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StopResponse {
@@ -685,6 +700,9 @@ pub struct ForkRequest {
 pub struct DeleteRequest {
     #[prost(string, tag = "1")]
     pub session: ::prost::alloc::string::String,
+    /// Deleting twice is no danger: nothing is kept of it.
+    #[prost(string, tag = "2")]
+    pub op_id: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteResponse {}

@@ -187,6 +187,7 @@ impl Follower<'_> {
     async fn stop(&self, feed: &mut Feed, interrupt: &mut Signal) -> Result<(), Failure> {
         let mut sessions = feed.client().sessions.clone();
         let request = StopRequest {
+            op_id: op_id(),
             session: self.receipt.session.clone(),
             all: false,
             turn: self.receipt.turn.clone(),

@@ -168,7 +168,10 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
                 session.title, session.id, session.messages
             );
             context.consent(yes, &question)?;
-            client.sessions.delete(DeleteRequest { session: session.id.clone() }).await?;
+            client
+                .sessions
+                .delete(DeleteRequest { op_id: op_id(), session: session.id.clone() })
+                .await?;
             let line = format!("{} is deleted", session.id);
             context.output.either(&json!({ "deleted": session.id }), &line)
         }

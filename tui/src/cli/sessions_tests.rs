@@ -27,7 +27,7 @@ fn session() -> Session {
             cost_microusd: 12_300,
             ..Usage::default()
         }),
-        open_turns: vec![OpenTurn { turn: "t1".to_owned(), started: true }],
+        open_turns: vec![OpenTurn { turn: "t1".to_owned(), started: true, ..OpenTurn::default() }],
         ..Session::default()
     }
 }

@@ -23,6 +23,7 @@ fn a_person_s_message_in_a_history() {
         op_id: "o1".to_owned(),
         parts,
         queue: QueueMode::Steer.into(),
+        ..UserMessage::default()
     };
     expect![[r#"
         {

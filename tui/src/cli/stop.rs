@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::complete;
 use super::context::{Context, find};
-use crate::client::Failure;
+use crate::client::{Failure, op_id};
 
 /// Words of `moltis stop`.
 #[derive(Args, Debug)]
@@ -24,7 +24,12 @@ pub(crate) struct StopArgs {
 pub(super) async fn run(context: &Context, args: StopArgs) -> Result<(), Failure> {
     let mut client = context.connect().await?;
     let session = find(&mut client, &args.session).await?.id;
-    let request = StopRequest { session: session.clone(), all: args.all, turn: String::new() };
+    let request = StopRequest {
+        op_id: op_id(),
+        session: session.clone(),
+        all: args.all,
+        turn: String::new(),
+    };
     let turns = client.sessions.stop(request).await?.into_inner().turns;
     let line = match turns.as_slice() {
         [] => "nothing was running".to_owned(),

@@ -258,7 +258,9 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             Reply::Sent { op, result }
         }
         Cmd::Stop { session, all, turn } => {
-            let stopped = client.sessions.stop(v1::StopRequest { session, all, turn }).await;
+            let op_id = crate::client::op_id();
+            let request = v1::StopRequest { op_id, session, all, turn };
+            let stopped = client.sessions.stop(request).await;
             Reply::Stopped(stopped.map(|reply| reply.into_inner().turns).map_err(failed))
         }
         Cmd::Create { op, title } => {
@@ -283,7 +285,8 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             Reply::Changed(session(client.sessions.configure(request).await))
         }
         Cmd::Delete { session } => {
-            let request = v1::DeleteRequest { session: session.clone() };
+            let request =
+                v1::DeleteRequest { op_id: crate::client::op_id(), session: session.clone() };
             let result = client.sessions.delete(request).await.map(drop).map_err(failed);
             Reply::Deleted { session, result }
         }

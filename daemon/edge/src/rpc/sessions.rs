@@ -116,10 +116,11 @@ impl Service for Sessions {
         request: Request<v1::StopRequest>,
     ) -> Result<Response<v1::StopResponse>, Status> {
         let caller = caller(request.metadata())?;
-        let v1::StopRequest { session, all, turn } = request.into_inner();
+        let v1::StopRequest { session, all, turn, op_id } = request.into_inner();
+        let op = codec::op_from_wire(op_id).map_err(to_status)?;
         let session = session_id(session)?;
         let scope = codec::stop_from_wire(all, turn).map_err(to_status)?;
-        let turns = self.assistant.stop(&caller, &session, scope).await.map_err(to_status)?;
+        let turns = self.assistant.stop(&caller, op, &session, scope).await.map_err(to_status)?;
         let turns = turns.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::StopResponse { turns }))
     }

@@ -48,7 +48,12 @@ async fn every_call_reaches_its_port() {
     assert_eq!(client.list(list).await.unwrap().into_inner().sessions.len(), 1);
     let sent = client.send(send(vec![part::Part::Text("hi".to_owned())])).await.unwrap();
     assert_eq!((sent.get_ref().turn.as_str(), sent.get_ref().seq), ("t1", 2));
-    let stop = v1::StopRequest { session: session.clone(), all: true, turn: String::new() };
+    let stop = v1::StopRequest {
+        op_id: op_id.clone(),
+        session: session.clone(),
+        all: true,
+        turn: String::new(),
+    };
     assert_eq!(client.stop(stop).await.unwrap().into_inner().turns, ["t1"]);
     let rename = v1::RenameRequest {
         op_id: op_id.clone(),
@@ -62,9 +67,9 @@ async fn every_call_reaches_its_port() {
     let configure =
         v1::ConfigureRequest { op_id: op_id.clone(), session: session.clone(), settings };
     client.configure(configure).await.unwrap();
-    let fork = v1::ForkRequest { op_id, session: session.clone(), seq: 0 };
+    let fork = v1::ForkRequest { op_id: op_id.clone(), session: session.clone(), seq: 0 };
     client.fork(fork).await.unwrap();
-    client.delete(v1::DeleteRequest { session }).await.unwrap();
+    client.delete(v1::DeleteRequest { op_id, session }).await.unwrap();
     let search = v1::SearchRequest { query: "cat".to_owned(), limit: 0 };
     assert_eq!(client.search(search).await.unwrap().into_inner().hits[0].snippet, "a cat");
     expect![[r#"
@@ -72,7 +77,7 @@ async fn every_call_reaches_its_port() {
         find Name("main")
         list Filter { archived: true, limit: 3 }
         send Client("cli") OpId(o1) 1 parts
-        stop SessionId(s1) All
+        stop OpId(o1) SessionId(s1) All
         change OpId(o1) SessionId(s1) Title("Dogs")
         change OpId(o1) SessionId(s1) Archived(true)
         change OpId(o1) SessionId(s1) Settings(Settings { model: Some(ModelRef { provider: "p", model: "m" }), effort: Some(Low), queue: Some(Collect) })

@@ -159,7 +159,11 @@ async fn a_turn_that_is_stopped_is_cancelled_before_the_answer_comes() {
     let session = main_session(&daemon).await.id;
     let sent = daemon.sessions().send(message(&session, "op", "hello")).await.unwrap().into_inner();
     vendor.requested(1).await;
-    let stop = v1::StopRequest { session: session.clone(), ..v1::StopRequest::default() };
+    let stop = v1::StopRequest {
+        op_id: "stop".to_owned(),
+        session: session.clone(),
+        ..v1::StopRequest::default()
+    };
     let stopped = daemon.sessions().stop(stop).await.unwrap().into_inner().turns;
     assert_eq!(stopped, std::slice::from_ref(&sent.turn));
     assert_eq!(turn_end(&daemon, &session, &sent.turn).await.ending(), v1::Ending::Cancelled);

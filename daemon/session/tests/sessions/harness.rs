@@ -147,7 +147,7 @@ fn story(event: &Event) -> String {
     match &event.kind {
         EventKind::SessionCreated { .. } => "created".to_owned(),
         EventKind::SessionForked { parent_seq, .. } => format!("forked at {parent_seq}"),
-        EventKind::TitleChanged { title, automatic } => {
+        EventKind::TitleChanged { title, automatic, .. } => {
             let who = if *automatic { "automatic" } else { "a person's" };
             format!("title {title:?}, {who}")
         }

@@ -131,7 +131,9 @@ impl World {
             }
             Act::Stop(scope) => {
                 let sessions = &self.home.sessions;
-                if let Ok(stopped) = soon(sessions.stop(&owner(), &self.home.session, scope)).await
+                let op = self.home.message("").op;
+                if let Ok(stopped) =
+                    soon(sessions.stop(&owner(), op, &self.home.session, scope)).await
                 {
                     let ends = ends(&self.home.log());
                     assert!(stopped.iter().all(|turn| ends.get(turn) == Some(&1)));

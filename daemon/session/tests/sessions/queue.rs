@@ -1,13 +1,13 @@
 //! Messages that arrive while others are being answered.
 
 use expect_test::expect;
-use moltis_core::assistant::{Assistant, StopScope};
+use moltis_core::assistant::{Assistant, NewMessage, StopScope};
 use moltis_core::error::Code;
 use moltis_core::event::Ending;
 use moltis_core::message::text_of;
 use moltis_core::models::ModelRef;
 use moltis_core::session::{QueueMode, TurnRules};
-use moltis_testkit::provider::{Gate, Script};
+use moltis_testkit::provider::{Gate, Script, ScriptedModels, ScriptedProvider};
 
 use crate::harness::{Home, owner, rules, soon};
 
@@ -88,7 +88,7 @@ async fn more_than_may_wait_are_refused() {
     home.send_as("U3", QueueMode::Steer).await;
     let refused = home.try_send(home.message("U4")).await.unwrap_err();
     assert_eq!(refused.code, Code::Busy);
-    soon(home.sessions.stop(&owner(), &home.session, StopScope::All)).await.unwrap();
+    soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::All)).await.unwrap();
     home.provider.otherwise(Script::answer("A"));
     home.send("U5").await;
     home.quiet().await;
@@ -100,7 +100,8 @@ async fn a_queued_turn_can_be_stopped_alone() {
     let second = home.send("U2").await;
     let third = home.send("U3").await;
     let scope = StopScope::Turn(second.turn.clone());
-    let stopped = soon(home.sessions.stop(&owner(), &home.session, scope)).await.unwrap();
+    let stopped =
+        soon(home.sessions.stop(&owner(), "stop".into(), &home.session, scope)).await.unwrap();
     assert_eq!(stopped, std::slice::from_ref(&second.turn));
     gate.open();
     assert_eq!(home.ended(&third.turn).await, Ending::Done);
@@ -112,9 +113,53 @@ async fn a_queued_turn_can_be_stopped_alone() {
 async fn stopping_the_running_turn_lets_the_next_one_run() {
     let (home, _gate) = busy().await;
     let second = home.send("U2").await;
-    soon(home.sessions.stop(&owner(), &home.session, StopScope::Running)).await.unwrap();
+    soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::Running))
+        .await
+        .unwrap();
     assert_eq!(home.ended(&second.turn).await, Ending::Done);
     assert_eq!(told(&home, 1), ["U1", "A", "U2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retried_stop_does_not_stop_the_next_turn() {
+    let (home, _gate) = busy().await;
+    let second = home.send("U2").await;
+    let stop = async || {
+        soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::All)).await
+    };
+    let stopped = stop().await.unwrap();
+    assert_eq!(stopped.last(), Some(&second.turn));
+    let gate = Gate::closed();
+    home.provider.push(Script::answer("A3").after(&gate));
+    let third = home.send("U3").await;
+    assert_eq!(stop().await.unwrap(), stopped[..1]);
+    gate.open();
+    assert_eq!(home.ended(&third.turn).await, Ending::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queued_message_is_answered_by_the_model_that_it_names() {
+    let (one, other) = (ScriptedProvider::new("a"), ScriptedProvider::new("b"));
+    let models = ScriptedModels::new(&[one.clone(), other.clone()]);
+    let home = Home::with(one.clone(), models, rules()).await;
+    let gate = Gate::closed();
+    one.push(Script::answer("A1").after(&gate));
+    home.send("U1").await;
+    one.asked(1).await;
+    one.otherwise(Script::answer("A"));
+    other.otherwise(Script::answer("B"));
+    for (text, model) in [("U2", "b"), ("U3", "a")] {
+        let model = Some(ModelRef::new(model, "model"));
+        home.try_send(NewMessage { model, ..home.message(text) }).await.unwrap();
+    }
+    gate.open();
+    home.quiet().await;
+    let started: Vec<String> = home
+        .story()
+        .lines()
+        .filter_map(|line| line.strip_prefix("started with ").map(String::from))
+        .collect();
+    assert_eq!(started, ["a/model", "b/model", "a/model"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use crate::harness::{Home, owner, soon};
 fn event(turn: &str, kind: EventKind) -> NewEvent {
     let Caller { cause, origin } = owner();
     let at = moltis_core::Timestamp::UNIX_EPOCH;
-    NewEvent { at, turn: Some(TurnId::from(turn)), cause, origin, kind }
+    NewEvent { at, turn: Some(TurnId::from(turn)), cause, origin, op: None, kind }
 }
 
 fn said(turn: &str, text: &str) -> NewEvent {
@@ -26,6 +26,7 @@ fn said(turn: &str, text: &str) -> NewEvent {
         op: OpId::new(format!("{turn}-op")),
         parts: vec![Part::Text(text.to_owned())],
         queue: Default::default(),
+        model: None,
     };
     event(turn, kind)
 }

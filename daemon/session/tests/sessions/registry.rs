@@ -1,6 +1,6 @@
 //! Finding, creating and changing sessions.
 
-use moltis_core::assistant::{Assistant, Change, NewSession, Page, Selector};
+use moltis_core::assistant::{Assistant, Change, NewMessage, NewSession, Page, Selector};
 use moltis_core::error::{Code, Result};
 use moltis_core::id::OpId;
 use moltis_core::message::Part;
@@ -103,20 +103,55 @@ async fn what_cannot_be_is_refused() {
 #[tokio::test]
 async fn a_change_that_is_there_already_is_not_written_again() {
     let home = Home::new().await;
-    for _ in 0..2 {
-        for change in [
+    for round in 0..2 {
+        for (number, change) in [
             Change::Title("Mine".to_owned()),
             Change::Archived(true),
             Change::Settings(Settings {
                 model: Some(moltis_core::models::ModelRef::new("a", "model")),
                 ..Settings::default()
             }),
-        ] {
-            let op = OpId::from("change");
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let op = OpId::new(format!("change-{round}-{number}"));
             home.sessions.change(&owner(), op, &home.session, change).await.unwrap();
         }
     }
     assert_eq!(home.log().len(), 4);
+}
+
+#[tokio::test]
+async fn a_retried_change_does_not_undo_a_later_one() {
+    let mut home = Home::new().await;
+    let title = |text: &str| Change::Title(text.to_owned());
+    for (op, text) in [("first", "One"), ("second", "Two")] {
+        home.sessions.change(&owner(), op.into(), &home.session, title(text)).await.unwrap();
+    }
+    home.restart();
+    let again = home.sessions.change(&owner(), "first".into(), &home.session, title("One")).await;
+    assert_eq!(again.unwrap().title, "Two");
+    let archive = Change::Archived(true);
+    let other = home.sessions.change(&owner(), "first".into(), &home.session, archive).await;
+    assert_eq!(other.unwrap_err().code, Code::Conflict, "it was another command");
+}
+
+#[tokio::test]
+async fn a_command_of_one_session_does_not_answer_for_another() {
+    let mut home = Home::new().await;
+    home.provider.otherwise(Script::answer("A"));
+    let message = home.message("U1");
+    home.try_send(message.clone()).await.unwrap();
+    let new = NewSession {
+        op: "other".into(),
+        key: None,
+        title: String::new(),
+        settings: Settings::default(),
+    };
+    home.session = home.sessions.create(&owner(), new).await.unwrap().id;
+    let elsewhere = NewMessage { session: home.session.clone(), ..message };
+    assert_eq!(home.try_send(elsewhere).await.unwrap_err().code, Code::Conflict);
 }
 
 #[tokio::test]

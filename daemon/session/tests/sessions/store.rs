@@ -150,7 +150,8 @@ async fn a_stop_reaches_the_model_even_if_the_store_fails() {
     let mut view = home.attach(From::Seq(0)).await;
     view.until(|view| view.text() == "Hal").await;
     home.journal.set_broken(true);
-    let stopped = soon(home.sessions.stop(&owner(), &home.session, StopScope::All)).await;
+    let stopped =
+        soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::All)).await;
     assert_eq!(stopped.unwrap_err().code, Code::Storage);
     assert_eq!(home.sessions.activity().running_turns, 0);
     home.journal.set_broken(false);

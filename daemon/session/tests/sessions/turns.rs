@@ -53,7 +53,8 @@ async fn a_turn_is_stopped_with_its_text_and_acknowledged_after_its_end_is_on_di
     let receipt = home.send("hi").await;
     let mut view = home.attach(From::Seq(0)).await;
     view.until(|view| view.text() == "Hal").await;
-    let stopped = soon(home.sessions.stop(&owner(), &home.session, StopScope::Running)).await;
+    let stopped =
+        soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::Running)).await;
     assert_eq!(stopped.unwrap(), [receipt.turn]);
     let log = home.log();
     let last = log.last().unwrap();
@@ -77,7 +78,8 @@ async fn a_turn_can_be_stopped_wherever_it_is() {
         if step > 0 {
             home.provider.asked(1).await;
         }
-        let stopped = soon(home.sessions.stop(&owner(), &home.session, StopScope::All)).await;
+        let stopped =
+            soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::All)).await;
         assert_eq!(stopped.unwrap(), std::slice::from_ref(&receipt.turn), "step {step}");
         assert_eq!(home.ended(&receipt.turn).await, Ending::Cancelled);
     }
@@ -86,7 +88,7 @@ async fn a_turn_can_be_stopped_wherever_it_is() {
 #[tokio::test(start_paused = true)]
 async fn nothing_to_stop_is_no_error() {
     let home = Home::new().await;
-    let stopped = home.sessions.stop(&owner(), &home.session, StopScope::All).await;
+    let stopped = home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::All).await;
     assert_eq!(stopped.unwrap(), []);
 }
 

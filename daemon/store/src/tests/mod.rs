@@ -63,6 +63,7 @@ pub(crate) fn event(seconds: i64, turn: Option<&str>, kind: EventKind) -> NewEve
         turn: turn.map(Into::into),
         cause: Cause::Client("cli".into()),
         origin: Origin::Owner,
+        op: None,
         kind,
     }
 }
@@ -88,6 +89,7 @@ pub(crate) fn said(seconds: i64, op: &str, text: &str) -> NewEvent {
             op: op.into(),
             parts: vec![Part::Text(text.into())],
             queue: QueueMode::Followup,
+            model: None,
         },
     )
 }

@@ -84,7 +84,15 @@ async fn the_fixture_is_what_this_version_writes() {
     let rest = vec![
         answered(2, "op", "ants have six legs"),
         ended(3, "op"),
-        event(4, None, EventKind::TitleChanged { title: "Ants".into(), automatic: true }),
+        event(
+            4,
+            None,
+            EventKind::TitleChanged {
+                title: "Ants".into(),
+                automatic: true,
+                usage: Usage::default(),
+            },
+        ),
     ];
     journal.append(&"fixture".into(), 2, rest).await.expect("written");
     let backup = dir.path().join("backup");

@@ -57,8 +57,15 @@ async fn a_hit_says_where_and_what() {
     let store = open(dir.path());
     let journal = store.journal();
     conversation(&*journal, "a", "the ants of the garden").await;
-    let title =
-        event(9, None, EventKind::TitleChanged { title: "Insects".into(), automatic: false });
+    let title = event(
+        9,
+        None,
+        EventKind::TitleChanged {
+            title: "Insects".into(),
+            automatic: false,
+            usage: Usage::default(),
+        },
+    );
     journal.append(&"a".into(), 4, vec![title]).await.expect("written");
     let hit = journal.search("garden", 1).await.expect("searched").remove(0);
     assert_eq!((hit.title.as_str(), hit.seq, hit.at, hit.by_person), ("Insects", 2, at(1), true));

@@ -31,7 +31,7 @@ fn fill(kind: &EventKind, object: &mut Map<String, Value>) {
         EventKind::SessionForked { parent, parent_seq } => json!({
             "kind": "session_forked", "parent": parent.as_str(), "parent_seq": parent_seq,
         }),
-        EventKind::TitleChanged { title, automatic } => json!({
+        EventKind::TitleChanged { title, automatic, .. } => json!({
             "kind": "title_changed", "text": title, "automatic": automatic,
         }),
         EventKind::ArchivedChanged { archived } => json!({
@@ -40,7 +40,7 @@ fn fill(kind: &EventKind, object: &mut Map<String, Value>) {
         EventKind::SettingsChanged { settings } => json!({
             "kind": "settings_changed", "settings": self::settings(settings),
         }),
-        EventKind::UserMessage { item, op, parts, queue } => {
+        EventKind::UserMessage { item, op, parts, queue, .. } => {
             let mut value = json!({
                 "kind": "user", "item": item.as_str(), "text": text_of(parts),
                 "op_id": op.as_str(), "queue": queue_name(*queue),

@@ -10,7 +10,7 @@ use super::figure::{Figure, Target};
 use super::rig::Rig;
 use super::start::milliseconds;
 use super::talk;
-use crate::client::Client;
+use crate::client::{self, Client};
 
 /// Messages acknowledged in a second by `writers` writers that each wait for their answer. Every
 /// writer has a session of its own, in which a turn is held: its messages queue behind it, so that
@@ -59,7 +59,12 @@ async fn write_for(
 async fn release(rig: &Rig, sessions: &[String]) -> anyhow::Result<()> {
     let mut client = rig.client().await?;
     for session in sessions {
-        let all = StopRequest { session: session.clone(), all: true, turn: String::new() };
+        let all = StopRequest {
+            op_id: client::op_id(),
+            session: session.clone(),
+            all: true,
+            turn: String::new(),
+        };
         client.sessions.stop(all).await?;
     }
     Ok(())
