@@ -5,6 +5,7 @@ use std::time::Duration;
 use moltis_core::feed::Strand;
 use moltis_core::id::CallId;
 use moltis_core::message::{Part, Usage};
+use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Chunk, FinishReason};
 
 /// Bytes that one answer may have. No model writes this much; a broken vendor may.
@@ -28,6 +29,14 @@ enum Piece {
     Text(String),
     Reasoning { text: String, signature: Option<String> },
     Call { index: u32, id: CallId, name: String, arguments: String, ended: bool },
+}
+
+/// The usage with the model's price on it, where it has none of its own.
+pub fn priced(model: &ModelInfo, usage: Usage) -> Usage {
+    match (usage.cost_microusd, &model.price) {
+        (0, Some(price)) => Usage { cost_microusd: price.cost_microusd(&usage), ..usage },
+        _ => usage,
+    }
 }
 
 /// What a chunk did.

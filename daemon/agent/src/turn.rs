@@ -27,10 +27,13 @@ use moltis_core::message::{Part, Usage, text_of};
 use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
 
-use crate::answer::{Growing, Taken};
+use crate::answer::{Growing, Taken, priced};
 use crate::conversation::{Conversation, LEFT_OUT};
 use crate::prompt::{self, Instructions};
 use crate::retry::{self, Jitter, Verdict};
+
+/// What a person is told of a turn that the end of the daemon cut off.
+pub const INTERRUPTED: &str = "the daemon stopped while this was being answered";
 
 /// How often a prompt that did not fit is halved.
 const MOST_SQUEEZES: u32 = 3;
@@ -351,11 +354,13 @@ impl Turn {
     fn failed(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
         let mut effects =
             vec![Effect::Report { candidate: self.candidate, failure: Some(failure.kind) }];
-        if self.call.as_ref().is_some_and(|call| call.shown) {
+        let Some(call) = self.call.take_if(|call| !call.shown) else {
             effects.extend(self.give_up(failure, ctx));
             return effects;
-        }
-        if failure.kind == FailureKind::ContextOverflow && self.squeeze() {
+        };
+        // Nothing of it will be an answer, but it may have cost something.
+        self.spend(call.growing.usage());
+        if failure.kind == FailureKind::ContextOverflow && self.squeeze(&call) {
             effects.extend(self.ask(ctx));
             return effects;
         }
@@ -385,8 +390,7 @@ impl Turn {
     }
 
     /// Makes the prompt's budget half of what did not fit; says whether that may help.
-    fn squeeze(&mut self) -> bool {
-        let Some(call) = &self.call else { return false };
+    fn squeeze(&mut self, call: &Call) -> bool {
         if !call.shrinks || self.squeezes >= MOST_SQUEEZES {
             return false;
         }
@@ -412,8 +416,16 @@ impl Turn {
     ) -> Vec<Effect> {
         self.state = State::Ended;
         let mut kinds = Vec::new();
-        if let Some(call) = self.call.take().filter(|call| !call.growing.parts().is_empty()) {
-            kinds.push(self.message(call, ctx));
+        match self.call.take() {
+            Some(call) if call.growing.parts().is_empty() => {
+                self.spend(call.growing.usage());
+            }
+            Some(call) => kinds.push(self.message(call, ctx)),
+            None => {}
+        }
+        if ending == Ending::Interrupted {
+            let (item, text) = ((ctx.fresh)(), INTERRUPTED.to_owned());
+            kinds.push(EventKind::Notice { item, level: Level::Warning, text });
         }
         kinds.push(EventKind::TurnEnded { ending, failure, usage: self.usage });
         vec![Effect::Append(kinds), Effect::Finish]
@@ -444,14 +456,17 @@ impl Turn {
         vec![Effect::Append(kinds), Effect::Finish]
     }
 
-    /// The event of an answer, whole or not; its usage is the turn's from now on.
-    fn message(&mut self, call: Call, ctx: &Context<'_>) -> EventKind {
-        let model = &self.candidates[self.candidate];
-        let mut usage = call.growing.usage();
-        if let (0, Some(price)) = (usage.cost_microusd, &model.price) {
-            usage.cost_microusd = price.cost_microusd(&usage);
-        }
+    /// Adds what a call of the present candidate used to what the turn did; gives it priced.
+    fn spend(&mut self, usage: Usage) -> Usage {
+        let usage = priced(&self.candidates[self.candidate], usage);
         self.usage = self.usage.plus(usage);
+        usage
+    }
+
+    /// The event of an answer, whole or not.
+    fn message(&mut self, call: Call, ctx: &Context<'_>) -> EventKind {
+        let usage = self.spend(call.growing.usage());
+        let model = &self.candidates[self.candidate];
         let finish = call.growing.finish();
         let answer = Answer {
             model: model.id.clone(),

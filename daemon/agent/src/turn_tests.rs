@@ -382,6 +382,29 @@ fn a_price_is_put_on_usage_that_has_none() {
     assert_eq!(answer.took, Duration::from_millis(90));
 }
 
+#[test]
+fn a_turn_tells_what_all_its_calls_used() {
+    let price = Price { input: 1_000_000, ..Price::default() };
+    let dear = Price { input: 5_000_000, ..Price::default() };
+    let priced = |name, price| ModelInfo { price: Some(price), ..model(name) };
+    let mut run = Run::calling_all(vec![priced("p/m", price), priced("q/n", dear)]);
+    let used =
+        |input_tokens| Input::Chunk(Chunk::Usage(Usage { input_tokens, ..Usage::default() }));
+    run.on(used(1));
+    run.on(Input::StreamEnded(Err(failure(FailureKind::Overload))));
+    run.on(Input::SleepDone);
+    run.on(used(10));
+    run.on(Input::StreamEnded(Err(failure(FailureKind::Billing))));
+    run.on(used(100));
+    run.on(Input::Stop);
+    let total = run.log.events.iter().find_map(|event| match &event.kind {
+        EventKind::TurnEnded { usage, .. } => Some(*usage),
+        _ => None,
+    });
+    let total = total.unwrap();
+    assert_eq!((total.input_tokens, total.cost_microusd), (111, 511));
+}
+
 /// Steps of a turn, each of which may be its last.
 fn at_step(step: usize) -> Run {
     let mut run = Run::new();
@@ -427,6 +450,7 @@ fn a_daemon_that_stops_leaves_turns_that_had_not_started_queued() {
         run.on(Input::ShutDown);
         let expected: &[Ending] = if step < 2 { &[] } else { &[Ending::Interrupted] };
         assert_eq!((run.ends.as_slice(), run.finished), (expected, 1), "step {step}");
+        assert_eq!(run.seen.contains("notice"), step >= 2, "its person is told: step {step}");
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Summary {
     pub messages: u64,
     /// The seq of its last event.
     pub last_seq: u64,
-    /// What it used itself, without what was copied into it by a fork.
+    /// What its answers and its title used, without what was copied into it by a fork.
     pub usage: Usage,
     /// The tokens that the last answer's model had before it, and its answer: the fill of the
     /// context window.
@@ -139,10 +139,12 @@ impl Summary {
                 self.parent = Some((parent.clone(), *parent_seq));
                 self.created_at = event.at;
                 self.key = None;
+                self.archived = false;
                 self.usage = Usage::default();
                 self.open_turns.clear();
             }
-            EventKind::TitleChanged { title, automatic, .. } => {
+            EventKind::TitleChanged { title, automatic, usage } => {
+                self.usage = self.usage.plus(*usage);
                 self.title.clone_from(title);
                 self.title_by_person = !automatic;
             }

@@ -16,6 +16,7 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::journal::Draft;
+use moltis_core::message::Usage;
 use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::session::Summary;
 use tokio::sync::{mpsc, oneshot};
@@ -78,7 +79,7 @@ pub(crate) struct Actor {
     pub(crate) stashed: Option<Command>,
     pub(crate) running: Option<Running>,
     /// Titles that models are asked for.
-    pub(crate) chores: JoinSet<Option<String>>,
+    pub(crate) chores: JoinSet<Option<(String, Usage)>>,
     pub(crate) title_tried: bool,
     /// When to try a store again that failed, and how long that wait was.
     retry: Option<(Instant, Duration)>,
@@ -97,7 +98,7 @@ enum Wake {
     Died,
     Saved(Result<()>),
     Timer,
-    Title(Option<String>),
+    Title(Option<(String, Usage)>),
     Idle,
     /// Look again at what there is to wait for.
     Again,
@@ -286,6 +287,10 @@ impl Actor {
                 }
                 Effect::Append(kinds) => {
                     if let Some(running) = &mut self.running {
+                        if running.turn.is_over() {
+                            // However long the store takes: the model must not go on.
+                            running.cancelled.cancel();
+                        }
                         running.saved().await;
                     }
                     match self.log.commit(self.events(kinds.clone())).await {
@@ -322,7 +327,10 @@ impl Actor {
                 let (call, sender) = (running.call, running.sender.clone());
                 running.run(call::ask(candidate, *request, call, sender));
             }
-            Effect::Sleep(wait) => running.wake = Instant::now().checked_add(wait),
+            Effect::Sleep(wait) => {
+                running.tasks.abort_all();
+                running.wake = Instant::now().checked_add(wait);
+            }
             Effect::Progress(text) => {
                 self.live.progress(&running.id, text);
                 self.live.wake();
@@ -455,14 +463,15 @@ async fn hear(running: Option<&mut Running>, outcomes: &mut Vec<Outcome>) -> Wak
     let Some(running) = running else { return pending().await };
     let timer = running.next_timer();
     tokio::select! {
+        // A stream that always has something must not keep the turn from its timers.
         biased;
+        () = until(timer) => Wake::Timer,
         _ = running.inbox.recv_many(outcomes, call::INBOX) => Wake::Outcomes,
         ended = running.tasks.join_next(), if !running.tasks.is_empty() => match ended {
             Some(Err(error)) if error.is_panic() => Wake::Died,
             _ => Wake::Again,
         },
         result = saved(running.saving.as_mut()) => Wake::Saved(result),
-        () = until(timer) => Wake::Timer,
     }
 }
 
@@ -487,3 +496,7 @@ fn seed(turn: &TurnId) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+#[path = "actor_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moltis_agent::conversation::Conversation;
+use moltis_agent::turn::INTERRUPTED;
 use moltis_core::assistant::Page;
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
@@ -23,9 +24,6 @@ use crate::live::Live;
 
 /// Events read from the log in one go.
 const PAGE: u32 = 256;
-
-/// What a person is told of a turn that a crash cut off.
-const INTERRUPTED: &str = "the daemon stopped while this was being answered";
 
 pub(crate) struct Log {
     pub(crate) session: SessionId,

@@ -79,8 +79,10 @@ impl Running {
         }
     }
 
-    /// Runs a task of the turn until it ends or the turn does.
+    /// Runs a task of the turn until it ends, the next begins or the turn ends.
     pub(crate) fn run(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        // A stream that was refused would go on beside its retry.
+        self.tasks.abort_all();
         let cancelled = self.cancelled.clone();
         self.tasks.spawn(async move {
             // What a cancelled task leaves behind is its provider's matter: dropping is enough.

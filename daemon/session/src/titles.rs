@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use moltis_agent::answer::priced;
 use moltis_agent::title;
 use moltis_core::event::{Cause, Ending, EventKind, Origin};
 use moltis_core::message::{Role, Usage, text_of};
@@ -49,17 +50,19 @@ impl Actor {
             &text_of(&question.parts),
             &text_of(&answer.parts),
         );
-        self.chores
-            .spawn(async move { timeout(LONGEST, ask(&candidate, request)).await.ok().flatten() });
+        self.chores.spawn(async move {
+            let (title, used) = timeout(LONGEST, ask(&candidate, request)).await.ok().flatten()?;
+            Some((title, priced(&candidate.info, used)))
+        });
     }
 
     /// Takes a model's title, unless a person was quicker.
-    pub(crate) async fn title(&mut self, title: Option<String>) {
-        let Some(title) = title else { return };
+    pub(crate) async fn title(&mut self, title: Option<(String, Usage)>) {
+        let Some((title, usage)) = title else { return };
         if self.log.summary.title_by_person || self.log.summary.title == title {
             return;
         }
-        let kind = EventKind::TitleChanged { title, automatic: true, usage: Usage::default() };
+        let kind = EventKind::TitleChanged { title, automatic: true, usage };
         let event = self.log.event(None, Cause::Model, Origin::Tool, kind);
         if let Err(error) = self.log.commit(vec![event]).await {
             tracing::warn!(session = %self.log.session, %error, "failed to keep a title");
@@ -68,13 +71,14 @@ impl Actor {
     }
 }
 
-async fn ask(candidate: &Candidate, request: Request) -> Option<String> {
+async fn ask(candidate: &Candidate, request: Request) -> Option<(String, Usage)> {
     let mut stream = candidate.provider.stream(request).await.ok()?;
-    let mut answer = String::new();
+    let (mut answer, mut usage) = (String::new(), Usage::default());
     while let Some(Ok(chunk)) = stream.next().await {
         match chunk {
             Chunk::Text(text) if answer.len() + text.len() <= MOST_BYTES => answer.push_str(&text),
-            Chunk::Finished(_) => return title::clean(&answer),
+            Chunk::Usage(used) => usage = used,
+            Chunk::Finished(_) => return Some((title::clean(&answer)?, usage)),
             _ => {}
         }
     }

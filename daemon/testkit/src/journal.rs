@@ -14,6 +14,8 @@ use moltis_core::journal::{BackupReport, CheckReport, Draft, Journal, UsageRow};
 use moltis_core::message::text_of;
 use moltis_core::session::Summary;
 
+use crate::provider::Gate;
+
 /// How an append breaks down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breakdown {
@@ -38,6 +40,7 @@ struct State {
     appends: u64,
     checkpoints: u64,
     breakdowns: Vec<(u64, Breakdown)>,
+    gate: Option<Gate>,
     broken: bool,
 }
 
@@ -59,6 +62,11 @@ impl MemoryJournal {
         let mut state = self.lock();
         let number = state.appends + healthy + 1;
         state.breakdowns.push((number, how));
+    }
+
+    /// Lets appends wait until each of them is let through.
+    pub fn hold_appends(&self, gate: &Gate) {
+        self.lock().gate = Some(gate.clone());
     }
 
     /// Makes every call fail until it is called with `false`.
@@ -170,6 +178,10 @@ impl Journal for MemoryJournal {
         events: Vec<NewEvent>,
     ) -> Result<Vec<Event>> {
         tokio::task::yield_now().await;
+        let gate = self.lock().gate.clone();
+        if let Some(gate) = gate {
+            gate.pass().await;
+        }
         let mut state = self.lock();
         let breakdown = state.next_append();
         if state.broken || breakdown == Some(Breakdown::Lost) {

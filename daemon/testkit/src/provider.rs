@@ -155,6 +155,7 @@ pub struct ScriptedProvider {
     fallback: Mutex<Option<Script>>,
     requests: Mutex<Vec<Request>>,
     asked: watch::Sender<usize>,
+    streams: watch::Sender<usize>,
     models: Mutex<Vec<ModelInfo>>,
 }
 
@@ -167,6 +168,7 @@ impl ScriptedProvider {
             fallback: Mutex::default(),
             requests: Mutex::default(),
             asked: watch::Sender::new(0),
+            streams: watch::Sender::new(0),
             models: Mutex::new(vec![model_info(&format!("{name}/model"))]),
         })
     }
@@ -192,6 +194,28 @@ impl ScriptedProvider {
         // The sender lives as long as `self`, so waiting can't fail.
         let _closed = asked.wait_for(|count| *count >= times).await.is_err();
         self.requests()
+    }
+
+    /// Waits until just so many of its streams are held by somebody.
+    pub async fn streaming(&self, count: usize) {
+        let mut streams = self.streams.subscribe();
+        let _closed = streams.wait_for(|open| *open == count).await.is_err();
+    }
+}
+
+/// A stream that somebody holds.
+struct Open(watch::Sender<usize>);
+
+impl Open {
+    fn new(streams: &watch::Sender<usize>) -> Self {
+        streams.send_modify(|open| *open += 1);
+        Self(streams.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 
@@ -222,17 +246,18 @@ impl Provider for ScriptedProvider {
         if let Some(failure) = script.refusal {
             return Err(failure);
         }
-        Ok(Box::pin(stream::unfold(script.steps.into_iter(), play)))
+        let open = Open::new(&self.streams);
+        Ok(Box::pin(stream::unfold((script.steps.into_iter(), open), play)))
     }
 }
 
-type Played = (Result<Chunk, Failure>, std::vec::IntoIter<Step>);
+type Playing = (std::vec::IntoIter<Step>, Open);
 
-async fn play(mut steps: std::vec::IntoIter<Step>) -> Option<Played> {
+async fn play((mut steps, open): Playing) -> Option<(Result<Chunk, Failure>, Playing)> {
     loop {
         match steps.next()? {
-            Step::Chunk(chunk) => return Some((Ok(chunk), steps)),
-            Step::Fail(failure) => return Some((Err(failure), Vec::new().into_iter())),
+            Step::Chunk(chunk) => return Some((Ok(chunk), (steps, open))),
+            Step::Fail(failure) => return Some((Err(failure), (Vec::new().into_iter(), open))),
             Step::Gate(gate) => gate.pass().await,
             Step::Hang => std::future::pending::<()>().await,
             #[expect(clippy::panic, reason = "the script plays a provider with a defect")]

@@ -128,7 +128,10 @@ async fn shutting_down_gives_the_last_events_and_ends_the_feeds() {
     }
     assert_eq!(view.ending(&running.turn), Some(Ending::Interrupted));
     assert_eq!(view.ending(&queued.turn), None);
-    assert!(home.story().ends_with("partial: Hal\nInterrupted\n"));
+    assert!(
+        home.story().contains("partial: Hal\nnotice: the daemon stopped")
+            && home.story().ends_with("Interrupted\n")
+    );
     let refused = home.try_send(home.message("more")).await.unwrap_err();
     assert_eq!(refused.code, moltis_core::Code::Unavailable);
 }

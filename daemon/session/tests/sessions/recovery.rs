@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use moltis_core::assistant::{Assistant, Caller};
+use moltis_core::assistant::{Assistant, Caller, Change};
 use moltis_core::event::{Cause, Ending, EventKind, NewEvent, Origin};
 use moltis_core::feed::From;
 use moltis_core::id::{ItemId, OpId, TurnId};
@@ -111,6 +111,7 @@ async fn a_daemon_that_stops_properly_leaves_nothing_to_close() {
     assert_eq!(soon(home.sessions.recover()).await.unwrap(), 0);
     assert_eq!(home.ended(&queued.turn).await, Ending::Done);
     assert_eq!(home.ended(&running.turn).await, Ending::Interrupted);
+    assert_eq!(home.story().matches("notice: the daemon stopped").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,6 +149,16 @@ async fn recovery_says_who_did_it() {
             (&Cause::Daemon, Origin::Owner)
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_of_an_archived_session_is_not_archived() {
+    let home = Home::new().await;
+    let archive = Change::Archived(true);
+    let archived = home.sessions.change(&owner(), "put".into(), &home.session, archive).await;
+    assert!(archived.unwrap().archived);
+    let child = home.sessions.fork(&owner(), "fork".into(), &home.session, 2).await.unwrap();
+    assert!(!child.archived);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use moltis_core::error::{Code, Error};
 use moltis_core::event::{Cause, Ending, EventKind};
 use moltis_core::feed::From;
 use moltis_core::id::OpId;
-use moltis_core::provider::FailureKind;
+use moltis_core::provider::{Chunk, FailureKind};
 use moltis_core::session::{Titles, TurnRules};
 use moltis_testkit::provider::{Gate, Script, ScriptedModels, ScriptedProvider};
 
@@ -62,6 +62,39 @@ async fn a_turn_is_stopped_with_its_text_and_acknowledged_after_its_end_is_on_di
     assert_eq!(last.cause, owner().cause);
     assert!(home.story().contains("partial: Hal"));
     assert_eq!(home.sessions.activity().running_turns, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_stream_before_the_store_answers() {
+    let home = Home::new().await;
+    home.provider.push(Script::new().text("Hal").hang());
+    let receipt = home.send("hi").await;
+    let mut view = home.attach(From::Seq(0)).await;
+    view.until(|view| view.text() == "Hal").await;
+    let gate = Gate::closed();
+    home.journal.hold_appends(&gate);
+    let stop = async {
+        home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::Running).await
+    };
+    let ended = async {
+        home.provider.streaming(0).await;
+        gate.open();
+    };
+    let (stopped, ()) = soon(futures_util::future::join(stop, ended)).await;
+    assert_eq!(stopped.unwrap(), [receipt.turn]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_stream_does_not_go_on_beside_its_retry() {
+    let home = Home::new().await;
+    home.provider.push(Script::new().chunk(Chunk::ToolCallEnded { index: 9 }).hang());
+    let gate = Gate::closed();
+    home.provider.push(Script::new().gate(&gate).text("A").done());
+    let receipt = home.send("hi").await;
+    soon(home.provider.asked(2)).await;
+    soon(home.provider.streaming(1)).await;
+    gate.open();
+    assert_eq!(home.ended(&receipt.turn).await, Ending::Done);
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,11 +256,12 @@ async fn a_long_answer_is_saved_on_the_way_without_waiting_for_the_disk() {
 async fn a_model_finds_a_title_after_the_first_answer() {
     let home = Home::with_rules(TurnRules { titles: Titles::Model, ..rules() }).await;
     home.provider.push(Script::answer("Because of Rayleigh scattering."));
-    home.provider.push(Script::answer("\"Blue skies\""));
+    home.provider.push(Script::new().text("\"Blue skies\"").usage(30, 4).done());
     home.provider.push(Script::answer("Yes."));
     home.ended(&home.send("why is the sky blue?").await.turn).await;
     let mut view = home.attach(From::Seq(0)).await;
     view.until(|view| view.caught_up && view.summary().title == "Blue skies").await;
+    assert_eq!(view.summary().usage.input_tokens, 30, "a title is not free");
     home.ended(&home.send("really?").await.turn).await;
     assert_eq!(home.provider.requests().len(), 3, "a title is asked for once");
     let titles: Vec<Cause> = home

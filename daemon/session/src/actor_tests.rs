@@ -1,0 +1,23 @@
+use std::sync::atomic::AtomicU64;
+
+use super::*;
+
+fn running(limit: Option<Duration>) -> Running {
+    let turn = Turn::new("s".into(), Instructions::default(), 1);
+    Running::new(TurnId::from("t"), turn, limit, Arc::new(AtomicU64::new(0)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_always_has_more_does_not_keep_a_turn_from_its_deadline() {
+    let mut running = running(Some(Duration::ZERO));
+    running.sender.send(Outcome { call: 1, what: What::Ended(Ok(())) }).await.unwrap();
+    let mut outcomes = Vec::new();
+    assert!(matches!(hear(Some(&mut running), &mut outcomes).await, Wake::Timer));
+    running.deadline = None;
+    assert!(matches!(hear(Some(&mut running), &mut outcomes).await, Wake::Outcomes));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_without_a_limit_has_no_deadline() {
+    assert_eq!(running(None).next_timer(), None);
+}
