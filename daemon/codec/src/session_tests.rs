@@ -14,32 +14,13 @@ fn said(part: v1::part::Part) -> Result<NewMessage> {
 }
 
 #[test]
-fn a_message_must_say_something() {
-    let error = said(v1::part::Part::Text(String::new())).unwrap_err();
-    assert_eq!(error.field, "parts");
-    assert!(said(v1::part::Part::Text(" \n".to_owned())).is_err());
-    assert!(said(v1::part::Part::Text("hi".to_owned())).is_ok());
-    assert!(said(v1::part::Part::Text("a".repeat(LONGEST_TEXT + 1))).is_err());
-}
-
-#[test]
-fn a_picture_must_be_of_a_known_kind_and_size() {
-    let picture = |media_type: &str, bytes: usize| {
-        said(v1::part::Part::Image(v1::Image {
-            media_type: media_type.to_owned(),
-            data: vec![0; bytes],
-        }))
+fn a_picture_must_be_of_a_known_kind() {
+    let picture = |media_type: &str| {
+        let (media_type, data) = (media_type.to_owned(), vec![0; 10]);
+        said(v1::part::Part::Image(v1::Image { media_type, data }))
     };
-    assert!(picture("image/png", 10).is_ok());
-    assert_eq!(picture("image/bmp", 10).unwrap_err().field, "parts[0].image.media_type");
-    assert_eq!(picture("image/png", 0).unwrap_err().field, "parts[0].image.data");
-    assert!(picture("image/png", LARGEST_IMAGES + 1).is_err());
-}
-
-#[test]
-fn people_do_not_answer_tool_calls() {
-    let result = v1::ToolResult { id: "c".to_owned(), ..v1::ToolResult::default() };
-    assert!(said(v1::part::Part::ToolResult(result)).is_err());
+    assert!(picture("image/png").is_ok());
+    assert_eq!(picture("image/bmp").unwrap_err().field, "parts[0].image.media_type");
 }
 
 #[test]
@@ -116,7 +97,6 @@ proptest! {
             && let Ok(message) = send_from_wire(request)
         {
             prop_assert!(is_id(message.op.as_str()) && is_id(message.session.as_str()));
-            prop_assert!(!message.parts.is_empty());
         }
         if let Ok(request) = v1::CreateRequest::decode(&*bytes)
             && let Ok(new) = create_from_wire(request)

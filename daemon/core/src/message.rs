@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::error::{Code, Error, Result};
 use crate::id::CallId;
+
+/// Bytes of text that a person's message may have.
+pub const MOST_TEXT: usize = 4 << 20;
+
+/// Bytes of pictures that a person's message may have.
+pub const MOST_PICTURES: usize = 20 << 20;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +80,40 @@ pub fn text_of(parts: &[Part]) -> String {
     parts.iter().filter_map(Part::as_text).collect()
 }
 
+/// Whether a person may say this.
+///
+/// # Errors
+/// `Invalid` when nothing is said, too much, or what only models and tools say.
+pub fn check(parts: &[Part]) -> Result<()> {
+    let invalid = |message: String| Err(Error::new(Code::Invalid, message));
+    let (mut text, mut pictures, mut said) = (0, 0, false);
+    for part in parts {
+        match part {
+            Part::Text(words) => {
+                text += words.len();
+                said |= !words.trim().is_empty();
+            }
+            Part::Image { data, .. } => {
+                pictures += data.len();
+                said |= !data.is_empty();
+            }
+            Part::Reasoning { .. } | Part::ToolCall { .. } | Part::ToolResult { .. } => {
+                return invalid("a person's message has text and pictures only".to_owned());
+            }
+        }
+    }
+    if !said {
+        return invalid("a message must not be empty".to_owned());
+    }
+    for (bytes, most, what) in [(text, MOST_TEXT, "text"), (pictures, MOST_PICTURES, "pictures")] {
+        if bytes > most {
+            let (bytes, most) = (bytes.div_ceil(1 << 20), most >> 20);
+            return invalid(format!("a message has at most {most} MiB of {what}, not {bytes} MiB"));
+        }
+    }
+    Ok(())
+}
+
 /// One message of a conversation as a provider is told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -117,3 +158,7 @@ impl Usage {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

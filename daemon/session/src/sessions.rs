@@ -15,7 +15,7 @@ use moltis_core::event::{Event, EventKind, NewEvent};
 use moltis_core::feed::{FeedStream, From};
 use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::journal::Journal;
-use moltis_core::message::{Part, Usage};
+use moltis_core::message::{Usage, check};
 use moltis_core::models::Models;
 use moltis_core::session::{Settings, Summary, TurnRules};
 use sha2::{Digest, Sha256};
@@ -38,9 +38,6 @@ const LONGEST_TITLE: usize = 200;
 
 /// Bytes of a key.
 const LONGEST_KEY: usize = 64;
-
-/// Bytes of a message, pictures included.
-const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// Events of one page of history.
 const LARGEST_PAGE: u32 = 10_000;
@@ -227,7 +224,7 @@ impl Assistant for Sessions {
     }
 
     async fn send(&self, caller: &Caller, message: NewMessage) -> Result<Receipt> {
-        check_message(&message.parts)?;
+        check(&message.parts)?;
         let session = message.session.clone();
         let caller = caller.clone();
         self.ask(&session, |reply| Command::Send(Box::new(Sending { caller, message, reply })))
@@ -351,33 +348,6 @@ fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.len() > LONGEST_KEY || !key.chars().all(fits) {
         let message = format!("`{key}` is no key: 1 to {LONGEST_KEY} of letters, digits, -_.:/");
         return Err(invalid(message));
-    }
-    Ok(())
-}
-
-fn check_message(parts: &[Part]) -> Result<()> {
-    let mut bytes = 0_usize;
-    let mut says_something = false;
-    for part in parts {
-        match part {
-            Part::Text(text) => {
-                bytes = bytes.saturating_add(text.len());
-                says_something |= !text.trim().is_empty();
-            }
-            Part::Image { data, .. } => {
-                bytes = bytes.saturating_add(data.len());
-                says_something = true;
-            }
-            Part::Reasoning { .. } | Part::ToolCall { .. } | Part::ToolResult { .. } => {
-                return Err(invalid("a person's message has text and pictures only"));
-            }
-        }
-    }
-    if !says_something {
-        return Err(invalid("a message must not be empty"));
-    }
-    if bytes > LARGEST_MESSAGE {
-        return Err(invalid(format!("a message has at most {} MiB", LARGEST_MESSAGE >> 20)));
     }
     Ok(())
 }
