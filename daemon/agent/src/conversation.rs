@@ -25,7 +25,7 @@ const IMAGE_TOKENS: u64 = 1_000;
 const MESSAGE_TOKENS: u64 = 4;
 
 /// Bytes of pictures and text that are kept in memory at most, whatever the capacity.
-const MOST_BYTES: usize = 32 << 20;
+pub const MOST_BYTES: usize = 32 << 20;
 
 /// Notices of left-out messages that are remembered: one for each model that was too small.
 const MOST_TOLD: usize = 16;
@@ -239,7 +239,8 @@ fn part_tokens(part: &Part) -> u64 {
     }
 }
 
-fn bytes(parts: &[Part]) -> usize {
+/// The bytes that these parts hold.
+pub fn bytes(parts: &[Part]) -> usize {
     let size = |part: &Part| match part {
         Part::Text(text) => text.len(),
         Part::Reasoning { text, signature } => {

@@ -70,6 +70,13 @@ pub(crate) struct Sending {
     pub(crate) reply: Reply<Receipt>,
 }
 
+impl Sending {
+    /// Whoever asked may have gone.
+    pub(crate) fn answer(self, answer: Result<Receipt>) {
+        let _gone = self.reply.send(answer).is_err();
+    }
+}
+
 pub(crate) struct Actor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) live: Arc<Live>,

@@ -47,10 +47,19 @@ impl Actor {
 
     /// Writes this message and those that wait behind it in one append, then acknowledges them.
     async fn send(&mut self, first: Sending) {
-        let mut sendings = vec![first];
-        while sendings.len() < BATCH {
+        let batch = self.batch(first);
+        // A command that another session carries out at the same time spoils the append for all
+        // of them. The second time it is found, and refused alone.
+        for sending in self.write(batch, true).await {
+            self.write(vec![sending], false).await;
+        }
+    }
+
+    fn batch(&mut self, first: Sending) -> Vec<Sending> {
+        let mut batch = vec![first];
+        while batch.len() < BATCH {
             match self.commands.try_recv() {
-                Ok(Command::Send(sending)) => sendings.push(*sending),
+                Ok(Command::Send(sending)) => batch.push(*sending),
                 Ok(other) => {
                     self.stashed = Some(other);
                     break;
@@ -58,38 +67,40 @@ impl Actor {
                 Err(_) => break,
             }
         }
+        batch
+    }
+
+    /// Gives back what is to be tried again, if `again` allows that.
+    async fn write(&mut self, sendings: Vec<Sending>, again: bool) -> Vec<Sending> {
         if let Err(error) = self.log.settle().await {
-            for sending in sendings {
-                let _gone = sending.reply.send(Err(error.clone())).is_err();
-            }
-            return;
+            sendings.into_iter().for_each(|sending| sending.answer(Err(error.clone())));
+            return Vec::new();
         }
         let mut plan = Plan::new(self);
         let mut accepted = Vec::new();
         for sending in sendings {
             match self.accept(&mut plan, &sending).await {
-                Ok(Accepted::New(at)) => accepted.push((at, sending.reply)),
-                Ok(Accepted::Known(receipt)) => {
-                    let _gone = sending.reply.send(Ok(receipt)).is_err();
-                }
-                Err(error) => {
-                    let _gone = sending.reply.send(Err(error)).is_err();
-                }
+                Ok(Accepted::New(at)) => accepted.push((at, sending)),
+                Ok(Accepted::Known(receipt)) => sending.answer(Ok(receipt)),
+                Err(error) => sending.answer(Err(error)),
             }
         }
         if accepted.is_empty() {
-            return;
+            return Vec::new();
         }
         let written = self.log.commit(plan.events).await;
-        for (at, reply) in accepted {
-            let receipt = match &written {
+        if again && matches!(&written, Err(error) if error.code == Code::Conflict) {
+            return accepted.into_iter().map(|(_, sending)| sending).collect();
+        }
+        for (at, sending) in accepted {
+            sending.answer(match &written {
                 Ok(events) => events.get(at).and_then(|event| receipt(event)).ok_or_else(|| {
                     Error::new(Code::Internal, "the journal lost a message that it took")
                 }),
                 Err(error) => Err(error.clone()),
-            };
-            let _gone = reply.send(receipt).is_err();
+            });
         }
+        Vec::new()
     }
 
     /// Plans one message, unless its command was carried out already.

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moltis_agent::conversation::Conversation;
+use moltis_agent::conversation::{Conversation, MOST_BYTES, bytes, estimate};
 use moltis_agent::turn::INTERRUPTED;
 use moltis_core::assistant::Page;
 use moltis_core::env::Env;
@@ -219,18 +219,9 @@ impl Log {
         };
         let turn = &open.turn;
         let drafts = self.journal.drafts().await?;
-        let page = Page::Before { seq: u64::MAX, limit: PAGE };
-        let tail = self.journal.read(&self.session, page).await?;
-        let mut usage = Usage::default();
-        let mut items = Vec::new();
-        for event in tail.iter().filter(|event| event.turn.as_ref() == Some(turn)) {
-            if let EventKind::AssistantMessage { item, answer, .. } = &event.kind {
-                usage = usage.plus(answer.usage);
-                items.push(item);
-            }
-        }
+        let (usage, items) = self.answers(turn).await?;
         let wanted = |(session, draft): &(SessionId, Draft)| {
-            *session == self.session && draft.turn == *turn && !items.contains(&&draft.item)
+            *session == self.session && draft.turn == *turn && !items.contains(&draft.item)
         };
         let mut events = Vec::new();
         if let Some((_, draft)) = drafts.into_iter().find(wanted) {
@@ -255,6 +246,28 @@ impl Log {
         Ok(Some(events))
     }
 
+    /// What a started turn used, and its answers. Reads back to its start, however far that is.
+    async fn answers(&self, turn: &TurnId) -> Result<(Usage, Vec<ItemId>)> {
+        let (mut usage, mut items) = (Usage::default(), Vec::new());
+        let mut seq = u64::MAX;
+        loop {
+            let page = Page::Before { seq, limit: PAGE };
+            let events = self.journal.read(&self.session, page).await?;
+            let Some(first) = events.first() else { return Ok((usage, items)) };
+            seq = first.seq;
+            for event in events.iter().rev().filter(|event| event.turn.as_ref() == Some(turn)) {
+                match &event.kind {
+                    EventKind::AssistantMessage { item, answer, .. } => {
+                        usage = usage.plus(answer.usage);
+                        items.push(item.clone());
+                    }
+                    EventKind::TurnStarted { .. } => return Ok((usage, items)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// The conversation, with room for at least so many tokens where the log has them.
     pub(crate) async fn load_conversation(&mut self, room: u64) -> Result<()> {
         let fits = |known: &Conversation| !known.is_cut() || known.capacity() >= room;
@@ -271,24 +284,23 @@ impl Log {
         self.conversation.as_ref()
     }
 
-    /// Reads backward until there is enough, then folds forward.
+    /// Reads backward until there is enough, in tokens or in memory, then folds forward.
     async fn read_conversation(&self, room: u64) -> Result<Conversation> {
         let mut pages = Vec::new();
         let mut seq = self.summary.last_seq + 1;
-        let mut tokens = 0_u64;
-        while seq > 1 && tokens <= room {
+        let (mut tokens, mut held) = (0_u64, 0);
+        while seq > 1 && tokens <= room && held <= MOST_BYTES {
             let page = Page::Before { seq, limit: PAGE };
             let events = self.journal.read(&self.session, page).await?;
             let Some(first) = events.first() else { break };
             seq = first.seq;
             for event in &events {
-                tokens = tokens.saturating_add(match &event.kind {
-                    EventKind::UserMessage { parts, .. }
-                    | EventKind::AssistantMessage { parts, .. } => {
-                        moltis_agent::conversation::estimate(parts)
-                    }
-                    _ => 0,
-                });
+                if let EventKind::UserMessage { parts, .. }
+                | EventKind::AssistantMessage { parts, .. } = &event.kind
+                {
+                    tokens = tokens.saturating_add(estimate(parts));
+                    held += bytes(parts);
+                }
             }
             pages.push(events);
         }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use expect_test::expect;
 use moltis_core::assistant::{Assistant, Caller, Change};
-use moltis_core::event::{Cause, Ending, EventKind, NewEvent, Origin};
+use moltis_core::event::{Answer, Cause, Ending, EventKind, NewEvent, Origin};
 use moltis_core::feed::From;
 use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::journal::{Draft, Journal};
-use moltis_core::message::Part;
+use moltis_core::message::{Part, Usage};
 use moltis_core::models::ModelRef;
 use moltis_testkit::provider::Script;
 
@@ -71,6 +71,35 @@ async fn a_turn_cut_off_by_a_crash_is_closed_with_its_text_and_the_queue_goes_on
     let told = &home.provider.requests()[0].messages;
     assert_eq!(told.len(), 3);
     assert_eq!(home.journal.draft(&home.session), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_off_turn_used_is_told_however_long_ago_it_was() {
+    let mut home = crashed().await;
+    let usage = Usage { input_tokens: 7, ..Usage::default() };
+    let answer = Answer {
+        model: ModelRef::new("a", "model"),
+        usage,
+        finish: None,
+        first_token: None,
+        took: Duration::ZERO,
+    };
+    let (item, parts) = (ItemId::from("A1"), Vec::new());
+    let kind = EventKind::AssistantMessage { item, parts, answer, partial: false };
+    let mut events = vec![event("t1", kind)];
+    for n in 0..600 {
+        let NewEvent { kind, .. } = said(&format!("later{n}"), "U");
+        events.push(event("t2", kind));
+    }
+    home.journal.append(&home.session, 4, events).await.unwrap();
+    home.provider.otherwise(Script::answer("A2"));
+    home.restart();
+    soon(home.sessions.recover()).await.unwrap();
+    let told = home.log().into_iter().find_map(|event| match event.kind {
+        EventKind::TurnEnded { ending: Ending::Interrupted, usage, .. } => Some(usage),
+        _ => None,
+    });
+    assert_eq!(told, Some(usage));
 }
 
 #[tokio::test(start_paused = true)]

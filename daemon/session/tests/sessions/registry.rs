@@ -155,6 +155,22 @@ async fn a_command_of_one_session_does_not_answer_for_another() {
 }
 
 #[tokio::test]
+async fn a_command_that_two_sessions_get_at_once_spoils_no_other_message() {
+    let mut home = Home::new().await;
+    home.provider.otherwise(Script::answer("A"));
+    let shared = home.message("shared");
+    let first = home.session.clone();
+    home.session = create(&home, "other", None, "").await.unwrap().id;
+    let here = NewMessage { session: home.session.clone(), ..shared.clone() };
+    let there = NewMessage { session: first, ..shared };
+    let others = ["U1", "U2", "U3"].map(|text| home.message(text));
+    let all = [there, here].into_iter().chain(others).map(|message| home.try_send(message));
+    let answers = futures_util::future::join_all(all).await;
+    assert_eq!(answers[..2].iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(answers[2..].iter().all(|answer| answer.is_ok()), "{answers:?}");
+}
+
+#[tokio::test]
 async fn a_fork_has_a_name_of_its_own() {
     let home = Home::new().await;
     home.provider.otherwise(Script::answer("A"));
