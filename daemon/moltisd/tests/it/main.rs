@@ -2,5 +2,6 @@
 
 mod architecture;
 mod crash;
+mod local;
 mod spine;
 mod terminal;

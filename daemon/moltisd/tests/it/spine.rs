@@ -76,7 +76,8 @@ pub(crate) async fn turn_end(daemon: &Daemon, session: &str, turn: &str) -> v1::
     panic!("the feed ended before the turn");
 }
 
-fn answer_of(events: &[v1::Event]) -> Vec<String> {
+/// The text of every answer.
+pub(crate) fn answer_of(events: &[v1::Event]) -> Vec<String> {
     let texts = events.iter().filter_map(|event| match &event.kind {
         Some(Kind::AssistantMessage(message)) => Some(
             message
