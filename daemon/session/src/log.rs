@@ -154,12 +154,16 @@ impl Log {
             self.closed += u64::from(self.owed.is_some());
             self.stray = false;
         }
-        if let Some(owed) = self.owed.take() {
+        if let Some(mut owed) = self.owed.take() {
             let turn = owed.first().and_then(|event| event.turn.clone());
             // The append that failed may have been written: then the turn has its end.
             if turn.is_some_and(|turn| self.is_open(&turn))
                 && let Err(error) = self.append(owed.clone()).await
             {
+                if error.code == Code::Conflict {
+                    // Its command was carried out elsewhere by now; the turn must end all the same.
+                    owed.iter_mut().for_each(|event| event.op = None);
+                }
                 self.owed = Some(owed);
                 return Err(error);
             }

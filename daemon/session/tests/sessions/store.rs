@@ -1,9 +1,10 @@
 //! A store that fails: nothing is acknowledged that is not kept, and nothing kept is lost.
 
-use moltis_core::assistant::{Assistant, StopScope};
+use moltis_core::assistant::{Assistant, Caller, StopScope};
 use moltis_core::error::Code;
-use moltis_core::event::Ending;
+use moltis_core::event::{Ending, EventKind, NewEvent};
 use moltis_core::feed::From;
+use moltis_core::journal::Journal;
 use moltis_core::session::QueueMode;
 use moltis_testkit::journal::Breakdown;
 use moltis_testkit::provider::{Gate, Script};
@@ -157,6 +158,27 @@ async fn a_stop_reaches_the_model_even_if_the_store_fails() {
     home.journal.set_broken(false);
     assert_eq!(view.ended(&receipt.turn).await, Ending::Cancelled);
     assert!(home.story().ends_with("partial: Hal\nCancelled\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_whose_command_was_used_elsewhere_meanwhile_still_ends_its_turn() {
+    let home = Home::new().await;
+    home.provider.push(Script::new().text("Hal").hang());
+    let receipt = home.send("U1").await;
+    let mut view = home.attach(From::Seq(0)).await;
+    view.until(|view| view.text() == "Hal").await;
+    home.journal.set_broken(true);
+    let stopped =
+        soon(home.sessions.stop(&owner(), "op".into(), &home.session, StopScope::Running)).await;
+    assert_eq!(stopped.unwrap_err().code, Code::Storage);
+    home.journal.set_broken(false);
+    let archived = EventKind::ArchivedChanged { archived: true };
+    let Caller { cause, origin } = owner();
+    let at = moltis_core::Timestamp::UNIX_EPOCH;
+    let elsewhere =
+        NewEvent { at, turn: None, cause, origin, op: Some("op".into()), kind: archived };
+    home.journal.append(&"elsewhere".into(), 0, vec![elsewhere]).await.unwrap();
+    assert_eq!(view.ended(&receipt.turn).await, Ending::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
