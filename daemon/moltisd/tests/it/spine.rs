@@ -131,6 +131,30 @@ async fn a_message_is_answered_and_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_retried_rename_does_not_undo_a_later_one_after_a_restart() {
+    let vendor = Vendor::start().await;
+    let home = home(&vendor);
+    let daemon = home.start().await;
+    let session = main_session(&daemon).await.id;
+    let rename = |op: &str, title: &str| v1::RenameRequest {
+        op_id: op.to_owned(),
+        session: session.clone(),
+        title: title.to_owned(),
+    };
+    daemon.sessions().rename(rename("first", "One")).await.unwrap();
+    daemon.sessions().rename(rename("second", "Two")).await.unwrap();
+    assert_eq!(daemon.stop().await, Some(0));
+    let daemon = home.start().await;
+    let again = daemon.sessions().rename(rename("first", "One")).await.unwrap().into_inner();
+    assert_eq!(again.title, "Two");
+    let check = async || daemon.system().check(v1::CheckRequest {}).await.unwrap().into_inner();
+    assert_eq!(check().await.problems, Vec::<String>::new());
+    let delete = v1::DeleteRequest { op_id: "delete".to_owned(), session: session.clone() };
+    daemon.sessions().delete(delete).await.unwrap();
+    assert_eq!(check().await.problems, Vec::<String>::new(), "its commands are gone with it");
+}
+
+#[tokio::test]
 async fn a_killed_daemon_keeps_what_was_said_and_tells_of_it() {
     let vendor = Vendor::start().await;
     let gate = Gate::new();
