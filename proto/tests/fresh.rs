@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 6] = ["session", "event", "model", "provider", "config", "system"];
+const FILES: [&str; 7] = ["session", "event", "model", "provider", "config", "system", "code"];
 
 fn generate(into: &Path) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

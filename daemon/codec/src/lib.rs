@@ -1,6 +1,7 @@
 //! The one place where words become protobuf, for the wire and for the disk.
 
 pub mod admin;
+pub mod code;
 pub mod error;
 pub mod event;
 mod field;

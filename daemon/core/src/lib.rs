@@ -12,6 +12,7 @@
 
 pub mod admin;
 pub mod assistant;
+pub mod code;
 pub mod env;
 pub mod error;
 pub mod event;

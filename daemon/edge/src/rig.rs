@@ -40,7 +40,8 @@ impl Rig {
             models: ports.clone(),
             providers: ports.clone(),
             config: ports.clone(),
-            system: ports,
+            system: ports.clone(),
+            highlighter: ports,
             build: "moltisd 1.2.3".to_owned(),
         };
         let bound = socket::bind(home.path()).unwrap();

@@ -14,6 +14,8 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use moltis_core::admin::{ConfigAdmin, ModelAdmin, ProviderAdmin, SystemAdmin};
 use moltis_core::assistant::Assistant;
+use moltis_core::code::Highlighter;
+use moltis_proto::v1::code_server::CodeServer;
 use moltis_proto::v1::config_server::ConfigServer;
 use moltis_proto::v1::models_server::ModelsServer;
 use moltis_proto::v1::providers_server::ProvidersServer;
@@ -73,6 +75,8 @@ pub struct Services {
     pub config: Arc<dyn ConfigAdmin>,
     /// Looking after the daemon.
     pub system: Arc<dyn SystemAdmin>,
+    /// Telling clients what the pieces of code are.
+    pub highlighter: Arc<dyn Highlighter>,
     /// The daemon's version, as `Hello` tells it.
     pub build: String,
 }
@@ -212,16 +216,18 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
 
 /// The table of services, each with the ports that it calls.
 fn service(services: Services, stop: &CancellationToken) -> Service {
-    let Services { assistant, models, providers, config, system, build } = services;
+    let Services { assistant, models, providers, config, system, highlighter, build } = services;
     let sessions = SessionsServer::new(rpc::Sessions::new(assistant, stop.clone()));
     let models = ModelsServer::new(rpc::Models::new(models, stop.clone()));
     let providers = ProvidersServer::new(rpc::Providers::new(providers));
     let config = ConfigServer::new(rpc::Config::new(config));
     let system = SystemServer::new(rpc::System::new(system, build, stop.clone()));
+    let code = CodeServer::new(rpc::Code::new(highlighter));
     let routes = Routes::new(sessions.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(models.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(providers.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(config.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(code.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(system.max_decoding_message_size(LARGEST_REQUEST))
         .prepare();
     BoxCloneSyncService::new(MapResponse::new(routes, with_detail))

@@ -9,6 +9,7 @@ use moltis_core::journal::Journal;
 use moltis_core::provider::Provider;
 use moltis_core::{Code, Error, Result};
 use moltis_edge::Services;
+use moltis_highlight::Highlight;
 use moltis_local::{Local, Options};
 use moltis_net::{Client, Purpose};
 use moltis_providers::{Providers, Setup};
@@ -81,6 +82,7 @@ pub(crate) fn compose(
         }),
         config: configuration.clone(),
         system: Arc::new(system),
+        highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
     Ok(Parts { store, sessions, local, configuration, services, stop })

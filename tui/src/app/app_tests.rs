@@ -287,6 +287,7 @@ fn a_session_is_renamed_in_place() {
     chat.fact(Fact::TitleChanged(v1::TitleChanged {
         title: "Prague 2027".into(),
         automatic: false,
+        usage: None,
     }));
     assert_eq!(status(&chat.model).title.as_str(), "Prague 2027");
 }

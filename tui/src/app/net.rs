@@ -15,6 +15,8 @@ pub(super) fn up(model: &mut Model, build: String) -> Vec<Cmd> {
     model.link = Link::Up;
     model.build = build;
     model.loading_older = false;
+    // What was asked over the old connection is not answered any more.
+    model.coloring.clear();
     model.overlays.retain(|overlay| !matches!(overlay, Overlay::Refused(_)));
     if back {
         model.say("connected again");

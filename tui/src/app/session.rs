@@ -31,6 +31,7 @@ pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
         Some(Fact::TitleChanged(changed)) => {
             session.title.clone_from(&changed.title);
             session.title_by_person = !changed.automatic;
+            add(session.usage.get_or_insert_default(), &changed.usage.unwrap_or_default());
         }
         Some(Fact::ArchivedChanged(changed)) => session.archived = changed.archived,
         Some(Fact::SettingsChanged(changed)) => session.settings.clone_from(&changed.settings),

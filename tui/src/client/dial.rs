@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use moltis_proto::v1::code_client::CodeClient;
 use moltis_proto::v1::config_client::ConfigClient;
 use moltis_proto::v1::models_client::ModelsClient;
 use moltis_proto::v1::providers_client::ProvidersClient;
@@ -57,6 +58,7 @@ pub(crate) struct Client {
     pub(crate) providers: ProvidersClient<Channel>,
     pub(crate) config: ConfigClient<Channel>,
     pub(crate) system: SystemClient<Channel>,
+    pub(crate) code: CodeClient<Channel>,
     /// What the daemon said of itself.
     pub(crate) hello: HelloResponse,
 }
@@ -247,6 +249,7 @@ impl Connector {
             models: ModelsClient::new(channel.clone()).max_decoding_message_size(LARGEST_MESSAGE),
             providers: ProvidersClient::new(channel.clone()),
             config: ConfigClient::new(channel.clone()),
+            code: CodeClient::new(channel.clone()),
             system,
             hello,
         })

@@ -4,10 +4,9 @@
 //! a task that panics is noticed and not waited for.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use moltis_proto::v1;
-use syntect::parsing::SyntaxSet;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::Status;
@@ -16,7 +15,7 @@ use super::feed::Follow;
 use super::keep::{self, HistoryFile};
 use crate::app::{Asked, Cmd, Reply, Said, Target, Trouble};
 use crate::client::{Client, Connector, Failure};
-use crate::widget::highlight;
+use crate::widget::{Hue, Paint};
 
 /// Commands that run at once; more than these are refused, which a person cannot reach.
 const MAX_TASKS: usize = 256;
@@ -56,7 +55,6 @@ pub(super) struct Effects {
     pulling: Option<AbortHandle>,
     attached: Option<(u64, Target)>,
     history: HistoryFile,
-    syntaxes: Arc<OnceLock<SyntaxSet>>,
 }
 
 impl Effects {
@@ -72,7 +70,6 @@ impl Effects {
             pulling: None,
             attached: None,
             history,
-            syntaxes: Arc::default(),
         }
     }
 
@@ -140,13 +137,19 @@ impl Effects {
         });
     }
 
+    /// Asks what the pieces of some code are. Without an answer it is asked again when the
+    /// connection stands.
     fn color(&mut self, key: u64, language: String, text: String) {
-        let (syntaxes, out) = (Arc::clone(&self.syntaxes), self.out.clone());
-        self.tasks.spawn_blocking(move || {
-            let syntaxes = syntaxes.get_or_init(two_face::syntax::extra_newlines);
-            let paint = highlight(syntaxes, &language, &text).map(Arc::new);
-            drop(out.blocking_send(Said::Colored { key, paint }));
-        });
+        let (Some(mut client), out) = (self.shared.get(), self.out.clone()) else { return };
+        self.tasks.spawn(Box::pin(async move {
+            let told = client.code.highlight(v1::HighlightRequest { language, text }).await;
+            let paint = match told {
+                Ok(told) => Some(Arc::new(paint(told.into_inner()))),
+                Err(status) if Failure::from(status.clone()).is_unavailable() => return,
+                Err(_) => None,
+            };
+            drop(out.send(Said::Colored { key, paint }).await);
+        }));
     }
 
     fn call(&mut self, cmd: Cmd) {
@@ -242,6 +245,26 @@ async fn refuse(cmd: Cmd) -> Option<Reply> {
 
 fn text_part(text: String) -> v1::Part {
     v1::Part { part: Some(v1::part::Part::Text(text)) }
+}
+
+/// The daemon's pieces of code as what they mean to the eye.
+fn paint(told: v1::HighlightResponse) -> Paint {
+    let hue = |token: v1::Token| match token {
+        v1::Token::Unspecified => Hue::Code,
+        v1::Token::Keyword => Hue::Keyword,
+        v1::Token::Function => Hue::Function,
+        v1::Token::Type => Hue::Kind,
+        v1::Token::String => Hue::Literal,
+        v1::Token::Number => Hue::Number,
+        v1::Token::Comment => Hue::Remark,
+        v1::Token::Inserted => Hue::Good,
+        v1::Token::Deleted => Hue::Bad,
+    };
+    let line = |line: v1::HighlightedLine| {
+        let pieces = line.pieces.iter();
+        pieces.map(|piece| (piece.length as usize, hue(piece.token()))).collect()
+    };
+    told.lines.into_iter().map(line).collect()
 }
 
 /// Makes the call of a command, and gives the answer for the model.

@@ -43,7 +43,11 @@ fn some_session(number: u16) -> v1::Session {
         last_seq: u64::from(number % 40),
         messages: u64::from(number),
         archived: number.is_multiple_of(2),
-        open_turns: vec![v1::OpenTurn { turn: format!("t{}", number % 3), started: true }],
+        open_turns: vec![v1::OpenTurn {
+            turn: format!("t{}", number % 3),
+            started: true,
+            ..v1::OpenTurn::default()
+        }],
         ..session(&format!("s{}", number % 4), text(number / 4))
     }
 }
@@ -59,7 +63,11 @@ fn some_fact(kind: u8, number: u16) -> Fact {
             ..v1::TurnEnded::default()
         }),
         4 => Fact::Notice(v1::Notice { item, level: 2, text: text(number).into() }),
-        5 => Fact::TitleChanged(v1::TitleChanged { title: text(number).into(), automatic: true }),
+        5 => Fact::TitleChanged(v1::TitleChanged {
+            title: text(number).into(),
+            automatic: true,
+            ..v1::TitleChanged::default()
+        }),
         6 => Fact::SettingsChanged(v1::SettingsChanged {
             settings: Some(v1::Settings { model: text(number).into(), ..v1::Settings::default() }),
         }),

@@ -12,7 +12,7 @@ use super::*;
 use crate::app::fixture::{Chat, NOON, at, call, models, session, thought, trouble, words};
 use crate::app::{Cmd, Reply, Said};
 use crate::theme::Theme;
-use crate::widget::{highlight, width_of};
+use crate::widget::{every_other_word, width_of};
 
 const WIDE: (u16, u16) = (120, 40);
 const USUAL: (u16, u16) = (80, 24);
@@ -199,7 +199,8 @@ fn session_list() -> Vec<v1::Session> {
     all[0].last_model = "openai/gpt-5".into();
     all[0].usage =
         Some(v1::Usage { output_tokens: 4_321, cost_microusd: 210_000, ..v1::Usage::default() });
-    all[1].open_turns = vec![v1::OpenTurn { turn: "t".into(), started: true }];
+    all[1].open_turns =
+        vec![v1::OpenTurn { turn: "t".into(), started: true, ..v1::OpenTurn::default() }];
     all[2].last_ending = v1::Ending::Failed.into();
     all[2].updated_at = Some(at(NOON - 90_000));
     all[3].archived = true;
@@ -276,7 +277,11 @@ fn a_begun_key_sequence_shows_how_it_goes_on() {
 fn a_title_takes_what_room_there_is_and_numbers_are_whole_or_absent() {
     let header = |title: &str, width| {
         let mut chat = conversation(width, 24);
-        let title = v1::TitleChanged { title: title.into(), automatic: true };
+        let title = v1::TitleChanged {
+            title: title.into(),
+            automatic: true,
+            ..v1::TitleChanged::default()
+        };
         chat.fact(v1::event::Kind::TitleChanged(title));
         row(&drawn(&chat).0, 0) + "\n"
     };
@@ -452,10 +457,9 @@ fn below_the_smallest_size_only_that_is_said() {
 
 /// Gives all code its colors, as the runtime would.
 fn color(chat: &mut Chat) {
-    let syntaxes = two_face::syntax::extra_newlines();
     for cmd in std::mem::take(&mut chat.asked) {
-        if let Cmd::Color { key, language, text } = cmd {
-            let paint = highlight(&syntaxes, &language, &text).map(std::sync::Arc::new);
+        if let Cmd::Color { key, text, .. } = cmd {
+            let paint = Some(std::sync::Arc::new(every_other_word(&text)));
             chat.say(Said::Colored { key, paint });
         }
     }

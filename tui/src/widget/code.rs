@@ -1,23 +1,17 @@
 //! Blocks of code: their rows, and their colors.
 //!
-//! Coloring is slow and runs elsewhere ([`highlight`]); until it is done a block is plain. Colors
-//! never change the number of rows, so a block can be repainted in place. Languages are colored by
-//! scope into a handful of meanings, not by a fixed palette: the terminal's own colors hold.
+//! What the pieces of code are the daemon tells; until it has, a block is plain. Colors never change
+//! the number of rows, so a block can be repainted in place. There is a handful of meanings, not a
+//! fixed palette: the terminal's own colors hold.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
-use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
-
 use super::line::{Hue, Line, Span};
 use super::wrap::chop;
 
-/// Code over this size stays plain.
-const MAX_CODE: usize = 512 * 1024;
-/// A block with a row over this size stays plain.
-const MAX_ROW: usize = 8 * 1024;
 /// Colored blocks that are remembered.
 const MAX_REMEMBERED: usize = 512;
 
@@ -126,77 +120,6 @@ fn pieces_of(row: &str, pieces: &[(usize, Hue)]) -> Vec<Span> {
     spans
 }
 
-/// Colors code: the meaning of each of its pieces. `None` when the language is not known or there
-/// is too much of it. Slow: never called where a frame is made.
-pub(crate) fn highlight(syntaxes: &SyntaxSet, language: &str, text: &str) -> Option<Paint> {
-    if text.len() > MAX_CODE || text.split('\n').any(|row| row.len() > MAX_ROW) {
-        return None;
-    }
-    let syntax = syntaxes.find_syntax_by_token(&language.to_lowercase())?;
-    let hues = Hues::new();
-    let mut state = ParseState::new(syntax);
-    let mut stack = ScopeStack::new();
-    let mut paint = Paint::new();
-    for row in text.split_inclusive('\n') {
-        let operations = state.parse_line(row, syntaxes).ok()?;
-        let shown = row.strip_suffix('\n').unwrap_or(row).len();
-        let mut pieces: Vec<(usize, Hue)> = Vec::new();
-        let mut from = 0;
-        for (at, operation) in &operations {
-            let at = (*at).min(shown);
-            add_piece(&mut pieces, at - from, hues.of(&stack));
-            from = at;
-            stack.apply(operation).ok()?;
-        }
-        add_piece(&mut pieces, shown - from, hues.of(&stack));
-        paint.push(pieces);
-    }
-    Some(paint)
-}
-
-fn add_piece(pieces: &mut Vec<(usize, Hue)>, length: usize, hue: Hue) {
-    match pieces.last_mut() {
-        _ if length == 0 => {}
-        Some((last, same)) if *same == hue => *last += length,
-        _ => pieces.push((length, hue)),
-    }
-}
-
-/// Which scopes mean what; the innermost that says something decides.
-struct Hues(Vec<(Scope, Hue)>);
-
-impl Hues {
-    fn new() -> Self {
-        const TABLE: [(&str, Hue); 17] = [
-            ("comment", Hue::Remark),
-            ("string", Hue::Literal),
-            ("constant", Hue::Number),
-            ("keyword.operator", Hue::Code),
-            ("keyword", Hue::Keyword),
-            ("storage.type.function", Hue::Keyword),
-            ("storage", Hue::Keyword),
-            ("entity.name.function", Hue::Function),
-            ("support.function", Hue::Function),
-            ("variable.function", Hue::Function),
-            ("entity.name", Hue::Kind),
-            ("entity.other.attribute-name", Hue::Function),
-            ("support.type", Hue::Kind),
-            ("support.class", Hue::Kind),
-            ("markup.inserted", Hue::Good),
-            ("markup.deleted", Hue::Bad),
-            ("variable.language", Hue::Keyword),
-        ];
-        Self(TABLE.iter().filter_map(|(name, hue)| Some((Scope::new(name).ok()?, *hue))).collect())
-    }
-
-    fn of(&self, stack: &ScopeStack) -> Hue {
-        let innermost = stack.as_slice().iter().rev().find_map(|scope| {
-            self.0.iter().find(|(prefix, _)| prefix.is_prefix_of(*scope)).map(|(_, hue)| *hue)
-        });
-        innermost.unwrap_or(Hue::Code)
-    }
-}
-
 #[cfg(test)]
 #[path = "code_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -14,7 +14,9 @@ mod stream;
 mod table;
 mod wrap;
 
-pub(crate) use code::{CodeSlot, Highlights, Paint, highlight};
+#[cfg(test)]
+pub(crate) use code::tests::every_other_word;
+pub(crate) use code::{CodeSlot, Highlights, Paint};
 pub(crate) use fuzzy::Fuzzy;
 pub(crate) use line::{Hue, Ink, Line, Span, width_of};
 pub(crate) use safe::{Cleaner, SafeText};

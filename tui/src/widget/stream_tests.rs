@@ -162,11 +162,10 @@ fn a_line_of_a_long_program_is_not_parsed_again() {
 #[test]
 fn colors_are_painted_in_place() {
     let source = "- x\n\n  ```rust\n  fn a() {}\n  ```\n\n```rust\nfn b() {}\n```\n";
-    let syntaxes = two_face::syntax::extra_newlines();
     let mut painted = Document::whole(source, 40, &Highlights::default());
     let mut highlights = Highlights::default();
     for slot in painted.slots().to_vec() {
-        let paint = super::super::highlight(&syntaxes, &slot.language, &slot.text).unwrap();
+        let paint = super::super::every_other_word(&slot.text);
         painted.repaint(slot.key, &paint);
         highlights.insert(slot.key, paint.into());
     }

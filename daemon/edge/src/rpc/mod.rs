@@ -1,11 +1,13 @@
 //! The services, a file each: read the request, call the port, write the reply.
 
+mod code;
 mod config;
 mod models;
 mod providers;
 mod sessions;
 mod system;
 
+pub(crate) use code::Code;
 pub(crate) use config::Config;
 pub(crate) use models::Models;
 pub(crate) use providers::Providers;

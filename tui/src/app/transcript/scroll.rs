@@ -138,7 +138,8 @@ impl Transcript {
         let from = self.index_of(self.scroll.top.block).unwrap_or(0);
         let on_screen = self.blocks.range(from..).take(setting.height.max(1));
         let slots = on_screen.filter_map(|block| block.laid.as_ref()).flat_map(|laid| laid.slots());
-        slots.filter(|slot| setting.highlights.get(slot.key).is_none()).collect()
+        let named = slots.filter(|slot| !slot.language.is_empty());
+        named.filter(|slot| setting.highlights.get(slot.key).is_none()).collect()
     }
 
     /// Gives code its colors wherever it is shown.

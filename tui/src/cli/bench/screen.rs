@@ -142,7 +142,8 @@ pub(crate) async fn key_to_frame(rig: &Rig, presses: usize) -> anyhow::Result<Fi
         // Keys come when they come, not in step with the stream's deltas.
         tokio::time::sleep(Duration::from_millis(7)).await;
     }
-    let all = StopRequest { op_id: crate::client::op_id(), session, all: true, turn: String::new() };
+    let all =
+        StopRequest { op_id: crate::client::op_id(), session, all: true, turn: String::new() };
     client.sessions.stop(all).await?;
     Ok(Figure::of("client: key to frame, 200 deltas/s", "ms", samples)
         .reach(Target::P99AtMost(8.0)))
