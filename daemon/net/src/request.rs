@@ -21,8 +21,9 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
+    /// As long as a model may be silent while it thinks: vendors send nothing then.
     fn default() -> Self {
-        Self { first_byte: Duration::from_secs(120), idle: Duration::from_secs(60) }
+        Self { first_byte: Duration::from_secs(300), idle: Duration::from_secs(300) }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::{answer, failure, ollama, retry_after};
 
 const LIST: Timeouts =
     Timeouts { first_byte: Duration::from_secs(10), idle: Duration::from_secs(10) };
+/// A server of the owner's says nothing while it loads a model or reads a long prompt.
+const LOCAL: Timeouts =
+    Timeouts { first_byte: Duration::from_secs(600), idle: Duration::from_secs(600) };
 const MAX_LIST: u64 = 32 << 20;
 const MAX_ERROR: usize = 64 << 10;
 /// Models that are described one by one, and how many at a time.
@@ -150,7 +153,11 @@ impl Provider for Remote {
             Framing::Sse => "text/event-stream",
             Framing::Lines => "application/x-ndjson",
         };
-        let sent = moltis_net::Request::post(&url).header("accept", accepted).json(&call.body);
+        let timeouts = if endpoint.vendor.local { LOCAL } else { Timeouts::default() };
+        let sent = moltis_net::Request::post(&url)
+            .header("accept", accepted)
+            .timeouts(timeouts)
+            .json(&call.body);
         let response = self.send(dialect, sent).await?;
         if let Some(kind) = not_a_stream(&response, dialect.framing()) {
             return Err(self.not_streamed(&kind, response).await);
