@@ -1,7 +1,10 @@
 //! What a model is told: the conversation cut to what fits, in the shape that dialects expect.
 
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use moltis_core::id::SessionId;
-use moltis_core::message::{Message, Part, Role};
+use moltis_core::message::{Message, Part, Role, text_of};
 use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Effort, Request};
 
@@ -9,10 +12,13 @@ use crate::conversation::{Conversation, Entry, text_tokens};
 
 /// The window of models of which nobody knows it. Wrong guesses are mended by asking again with
 /// less.
-const UNKNOWN_WINDOW: u64 = 128_000;
+pub(crate) const UNKNOWN_WINDOW: u64 = 128_000;
 
 /// A model with a window of at most this many tokens has no room for long instructions.
 const TINY_WINDOW: u64 = 8_192;
+
+/// Of the budget, in hundredths: what may be left out beyond what must be.
+const SLACK: u64 = 40;
 
 /// Tokens kept free for the answer where the model's limit is not known.
 const USUAL_RESERVE: u64 = 8_192;
@@ -57,7 +63,7 @@ pub fn budget(model: &ModelInfo, instructions: &Instructions) -> u64 {
 }
 
 /// Makes the request for the next answer in this conversation. Leaves out the oldest messages
-/// until the rest fits `budget`, but never any of the newest message of the person.
+/// until the rest fits `budget`, but never any of the newest messages of the person.
 pub fn assemble(
     conversation: &Conversation,
     session: &SessionId,
@@ -67,23 +73,12 @@ pub fn assemble(
 ) -> Assembled {
     let entries = conversation.entries();
     let pinned = entries.iter().rev().take_while(|entry| entry.role == Role::User).count();
-    let mut tokens = 0_u64;
-    let mut kept = 0;
-    for entry in entries.iter().rev() {
-        if kept >= pinned && tokens.saturating_add(entry.tokens) > budget {
-            break;
-        }
-        tokens = tokens.saturating_add(entry.tokens);
-        kept += 1;
-    }
-    // A conversation begins with its person.
-    while kept > 0 && entries[entries.len() - kept].role != Role::User {
-        tokens = tokens.saturating_sub(entries[entries.len() - kept].tokens);
-        kept -= 1;
-    }
+    let newest = entries.len() - pinned;
+    let first = beginning(entries, newest, budget);
+    let asked = entries.iter().rposition(|entry| entry.role == Role::User);
     let mut messages: Vec<Message> = Vec::new();
-    for entry in entries.iter().skip(entries.len() - kept) {
-        push(&mut messages, entry.role, parts_for(model, entry));
+    for (at, entry) in entries.iter().enumerate().skip(first) {
+        push(&mut messages, entry.role, parts_for(model, entry, Some(at) > asked));
     }
     let request = Request {
         model: model.clone(),
@@ -94,8 +89,44 @@ pub fn assemble(
         effort: instructions.effort,
         max_output: None,
     };
-    let left_out = conversation.is_cut() || kept < entries.len();
-    Assembled { request, left_out, tokens, shrinks: kept > pinned }
+    let left_out = conversation.is_cut() || first > 0;
+    let tokens = entries.iter().skip(first).map(|entry| entry.tokens).sum();
+    Assembled { request, left_out, tokens, shrinks: first < newest }
+}
+
+/// Where the told part of a conversation begins: with a message of the person, at the latest with
+/// the `newest` ones.
+///
+/// Vendors and local models keep the state of a prompt and go on from there while its beginning
+/// stays the same. So more is left out than must be, up to [`SLACK`], and which of the messages
+/// there is the first is chosen by what they say: it stays the first for many turns, and also when
+/// a different part of the log was read.
+fn beginning(entries: &VecDeque<Entry>, newest: usize, budget: u64) -> usize {
+    let all: u64 = entries.iter().map(|entry| entry.tokens).sum();
+    let least = all.saturating_sub(budget);
+    let most = if least == 0 { 0 } else { least + budget / 100 * SLACK };
+    let mut before = 0;
+    let mut best = None;
+    for (at, entry) in entries.iter().enumerate().take(newest) {
+        if entry.role == Role::User && before >= least {
+            if best.is_some() && before > most {
+                break;
+            }
+            let rank = rank(entry);
+            if best.is_none_or(|(lowest, _)| rank < lowest) {
+                best = Some((rank, at));
+            }
+        }
+        before += entry.tokens;
+    }
+    best.map_or(newest, |(_, at)| at)
+}
+
+/// A number that depends on nothing but what a message says.
+fn rank(entry: &Entry) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text_of(&entry.parts).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn system_for<'a>(model: &ModelInfo, system: &'a str) -> &'a str {
@@ -104,13 +135,14 @@ fn system_for<'a>(model: &ModelInfo, system: &'a str) -> &'a str {
 }
 
 /// The parts of a message as this model may be told them: thoughts go back only to the model
-/// that had them, whole and with their proof; pictures only to models that see.
-fn parts_for(model: &ModelInfo, entry: &Entry) -> Vec<Part> {
+/// that had them, whole and with their proof, or without one while its calls are being answered
+/// (`open`); pictures only to models that see.
+fn parts_for(model: &ModelInfo, entry: &Entry, open: bool) -> Vec<Part> {
     let mine = entry.model.as_ref() == Some(&model.id) && !entry.partial;
     let mut parts = Vec::with_capacity(entry.parts.len());
     for part in &entry.parts {
         match part {
-            Part::Reasoning { signature, .. } if !mine || signature.is_none() => {}
+            Part::Reasoning { signature, .. } if !(mine && (open || signature.is_some())) => {}
             Part::Image { .. } if !model.images => parts.push(Part::Text(NO_IMAGES.to_owned())),
             other => parts.push(other.clone()),
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use moltis_core::event::EventKind;
 use moltis_core::id::{ItemId, TurnId};
-use moltis_core::message::{Part, Role};
+use moltis_core::message::{Part, Role, text_of};
 use moltis_core::models::ModelInfo;
 use proptest::prelude::*;
 
@@ -63,6 +63,36 @@ fn the_newest_message_is_told_whole_even_if_it_does_not_fit() {
 }
 
 #[test]
+fn a_long_conversation_begins_with_the_same_message_for_many_turns() {
+    let said = "word ".repeat(40);
+    let mut lines = String::new();
+    let mut beginnings = Vec::new();
+    for turn in 0..200 {
+        lines.push_str(&format!("user t{turn} {turn} {said}\nstart t{turn}\n"));
+        let asked = ask(&Log::of(&lines), &model("p/m"), 4_000);
+        assert!(asked.tokens <= 4_000);
+        assert!(!asked.left_out || asked.tokens >= 2_200, "{} are too few", asked.tokens);
+        beginnings.push(text_of(&asked.request.messages[0].parts));
+        lines.push_str(&format!("answer t{turn} {said}\nend t{turn}\n"));
+    }
+    let answers = beginnings.len();
+    beginnings.dedup();
+    assert!(beginnings.len() * 4 < answers, "{} beginnings", beginnings.len());
+}
+
+#[test]
+fn how_much_of_the_log_was_read_does_not_change_the_beginning() {
+    let said = "word ".repeat(40);
+    let turn = |turn: usize| format!("user t{turn} {turn} {said}\nanswer t{turn} {said}\n");
+    let told = |from: usize| {
+        let lines: String = (from..60).map(turn).collect();
+        let log = Log::of(&format!("{lines}user last now\nstart last"));
+        shown(&ask(&log, &model("p/m"), 2_000).request)
+    };
+    assert_eq!(told(0), told(7));
+}
+
+#[test]
 fn speakers_take_turns() {
     let log = Log::of(
         "user a one\nstart a\nfail a\nuser b two\nstart b\npartial b th\nfail b
@@ -94,12 +124,28 @@ fn thoughts_go_back_only_to_the_model_that_had_them() {
             partial: false,
         },
     );
+    log.events.extend(Log::of("end a\nuser b next\nstart b").events);
     let thoughts = |name: &str| {
         let request = ask(&log, &model(name), 1_000).request;
         request.messages[1].parts.iter().filter(|part| part.as_text().is_none()).count()
     };
     assert_eq!(thoughts("p/m"), 1);
     assert_eq!(thoughts("p/other"), 0);
+}
+
+#[test]
+fn thoughts_without_a_proof_go_back_while_their_calls_are_answered() {
+    let thought = Part::Reasoning { text: "hm".to_owned(), signature: None };
+    let kept = EventKind::AssistantMessage {
+        item: ItemId::from("i"),
+        parts: vec![thought.clone()],
+        answer: answer("p/m"),
+        partial: false,
+    };
+    let mut log = Log::of("user a one\nstart a");
+    log.keep(Some(TurnId::from("a")), kept);
+    let asked = ask(&log, &model("p/m"), 1_000).request;
+    assert_eq!(asked.messages.last().unwrap().parts, [thought]);
 }
 
 #[test]
