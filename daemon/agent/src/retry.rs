@@ -4,13 +4,20 @@
 
 use std::time::Duration;
 
+use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Failure, FailureKind};
 
-/// How often one model is asked the same.
-pub const MOST_ATTEMPTS: u32 = 4;
+use crate::prompt::UNKNOWN_WINDOW;
 
-/// The longest wait that a vendor's `Retry-After` is granted.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// How often one model is asked the same: as often as opens its circuit breaker.
+pub const MOST_ATTEMPTS: u32 = 3;
+
+/// The longest wait that a vendor's `Retry-After` is granted: all waits together leave most of
+/// the usual ten minutes of a turn to the answer.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// The same where another model could answer meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -29,16 +36,20 @@ pub enum Verdict {
 /// Judges the failure of the `attempts`-th try with a model. `others` says whether there is
 /// another model to ask; `jitter` is any number, best a random one.
 pub fn judge(failure: &Failure, attempts: u32, others: bool, jitter: u64) -> Verdict {
-    let elsewhere = if others { Verdict::FailOver } else { Verdict::GiveUp };
+    let (elsewhere, longest) =
+        if others { (Verdict::FailOver, PATIENCE) } else { (Verdict::GiveUp, LONGEST_WAIT) };
     match failure.kind {
-        FailureKind::ContextOverflow | FailureKind::BadRequest => Verdict::GiveUp,
-        FailureKind::Auth | FailureKind::Billing => elsewhere,
+        // What one vendor refuses (a field, a picture, a model that is gone) the next may take.
+        FailureKind::ContextOverflow
+        | FailureKind::BadRequest
+        | FailureKind::Auth
+        | FailureKind::Billing => elsewhere,
         FailureKind::RateLimit
         | FailureKind::Overload
         | FailureKind::Transport
         | FailureKind::Malformed => {
             let asked = failure.retry_after.unwrap_or_default();
-            if attempts >= MOST_ATTEMPTS || asked > LONGEST_WAIT {
+            if attempts >= MOST_ATTEMPTS || asked > longest {
                 return elsewhere;
             }
             // Whoever was told to wait comes back a little spread out, never early.
@@ -46,6 +57,12 @@ pub fn judge(failure: &Failure, attempts: u32, others: bool, jitter: u64) -> Ver
             Verdict::Retry(asked + fraction(spread, jitter))
         }
     }
+}
+
+/// Whether asking `next` may mend what `failed` with a model: what did not fit needs more room.
+pub fn may_mend(kind: FailureKind, failed: &ModelInfo, next: &ModelInfo) -> bool {
+    let window = |model: &ModelInfo| model.context_window.unwrap_or(UNKNOWN_WINDOW);
+    kind != FailureKind::ContextOverflow || window(next) > window(failed)
 }
 
 /// The longest backoff after so many attempts: it doubles up to a bound.

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Failure, FailureKind};
 use proptest::prelude::*;
 
-use super::{Jitter, LONGEST_WAIT, MOST_ATTEMPTS, Verdict, judge};
+use super::{Jitter, LONGEST_WAIT, MOST_ATTEMPTS, Verdict, judge, may_mend};
+use crate::testing::model;
 
 const KINDS: [FailureKind; 8] = [
     FailureKind::Auth,
@@ -35,9 +37,9 @@ fn each_kind_of_failure_is_worth_something_else() {
         auth: fail over
         rate_limit: retry
         overload: retry
-        context_overflow: give up
+        context_overflow: fail over
         billing: fail over
-        bad_request: give up
+        bad_request: fail over
         transport: retry
         malformed: retry
     "#]]
@@ -50,9 +52,9 @@ fn after_the_last_attempt_only_another_model_helps() {
         auth: fail over
         rate_limit: fail over
         overload: fail over
-        context_overflow: give up
+        context_overflow: fail over
         billing: fail over
-        bad_request: give up
+        bad_request: fail over
         transport: fail over
         malformed: fail over
     "#]]
@@ -67,30 +69,41 @@ fn without_another_model_nothing_fails_over() {
 }
 
 #[test]
-fn a_vendor_that_asks_for_time_gets_it_up_to_ten_minutes() {
-    let asks = |wait| {
+fn a_vendor_that_asks_for_time_gets_two_minutes_and_seconds_where_another_can_answer() {
+    let asks = |seconds, others| {
         let failure = Failure {
             kind: FailureKind::RateLimit,
             message: String::new(),
-            retry_after: Some(wait),
+            retry_after: Some(Duration::from_secs(seconds)),
         };
-        judge(&failure, 1, true, 0)
+        judge(&failure, 1, others, 0)
     };
-    assert_eq!(asks(Duration::from_secs(7)), Verdict::Retry(Duration::from_secs(7)));
-    assert_eq!(asks(LONGEST_WAIT), Verdict::Retry(LONGEST_WAIT));
-    assert_eq!(asks(LONGEST_WAIT + Duration::from_secs(1)), Verdict::FailOver);
+    assert_eq!(asks(5, true), Verdict::Retry(Duration::from_secs(5)));
+    assert_eq!(asks(6, true), Verdict::FailOver);
+    assert_eq!(asks(120, false), Verdict::Retry(LONGEST_WAIT));
+    assert_eq!(asks(121, false), Verdict::GiveUp);
+}
+
+#[test]
+fn what_did_not_fit_is_asked_only_of_a_model_with_more_room() {
+    let small = model("p/small");
+    let large = ModelInfo { context_window: Some(200_000), ..model("p/large") };
+    assert!(may_mend(FailureKind::ContextOverflow, &small, &large));
+    assert!(!may_mend(FailureKind::ContextOverflow, &large, &small));
+    assert!(!may_mend(FailureKind::ContextOverflow, &small, &small));
+    assert!(may_mend(FailureKind::BadRequest, &large, &small));
 }
 
 proptest! {
     #[test]
-    fn backoff_is_spread_over_a_span_that_doubles(attempts in 1_u32..4, jitter: u64) {
+    fn backoff_is_spread_over_a_span_that_doubles(attempts in 1_u32..MOST_ATTEMPTS, jitter: u64) {
         let verdict = judge(&Failure::new(FailureKind::Overload, ""), attempts, false, jitter);
         let Verdict::Retry(wait) = verdict else { panic!("{verdict:?}") };
         prop_assert!(wait <= Duration::from_millis(500 << (attempts - 1)));
     }
 
     #[test]
-    fn waiting_is_never_shorter_than_asked_for(seconds in 0_u64..600, jitter: u64) {
+    fn waiting_is_never_shorter_than_asked_for(seconds in 0_u64..=120, jitter: u64) {
         let asked = Duration::from_secs(seconds);
         let failure = Failure {
             kind: FailureKind::Overload,

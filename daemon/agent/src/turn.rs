@@ -364,7 +364,10 @@ impl Turn {
             effects.extend(self.ask(ctx));
             return effects;
         }
-        let others = self.candidate + 1 < self.candidates.len();
+        let others = match self.candidates.get(self.candidate..) {
+            Some([present, next, ..]) => retry::may_mend(failure.kind, present, next),
+            _ => false,
+        };
         match retry::judge(&failure, self.attempts, others, self.jitter.draw()) {
             Verdict::Retry(wait) => {
                 self.state = State::Sleeping;

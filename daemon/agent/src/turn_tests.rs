@@ -188,18 +188,13 @@ fn without_a_model_the_turn_fails_with_what_mends_it() {
 #[test]
 fn an_overloaded_vendor_is_asked_again_until_the_budget_is_spent() {
     let mut run = Run::calling(&["p/m"]);
-    for _ in 0..3 {
+    for _ in 0..2 {
         run.on(Input::CallFailed(failure(FailureKind::Overload)));
         run.on(Input::SleepDone);
     }
     run.seen = run.seen.replace(char::is_numeric, "N");
     run.on(Input::CallFailed(failure(FailureKind::Overload)));
     run.check(&expect![[r#"
-        report N Some("overload")
-        progress("retrying in N s: trouble")
-        sleep
-        call N (User: hello)
-        progress("")
         report N Some("overload")
         progress("retrying in N s: trouble")
         sleep
@@ -250,11 +245,15 @@ fn a_wrong_key_fails_over_at_once() {
 }
 
 #[test]
-fn a_bad_request_never_fails_over() {
+fn what_one_vendor_refuses_the_next_is_asked_and_no_one_twice() {
     let mut run = Run::calling(&["p/m", "q/n"]);
+    run.on(Input::CallFailed(failure(FailureKind::BadRequest)));
     run.on(Input::CallFailed(failure(FailureKind::BadRequest)));
     run.check(&expect![[r#"
         report 0 Some("bad_request")
+        call 1 (User: hello)
+        append notice "p/m failed (trouble); asking q/n"
+        report 1 Some("bad_request")
         append end Failed (trouble; hint: none)
         finish
     "#]]);
