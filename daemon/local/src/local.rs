@@ -22,6 +22,10 @@ use crate::text::prompt;
 /// The provider's name, before the slash.
 const NAME: &str = "local";
 
+/// Tiny models do not always find an end: their answers get one.
+const TINY_BYTES: u64 = 300 << 20;
+const TINY_ANSWER: u64 = 2_048;
+
 /// How local models are run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -109,12 +113,14 @@ impl Local {
     }
 
     fn info(&self, name: &str, card: &crate::shelf::Card) -> ModelInfo {
+        let window = card.context.min(self.max_context);
+        let tiny = card.bytes < TINY_BYTES && !card.reasons;
         let title = if card.title.is_empty() { name } else { &card.title };
         ModelInfo {
             id: ModelRef::new(NAME, name),
             name: title.to_owned(),
-            context_window: Some(card.context.min(self.max_context)),
-            output_limit: None,
+            context_window: Some(window),
+            output_limit: Some(if tiny { window.min(TINY_ANSWER) } else { window }),
             images: false,
             tools: false,
             reasoning: card.reasons,
@@ -156,7 +162,7 @@ impl Provider for Local {
             session: request.session,
             turns: prompt::turns(&request.system, &request.messages),
             think: request.effort != Some(Effort::Minimal),
-            max_output: request.max_output,
+            max_output: request.max_output.or(request.model.output_limit),
             out,
         };
         self.engine.answer(path, job)?;

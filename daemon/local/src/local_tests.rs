@@ -58,12 +58,27 @@ async fn an_installed_model_is_listed_and_answers() {
     let [model] = models.as_slice() else { panic!("{models:?}") };
     assert_eq!(model.id.to_string(), "local/tiny");
     assert_eq!((model.name.as_str(), model.context_window), ("Tiny", Some(256)));
+    assert_eq!(model.output_limit, Some(256));
     assert!(model.local && !model.tools && !model.images);
 
     let request = request(model.clone(), vec![says(Role::User, "hello")], 4);
     let (_, usage, end) = answer(&local, request).await;
     assert_eq!((usage.output_tokens, end), (4, FinishReason::Length));
     local.shut_down().await;
+}
+
+#[test]
+fn only_tiny_models_that_do_not_think_are_kept_short() {
+    let dir = tempfile::tempdir().unwrap();
+    Fixture::new("llama").write(&dir.path().join("tiny.gguf"));
+    let local = Local { max_context: 8_192, ..Arc::into_inner(local(dir.path())).unwrap() };
+    let mut card = crate::shelf::Card::read(&dir.path().join("tiny.gguf")).unwrap();
+    card.context = 32_768;
+    assert_eq!(local.info("m", &card).output_limit, Some(2_048));
+    card.reasons = true;
+    assert_eq!(local.info("m", &card).output_limit, Some(8_192));
+    (card.reasons, card.bytes) = (false, 2 << 30);
+    assert_eq!(local.info("m", &card).output_limit, Some(8_192));
 }
 
 #[tokio::test]

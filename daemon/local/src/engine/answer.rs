@@ -20,10 +20,9 @@ use crate::text::reasoning::{Said, Sorter};
 
 /// Tokens that are read at once; between them a cancelled request is noticed.
 const BATCH: usize = 128;
-/// An answer needs at least so much room, or the prompt does not fit.
-const LEAST_ROOM: usize = 16;
-/// The longest answer where the request sets no limit: small models do not always find an end.
-const LONGEST: usize = 2_048;
+/// An answer needs at least so much room, or this part of the context, or the prompt does not fit.
+const LEAST_ROOM: usize = 512;
+const LEAST_PART: usize = 8;
 
 /// What is to be answered.
 pub(crate) struct Job {
@@ -31,6 +30,7 @@ pub(crate) struct Job {
     pub(crate) turns: Vec<Turn>,
     /// Whether a model that can think first is to.
     pub(crate) think: bool,
+    /// `None` is all the room that there is.
     pub(crate) max_output: Option<u64>,
     pub(crate) out: mpsc::Sender<Result<Chunk, Failure>>,
 }
@@ -96,7 +96,8 @@ impl Loaded {
         let rendered = self.template.render(&job.turns, job.think, &self.tokenizer)?;
         let tokens = self.tokenizer.encode(&rendered)?;
         let room = self.context.saturating_sub(tokens.len());
-        if room < LEAST_ROOM.min(self.context / 2) {
+        let limit = job.max_output.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(room);
+        if room < limit.min(LEAST_ROOM).min(self.context / LEAST_PART).max(1) {
             return Err(Broken::Failed(Failure::new(
                 FailureKind::ContextOverflow,
                 format!(
@@ -109,7 +110,6 @@ impl Loaded {
         let spec = self.model.spec();
         let mut cache = self.kept.take(&job.session, &tokens, spec);
         self.kept.make_room(tokens.len(), spec);
-        let limit = job.max_output.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(LONGEST);
         let thinking = rendered.trim_end().ends_with("<think>");
         let mut writer = Writer {
             job,

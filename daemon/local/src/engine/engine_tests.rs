@@ -98,6 +98,15 @@ async fn a_conversation_that_does_not_fit_is_an_overflow() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_leaves_hardly_any_room_is_an_overflow_unless_little_is_asked_for() {
+    let bench = Bench::new(HOUR);
+    let seen = all(bench.ask("tiny", &"x".repeat(215), 100).unwrap()).await;
+    assert_eq!(failure(&seen).kind, FailureKind::ContextOverflow);
+    let seen = all(bench.ask("tiny", &"x".repeat(215), 5).unwrap()).await;
+    assert!(seen.last().unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn an_answer_ends_where_the_context_does() {
     let bench = Bench::new(HOUR);
     let seen = all(bench.ask("tiny", &"x".repeat(200), 10_000).unwrap()).await;
