@@ -33,15 +33,13 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 impl ProviderKeeper {
-    /// The keys to write for a provider; none for one that is there, or well known, and as it is.
-    async fn section(
-        &self,
-        name: &str,
-        kind: &str,
-        base_url: &str,
-    ) -> Result<Vec<(String, String)>> {
+    /// The keys to write for a provider; none for one that the configuration has as it is. One
+    /// that is there because of a variable gets its section: without the variable, a key in the
+    /// vault would belong to nobody.
+    fn section(&self, name: &str, kind: &str, base_url: &str) -> Result<Vec<(String, String)>> {
         let known = Providers::kinds().iter().any(|(known, _)| known == name);
-        let there = self.providers.status().await.iter().any(|provider| provider.name == name);
+        let settings = self.configuration.settings();
+        let there = settings.providers.iter().any(|provider| provider.name == name);
         if kind.is_empty() && !known && !there {
             let message = format!("`{name}` is no vendor that is known by name");
             let hint = format!("moltis providers login {name} --kind openai --base-url URL");
@@ -84,7 +82,7 @@ impl ProviderAdmin for ProviderKeeper {
         if key.expose_secret().trim().is_empty() {
             return Err(Error::new(Code::Invalid, "the key is empty"));
         }
-        let keys = self.section(name, kind, base_url).await?;
+        let keys = self.section(name, kind, base_url)?;
         let trimmed = SecretString::from(key.expose_secret().trim().to_owned());
         self.vault.put(&secret_name(name), trimmed).await?;
         self.write(&keys)
@@ -109,6 +107,6 @@ impl ProviderAdmin for ProviderKeeper {
             let message = format!("no {} answers at {}", found.kind, found.base_url);
             return Err(Error::new(Code::NotFound, message));
         }
-        self.write(&self.section(&found.kind, &found.kind, &found.base_url).await?)
+        self.write(&self.section(&found.kind, &found.kind, &found.base_url)?)
     }
 }

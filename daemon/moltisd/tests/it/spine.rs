@@ -249,6 +249,24 @@ async fn a_key_is_kept_nowhere_but_in_the_vault() {
 }
 
 #[tokio::test]
+async fn a_login_outlives_the_variable_that_was_there_first() {
+    let home = Home::new(env!("CARGO_BIN_EXE_moltisd")).env("OPENAI_API_KEY", "sk-of-the-shell");
+    let daemon = home.start().await;
+    let login = v1::LoginRequest {
+        name: "openai".to_owned(),
+        key: "sk-of-the-vault".to_owned(),
+        ..v1::LoginRequest::default()
+    };
+    daemon.providers().login(login).await.unwrap();
+    daemon.stop().await;
+    let home = home.env("OPENAI_API_KEY", "");
+    let daemon = home.start().await;
+    let list = daemon.providers().list(v1::ListProvidersRequest {}).await.unwrap().into_inner();
+    let openai = list.providers.iter().find(|provider| provider.name == "openai").unwrap();
+    assert_eq!((openai.key_source.as_str(), openai.ready), ("vault", true));
+}
+
+#[tokio::test]
 async fn without_a_provider_the_error_names_the_command_that_mends_it() {
     let home = Home::new(env!("CARGO_BIN_EXE_moltisd"));
     let daemon = home.start().await;
