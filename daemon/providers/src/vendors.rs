@@ -64,8 +64,10 @@ pub struct Quirks {
 pub enum EffortStyle {
     /// `reasoning_effort`.
     Plain,
-    /// `reasoning_effort`, which is only `low` or `high`.
-    LowHigh,
+    /// `reasoning_effort`, in the words that each of xAI's models takes, if it takes any.
+    Grok,
+    /// `reasoning_effort`, which is only `none` or `default` for Qwen's models.
+    QwenSwitch,
     /// `reasoning: {effort}`.
     Object,
     /// `thinking: {type: enabled | disabled}`.
@@ -188,7 +190,7 @@ pub static VENDORS: &[Vendor] = &[
         base_url_env: "XAI_BASE_URL",
         key_envs: &["XAI_API_KEY"],
         preferred: &["grok-4.3", "grok-4", "grok-3"],
-        quirks: Quirks { effort: EffortStyle::LowHigh, think_tags: false, ..COMPATIBLE },
+        quirks: Quirks { effort: EffortStyle::Grok, think_tags: false, ..COMPATIBLE },
         ..CLOUD
     },
     Vendor {
@@ -211,6 +213,7 @@ pub static VENDORS: &[Vendor] = &[
         base_url_env: "GROQ_BASE_URL",
         key_envs: &["GROQ_API_KEY"],
         preferred: &["openai/gpt-oss-120b", "llama-3.3-70b-versatile"],
+        quirks: Quirks { effort: EffortStyle::QwenSwitch, ..COMPATIBLE },
         ..CLOUD
     },
     Vendor {

@@ -319,12 +319,53 @@ fn the_least_effort_has_the_name_that_the_model_knows() {
         ("gpt-5-mini", "minimal"),
         ("gpt-5.5", "none"),
         ("gpt-5-codex", "low"),
-        ("gpt-5.5-pro", "low"),
+        ("gpt-5.5-pro", "medium"),
         ("o3", "low"),
         ("openai/gpt-oss-120b", "low"),
     ] {
         assert_eq!(effort_word(model, Effort::Minimal), word, "{model}");
     }
+}
+
+#[test]
+fn each_vendor_is_told_an_effort_in_words_that_it_takes() {
+    let word = |vendor: &str, model: &str, effort: Effort| {
+        let endpoint = endpoint(vendor);
+        let mut request = plain(&endpoint, model);
+        request.effort = Some(effort);
+        request.model.reasoning = true;
+        let word = call(&request, &endpoint).body.get("reasoning_effort").cloned();
+        word.map_or("-".to_owned(), |word| word.as_str().unwrap().to_owned())
+    };
+    let words = |vendor: &str, model: &str| {
+        let efforts = [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High];
+        format!("{model}: {}\n", efforts.map(|effort| word(vendor, model, effort)).join(" "))
+    };
+    let shown = [
+        words("groq", "qwen/qwen3-32b"),
+        words("groq", "openai/gpt-oss-120b"),
+        words("xai", "grok-3-mini"),
+        words("xai", "grok-4"),
+        words("xai", "grok-4-1-fast-reasoning"),
+        words("xai", "grok-4.20-reasoning"),
+        words("xai", "grok-4.3"),
+        words("xai", "grok-4.5"),
+        words("openai", "gpt-5-pro"),
+        words("openai", "gpt-5.2-pro-2025-12-11"),
+    ];
+    expect![[r#"
+        qwen/qwen3-32b: none default default default
+        openai/gpt-oss-120b: low low medium high
+        grok-3-mini: low low high high
+        grok-4: - - - -
+        grok-4-1-fast-reasoning: - - - -
+        grok-4.20-reasoning: - - - -
+        grok-4.3: none low medium high
+        grok-4.5: low low medium high
+        gpt-5-pro: high high high high
+        gpt-5.2-pro-2025-12-11: medium medium medium high
+    "#]]
+    .assert_eq(&shown.concat());
 }
 
 #[test]

@@ -52,13 +52,14 @@ fn effort(request: &Request, style: EffortStyle) -> Option<(&'static str, Value)
     let effort = request.effort.filter(|_| request.model.reasoning)?;
     let model = &request.model.id.model;
     match style {
-        EffortStyle::Plain => Some(("reasoning_effort", json!(effort_word(model, effort)))),
-        EffortStyle::LowHigh => {
-            // xAI's other thinking models refuse the field.
-            let takes_it = model.contains("grok-3-mini");
-            let word = if effort <= Effort::Low { "low" } else { "high" };
-            takes_it.then(|| ("reasoning_effort", json!(word)))
+        EffortStyle::QwenSwitch if model.contains("qwen") => {
+            let word = if effort == Effort::Minimal { "none" } else { "default" };
+            Some(("reasoning_effort", json!(word)))
         }
+        EffortStyle::Plain | EffortStyle::QwenSwitch => {
+            Some(("reasoning_effort", json!(effort_word(model, effort))))
+        }
+        EffortStyle::Grok => grok_word(model, effort).map(|word| ("reasoning_effort", json!(word))),
         EffortStyle::Object => Some(("reasoning", json!({"effort": effort.as_str()}))),
         EffortStyle::Switch => {
             let state = if effort == Effort::Minimal { "disabled" } else { "enabled" };
@@ -68,13 +69,33 @@ fn effort(request: &Request, style: EffortStyle) -> Option<(&'static str, Value)
     }
 }
 
+/// xAI's word for an effort; `None` for the models that refuse the field.
+fn grok_word(model: &str, effort: Effort) -> Option<&'static str> {
+    let (_, version) = model.split_once("grok-")?;
+    if version.starts_with("3-mini") {
+        return Some(if effort <= Effort::Low { "low" } else { "high" });
+    }
+    let version: f32 = version.split('-').next()?.parse().ok().filter(|number| *number >= 4.3)?;
+    Some(match effort {
+        Effort::Minimal if version < 4.5 => "none",
+        Effort::Minimal => "low",
+        other => other.as_str(),
+    })
+}
+
 /// OpenAI's word for an effort. `minimal` was understood by the first GPT-5 only; later ones say
-/// `none`, and the models that always think begin at `low`.
+/// `none`, and the models that always think begin at `low`, the `pro` ones higher.
 pub(crate) fn effort_word(model: &str, effort: Effort) -> &'static str {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    if name.starts_with("gpt-5-pro") {
+        return "high";
+    }
+    if name.starts_with("gpt-5.") && name.contains("-pro") {
+        return effort.max(Effort::Medium).as_str();
+    }
     if effort != Effort::Minimal {
         return effort.as_str();
     }
-    let name = model.rsplit('/').next().unwrap_or(model);
     let always_thinks = ["codex", "-pro"].iter().any(|mark| name.contains(mark));
     if always_thinks {
         "low"
