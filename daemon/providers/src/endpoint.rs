@@ -40,7 +40,7 @@ impl Endpoint {
             name: model.to_owned(),
             context_window: None,
             output_limit: None,
-            images: !self.vendor.local,
+            images: !self.vendor.local || self.quirks.sight_untold,
             tools: true,
             reasoning: false,
             price: None,

@@ -55,6 +55,8 @@ pub struct Quirks {
     pub think_tags: bool,
     /// It lists its models.
     pub lists_models: bool,
+    /// Its list does not say which models see: they are shown pictures and may refuse.
+    pub sight_untold: bool,
     /// A list that tells more than the usual one, by its path on the host.
     pub richer_list: Option<&'static str>,
 }
@@ -109,6 +111,7 @@ pub const COMPATIBLE: Quirks = Quirks {
     system_in_user: false,
     think_tags: true,
     lists_models: true,
+    sight_untold: false,
     richer_list: None,
 };
 
@@ -386,6 +389,7 @@ pub static VENDORS: &[Vendor] = &[
         key_envs: &["VLLM_API_KEY"],
         needs_key: false,
         local: true,
+        quirks: Quirks { sight_untold: true, ..COMPATIBLE },
         ..CLOUD
     },
 ];

@@ -10,10 +10,15 @@ use crate::table;
 pub(crate) fn read_models(endpoint: &Endpoint, list: &Value) -> Vec<ModelInfo> {
     // Together answers with a bare array.
     let rows = list.get("data").unwrap_or(list).as_array();
-    rows.into_iter().flatten().filter_map(|row| read(endpoint, row)).collect()
+    // llama-server says only in a second list what its model can do.
+    let more = list.get("models").and_then(Value::as_array);
+    let said = |id: &Value| more.into_iter().flatten().find(|row| row.get("model") == Some(id));
+    let abilities = |row: &Value| said(row.get("id")?)?.get("capabilities").cloned();
+    let rows = rows.into_iter().flatten();
+    rows.filter_map(|row| read(endpoint, row, abilities(row).as_ref())).collect()
 }
 
-fn read(endpoint: &Endpoint, row: &Value) -> Option<ModelInfo> {
+fn read(endpoint: &Endpoint, row: &Value, abilities: Option<&Value>) -> Option<ModelInfo> {
     let id = row.get("id")?.as_str()?;
     let kind = row.get("type").and_then(Value::as_str).unwrap_or("chat");
     if !table::is_chat(id) || matches!(kind, "embedding" | "embeddings" | "image" | "rerank") {
@@ -34,6 +39,8 @@ fn read(endpoint: &Endpoint, row: &Value) -> Option<ModelInfo> {
     info.context_window = number(&[
         "/context_length",
         "/context_window",
+        // LM Studio loads a model with less than it can hold.
+        "/loaded_context_length",
         "/max_context_length",
         "/max_model_len",
         "/meta/n_ctx",
@@ -48,6 +55,12 @@ fn read(endpoint: &Endpoint, row: &Value) -> Option<ModelInfo> {
     .or(info.output_limit);
     if let Some(inputs) = row.pointer("/architecture/input_modalities").and_then(Value::as_array) {
         info.images = inputs.iter().any(|kind| kind == "image");
+    }
+    if let Some(list) = abilities.and_then(Value::as_array) {
+        info.images = list.iter().any(|ability| ability == "multimodal");
+    }
+    if endpoint.vendor.local && kind != "chat" {
+        info.images = kind == "vlm";
     }
     if let Some(sees) = row.pointer("/capabilities/vision").and_then(Value::as_bool) {
         info.images = sees;

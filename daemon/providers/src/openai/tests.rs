@@ -409,6 +409,36 @@ fn lists_tell_as_much_as_the_vendor_does() {
 }
 
 #[test]
+fn servers_on_this_machine_say_in_their_own_ways_what_their_models_can() {
+    let shown = |vendor: &str, list: &serde_json::Value| {
+        let models = read_models(&endpoint(vendor), list);
+        let line = |info: &moltis_core::models::ModelInfo| {
+            format!("{} {:?} images={}\n", info.id, info.context_window, info.images)
+        };
+        models.iter().map(line).collect::<String>()
+    };
+    let lmstudio = json!({"data": [
+        {"id": "see", "type": "vlm", "max_context_length": 131_072, "loaded_context_length": 4_096},
+        {"id": "tell", "type": "llm", "state": "not-loaded", "max_context_length": 32_768},
+    ]});
+    let llama_server = json!({
+        "models": [{"model": "see.gguf", "capabilities": ["completion", "multimodal"]}],
+        "data": [{"id": "see.gguf", "meta": {"n_ctx": 8_192, "n_ctx_train": 131_072}}],
+    });
+    let vllm = json!({"data": [{"id": "who/knows", "max_model_len": 16_384}]});
+    expect![[r#"
+        lmstudio/see Some(4096) images=true
+        lmstudio/tell Some(32768) images=false
+        llama-server/see.gguf Some(8192) images=true
+        vllm/who/knows Some(16384) images=true
+    "#]]
+    .assert_eq(
+        &[shown("lmstudio", &lmstudio), shown("llama-server", &llama_server), shown("vllm", &vllm)]
+            .concat(),
+    );
+}
+
+#[test]
 fn models_that_only_speak_responses_are_asked_so() {
     let openai = endpoint("openai");
     assert_eq!(openai.dialect_of("gpt-5.5-pro"), crate::Dialect::Responses);
