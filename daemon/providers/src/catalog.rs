@@ -1,4 +1,5 @@
-//! Which models the providers have: asked of the vendors once a day, kept in memory and on disk.
+//! Which models the providers have: asked of the vendors once a day and of servers of the owner's
+//! once a minute, because those change with every pull; kept in memory and on disk.
 //!
 //! A list on disk is a cache and no more: one that can't be read, is of another format, or is of
 //! another address does not exist.
@@ -6,17 +7,25 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use moltis_core::models::{ModelInfo, Price};
 use moltis_core::provider::{Failure, Provider};
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout};
 
 use crate::endpoint::Endpoint;
 use crate::remote::Remote;
 
 const FORMAT: u32 = 1;
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(24);
+const FRESH_FOR_LOCAL: SignedDuration = SignedDuration::from_secs(60);
+/// The longest that a list keeps a message waiting; a server that was silent so long is not waited
+/// for again for a while.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE_LOCAL: Duration = Duration::from_secs(2);
+const SILENT_FOR: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 struct Listed {
@@ -29,6 +38,8 @@ struct Listed {
 #[derive(Default)]
 pub(crate) struct Catalog {
     lists: Mutex<HashMap<Arc<str>, Listed>>,
+    /// When a provider did not say its models to a message that waited.
+    silent: Mutex<HashMap<Arc<str>, Instant>>,
 }
 
 impl Catalog {
@@ -41,15 +52,17 @@ impl Catalog {
         refresh: bool,
     ) -> Result<Vec<ModelInfo>, Failure> {
         let endpoint = &remote.endpoint;
-        if !refresh && let Some(listed) = self.kept(endpoint, dir).await {
+        let kept = if refresh { None } else { self.kept(endpoint, dir).await };
+        if let Some(listed) = &kept {
             // A clock that was set back makes a list neither old nor fresh; asking is harmless.
             let age = Timestamp::now().duration_since(listed.at);
-            if age < FRESH_FOR && !age.is_negative() {
+            let fresh = if endpoint.vendor.local { FRESH_FOR_LOCAL } else { FRESH_FOR };
+            if age < fresh && !age.is_negative() {
                 return Ok(chosen(endpoint, &listed.models));
             }
         }
         if !endpoint.models.is_empty() && !refresh {
-            return Ok(chosen(endpoint, &[]));
+            return Ok(chosen(endpoint, kept.as_ref().map_or(&[], |listed| &listed.models)));
         }
         let mut models = remote.models().await?;
         models.sort_by(|one, other| one.id.cmp(&other.id));
@@ -59,6 +72,22 @@ impl Catalog {
         write(&file(dir, &endpoint.name), &listed).await;
         self.lists().insert(Arc::clone(&endpoint.name), listed);
         Ok(chosen(endpoint, &models))
+    }
+
+    /// The same for a message that waits: soon, or what is known.
+    pub(crate) async fn soon(&self, remote: &Remote, dir: &Path) -> Option<Vec<ModelInfo>> {
+        let name = &remote.endpoint.name;
+        let now = Instant::now();
+        let failed = self.silent().get(name).copied();
+        if failed.is_none_or(|at| now.duration_since(at) >= SILENT_FOR) {
+            let patience = if remote.endpoint.vendor.local { PATIENCE_LOCAL } else { PATIENCE };
+            if let Ok(Ok(models)) = timeout(patience, self.models(remote, dir, false)).await {
+                self.silent().remove(name);
+                return Some(models);
+            }
+            self.silent().insert(Arc::clone(name), Instant::now());
+        }
+        self.known(&remote.endpoint, dir).await
     }
 
     /// The models that are known without asking, however old; `None` when nothing is.
@@ -87,6 +116,10 @@ impl Catalog {
         let listed = read(&file(dir, &endpoint.name), endpoint).await.filter(is_ours)?;
         self.lists().insert(Arc::clone(&endpoint.name), listed.clone());
         Some(listed)
+    }
+
+    fn silent(&self) -> MutexGuard<'_, HashMap<Arc<str>, Instant>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lists(&self) -> MutexGuard<'_, HashMap<Arc<str>, Listed>> {

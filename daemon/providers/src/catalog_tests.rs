@@ -83,6 +83,42 @@ async fn configured_models_are_the_models_and_need_no_asking() {
 }
 
 #[tokio::test]
+async fn a_server_of_the_owners_is_asked_again_after_a_minute() {
+    let (vendor, dir) = (Vendor::start().await, tempfile::tempdir().unwrap());
+    let mut endpoint = endpoint("vllm");
+    endpoint.base_url = format!("{}/v1", vendor.url());
+    let remote = Remote::new(endpoint, Client::new(Purpose::Provider).unwrap());
+    let catalog = Catalog::default();
+    vendor.script(list(&["one"]));
+    for _ in 0..2 {
+        assert_eq!(names(&catalog, &remote, dir.path(), false).await, "one");
+    }
+    for listed in catalog.lists().values_mut() {
+        listed.at -= jiff::SignedDuration::from_secs(61);
+    }
+    vendor.script(list(&["one", "two"]));
+    assert_eq!(names(&catalog, &remote, dir.path(), false).await, "one two");
+    assert_eq!(vendor.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_silent_server_keeps_only_one_message_waiting() {
+    let (vendor, dir) = (Vendor::start().await, tempfile::tempdir().unwrap());
+    let mut endpoint = endpoint("vllm");
+    endpoint.base_url = format!("{}/v1", vendor.url());
+    let remote = Remote::new(endpoint, Client::new(Purpose::Provider).unwrap());
+    let catalog = Catalog::default();
+    vendor.script(Reply::status(503));
+    vendor.script(list(&["back"]));
+    for _ in 0..2 {
+        assert!(catalog.soon(&remote, dir.path()).await.is_none());
+    }
+    assert_eq!(vendor.requests().len(), 1);
+    catalog.silent().clear();
+    assert_eq!(catalog.soon(&remote, dir.path()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn lm_studios_own_list_tells_more_and_is_asked_first() {
     let (vendor, dir) = (Vendor::start().await, tempfile::tempdir().unwrap());
     let mut endpoint = endpoint("lmstudio");

@@ -26,8 +26,6 @@ use crate::{detect, dialect};
 
 /// The longest that one provider may keep a list of models waiting.
 const LIST_PATIENCE: Duration = Duration::from_secs(15);
-/// The longest that a server on this machine may keep the first message waiting.
-const LOCAL_PATIENCE: Duration = Duration::from_secs(2);
 const TEST_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a person is told who has nothing set up yet: the command that needs neither key nor money.
@@ -188,12 +186,11 @@ impl Providers {
         if let Some(model) = endpoint.models.first() {
             return Some(ModelRef::new(Arc::clone(&endpoint.name), model.as_str()));
         }
-        let mut known = self.catalog.known(endpoint, &state.cache_dir).await;
-        if known.is_none() && preferred.is_empty() {
-            let asked = self.catalog.models(remote, &state.cache_dir, false);
-            known = timeout(LIST_PATIENCE, asked).await.ok().and_then(Result::ok);
-        }
-        let known = known.unwrap_or_default();
+        let known = if preferred.is_empty() {
+            self.catalog.soon(remote, &state.cache_dir).await.unwrap_or_default()
+        } else {
+            self.catalog.known(endpoint, &state.cache_dir).await.unwrap_or_default()
+        };
         let has =
             |name: &&&str| known.is_empty() || known.iter().any(|info| *info.id.model == ***name);
         let best = preferred.iter().find(has);
@@ -250,15 +247,13 @@ impl Providers {
         Ok(Candidate { info, provider: Arc::clone(extra) })
     }
 
-    /// What is known of a model. Only a server that alone knows what its models can hold is asked
-    /// for it: no table has them.
+    /// What is known of a model. Only a server of the owner's is asked for it: no table has what
+    /// its models can hold.
     async fn describe(&self, remote: &Remote, state: &State, model: &str) -> ModelInfo {
         let endpoint = &remote.endpoint;
-        let known = self.catalog.known(endpoint, &state.cache_dir).await;
-        if known.is_none() && endpoint.dialect == dialect::Dialect::Ollama {
-            let asked = self.catalog.models(remote, &state.cache_dir, false);
+        if endpoint.vendor.local {
             // Without an answer the table's word has to do; the turn will meet the failure.
-            drop(timeout(LOCAL_PATIENCE, asked).await);
+            drop(self.catalog.soon(remote, &state.cache_dir).await);
         }
         self.catalog.model(endpoint, &state.cache_dir, model).await
     }
