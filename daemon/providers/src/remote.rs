@@ -116,8 +116,10 @@ impl Remote {
         url::Url::parse(&self.endpoint.base_url).ok()?.join(path).ok().map(String::from)
     }
 
-    /// Asks for the abilities of each model; one that does not answer stays as it is.
-    async fn describe(&self, models: Vec<ModelInfo>) -> Vec<ModelInfo> {
+    /// Asks for the abilities of each model; one that does not answer stays as it is, and so do
+    /// those beyond the bound.
+    async fn describe(&self, mut models: Vec<ModelInfo>) -> Vec<ModelInfo> {
+        let rest = models.split_off(models.len().min(MAX_DESCRIBED));
         let url = format!("{}/api/show", self.endpoint.base_url);
         let describe = |mut info: ModelInfo| {
             let request = moltis_net::Request::post(&url)
@@ -129,8 +131,9 @@ impl Remote {
                 }
             }
         };
-        let described = stream::iter(models.into_iter().take(MAX_DESCRIBED)).map(describe);
-        described.buffered(DESCRIBED_AT_ONCE).filter_map(std::future::ready).collect().await
+        let described = stream::iter(models).map(describe).buffered(DESCRIBED_AT_ONCE);
+        let described = described.filter_map(std::future::ready);
+        described.chain(stream::iter(rest)).collect().await
     }
 }
 

@@ -8,8 +8,9 @@ use moltis_net::Response;
 /// What the headers say: `retry-after-ms`, else `retry-after` in seconds or as a date. A date is
 /// compared with the vendor's own clock, where it tells it.
 pub(crate) fn of_headers(response: &Response) -> Option<Duration> {
-    if let Some(ms) = response.header("retry-after-ms") {
-        return ms.trim().parse::<f64>().ok().and_then(|ms| seconds(ms / 1000.0));
+    let ms = response.header("retry-after-ms").and_then(|ms| ms.trim().parse::<f64>().ok());
+    if let Some(wait) = ms.and_then(|ms| seconds(ms / 1000.0)) {
+        return Some(wait);
     }
     let value = response.header("retry-after")?;
     let now = response.header("date").and_then(date).unwrap_or_else(Timestamp::now);
