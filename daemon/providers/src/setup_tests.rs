@@ -142,6 +142,8 @@ fn a_usual_key_goes_to_its_vendor_only() {
         at("proxy", "openai", "https://proxy.example"),
         at("lan", "openai", "http://192.168.1.2:8000/v1/"),
         at("deep", "openai", "https://api.deepseek.com"),
+        at("clear", "openai", "http://api.openai.com/v1"),
+        at("port", "openai", "https://api.openai.com:8443/v1"),
         at("resp", "openai-responses", "https://api.openai.com/v1"),
     ];
     check(
@@ -151,6 +153,8 @@ fn a_usual_key_goes_to_its_vendor_only() {
         proxy = openai OpenAi https://proxy.example/v1 [none needed]
         lan = openai OpenAi http://192.168.1.2:8000/v1 [none needed]
         deep = deepseek OpenAi https://api.deepseek.com/v1 [env DEEPSEEK_API_KEY]
+        clear = openai OpenAi http://api.openai.com/v1 [none needed]
+        port = openai OpenAi https://api.openai.com:8443/v1 [none needed]
         resp = openai-responses Responses https://api.openai.com/v1 [env OPENAI_API_KEY]
         openai = openai OpenAi https://api.openai.com/v1 [env OPENAI_API_KEY]
         deepseek = deepseek OpenAi https://api.deepseek.com/v1 [env DEEPSEEK_API_KEY]"#]],

@@ -419,14 +419,13 @@ pub(crate) fn at_address(base_url: &str) -> Option<&'static Vendor> {
     VENDORS.iter().filter(|vendor| !vendor.local).find(|vendor| is_at_home(vendor, base_url))
 }
 
-/// Whether that is the vendor's own host.
+/// Whether that is the vendor's own place: host, port and scheme, so that a key does not go out in
+/// clear.
 pub(crate) fn is_at_home(vendor: &Vendor, base_url: &str) -> bool {
-    let own = host(vendor.base_url);
-    own.is_some() && own == host(base_url)
-}
-
-fn host(base_url: &str) -> Option<String> {
-    url::Url::parse(base_url).ok()?.host_str().map(str::to_owned)
+    match (url::Url::parse(vendor.base_url), url::Url::parse(base_url)) {
+        (Ok(own), Ok(given)) => own.origin() == given.origin(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
