@@ -134,6 +134,7 @@ const OVERFLOW: &[&str] = &[
     "maximum context length",
     "maximum prompt length",
     "exceeds the context window",
+    "exceeds the context length",
     "exceed context limit",
     "exceeds the available context size",
     "exceeds the maximum number of tokens",

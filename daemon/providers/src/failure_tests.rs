@@ -106,6 +106,7 @@ const CASES: &[(&str, u16, &str)] = &[
         r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#,
     ),
     ("ollama", 404, r#"{"error":"model 'x' not found"}"#),
+    ("ollama", 400, r#"{"error":"the input length exceeds the context length"}"#),
     (
         "nobody",
         400,
@@ -149,6 +150,7 @@ fn every_vendors_errors_have_their_kind() {
         bad_request | mistral answered 422: {"detail":[{"type":"missing"}]}
         bad_request | vllm answered 404: The model `x` does not exist
         bad_request | ollama answered 404: model 'x' not found
+        context_overflow | ollama answered 400: the input length exceeds the context length
         bad_request | nobody answered 400: 1113 and 429 are numbers; task-oriented-words and (*** are not alike
         bad_request | nobody answered 418
         overload | nobody answered 503: Service Unavailable"#]].assert_eq(&shown.join("\n"));

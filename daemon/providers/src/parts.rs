@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moltis_core::message::{Message, Part, Role};
-use moltis_core::provider::Request;
+use moltis_core::provider::{Request, ToolSpec};
 use serde_json::{Map, Value};
 
 /// What a model that has no eyes is told instead of a picture.
@@ -58,6 +58,24 @@ pub(crate) fn tool_names(request: &Request) -> HashMap<&str, &str> {
             | Part::ToolResult { .. } => None,
         })
         .collect()
+}
+
+/// About how many tokens a prompt has, rather too many than too few.
+pub(crate) fn prompt_tokens(request: &Request) -> u64 {
+    const PICTURE: usize = 4_500;
+    let size = |part: &Part| match part {
+        Part::Text(text) | Part::ToolResult { text, .. } => text.len(),
+        Part::Reasoning { text, signature } => {
+            text.len() + signature.as_ref().map_or(0, String::len)
+        }
+        Part::ToolCall { name, arguments, .. } => name.len() + arguments.len() + 64,
+        Part::Image { .. } => PICTURE,
+    };
+    let said = |message: &Message| message.parts.iter().map(size).sum::<usize>() + 16;
+    let said: usize = request.messages.iter().map(said).sum();
+    let tool = |tool: &ToolSpec| tool.description.len() + tool.parameters.to_string().len() + 64;
+    let tools: usize = request.tools.iter().map(tool).sum();
+    u64::try_from((request.system.len() + said + tools) / 3).unwrap_or(u64::MAX)
 }
 
 /// The answer of a tool as text; failure is part of it where the dialect has no word for it.

@@ -76,11 +76,13 @@ fn a_conversation_is_told_with_a_context_that_holds_it() {
         - {"content":"sunny","role":"tool","tool_name":"weather"}
         - {"content":"error: no such city","role":"tool","tool_name":"weather"}
         model: "qwen3:4b"
-        options: {"num_ctx":8192,"num_predict":500}
+        options: {"num_ctx":16384,"num_predict":500}
+        shift: false
         stream: true
         think: true
         tools:
-        - {"function":{"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"}},"type":"function"}"#]],
+        - {"function":{"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"}},"type":"function"}
+        truncate: false"#]],
     );
 }
 
@@ -94,7 +96,8 @@ fn the_context_grows_in_few_steps_up_to_the_models() {
         call(&request).body["options"]["num_ctx"].as_u64().unwrap()
     };
     assert_eq!(context(10, Some(2_048)), 2_048);
-    assert_eq!(context(10, None), 8_192);
+    assert_eq!(context(10, None), 16_384);
+    assert_eq!(context(24_000, Some(131_072)), 16_384);
     assert_eq!(context(30_000, Some(131_072)), 32_768);
     assert_eq!(context(300_000, Some(131_072)), 131_072);
     assert_eq!(context(3_000_000, Some(40_960)), 40_960);

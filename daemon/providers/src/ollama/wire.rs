@@ -8,23 +8,25 @@ use crate::dialect::Call;
 use crate::parts;
 
 /// Sizes of the context that are asked for. Few of them, because another size loads the model
-/// anew; asked for at all, because Ollama's own default cuts longer prompts short without a word.
-const CONTEXTS: [u64; 4] = [8_192, 32_768, 131_072, 262_144];
-/// Room for an answer of which nothing is said.
-const ANSWER: u64 = 2_048;
+/// anew; asked for at all, because Ollama's own default is less than most conversations need.
+const CONTEXTS: [u64; 4] = [16_384, 32_768, 131_072, 262_144];
+/// Room for an answer of which nothing is said, thoughts included.
+const ANSWER: u64 = 8_192;
 
 /// The request for an answer.
 pub(crate) fn call(request: &Request) -> Call {
     let mut body = Map::new();
     body.insert("model".into(), json!(&*request.model.id.model));
-    let messages = messages(request);
     let mut options = Map::new();
     if let Some(most) = request.max_output {
         options.insert("num_predict".into(), json!(most));
     }
-    options.insert("num_ctx".into(), json!(context(request, &messages)));
-    body.insert("messages".into(), Value::Array(messages));
+    options.insert("num_ctx".into(), json!(context(request)));
+    body.insert("messages".into(), Value::Array(messages(request)));
     body.insert("stream".into(), json!(true));
+    // Without these Ollama forgets the beginning of what does not fit, and says nothing of it.
+    body.insert("truncate".into(), json!(false));
+    body.insert("shift".into(), json!(false));
     body.insert("options".into(), Value::Object(options));
     if !request.tools.is_empty() {
         let tool = |tool: &ToolSpec| {
@@ -49,23 +51,12 @@ fn think(model: &str, effort: Effort) -> Value {
 }
 
 /// The smallest size that surely holds prompt and answer, at most what the model has.
-fn context(request: &Request, messages: &[Value]) -> u64 {
-    let pictures = request.messages.iter().flat_map(|message| &message.parts);
-    let pictures = pictures.filter(|part| matches!(part, Part::Image { .. })).count();
-    let text: usize = messages.iter().map(letters).sum();
-    let tools: usize =
-        request.tools.iter().map(|tool| tool.parameters.to_string().len() + 64).sum();
-    let tokens = u64::try_from((text + tools) / 3 + pictures * 1_024).unwrap_or(u64::MAX);
-    let wanted = tokens.saturating_add(request.max_output.unwrap_or(ANSWER));
+fn context(request: &Request) -> u64 {
+    let answer = request.max_output.unwrap_or(ANSWER);
+    let wanted = parts::prompt_tokens(request).saturating_add(answer);
     let most = request.model.context_window.unwrap_or(CONTEXTS[1]);
     let size = CONTEXTS.into_iter().find(|size| *size >= wanted).unwrap_or(most);
     size.min(most)
-}
-
-fn letters(message: &Value) -> usize {
-    let length = |name: &str| message.get(name).and_then(Value::as_str).map_or(0, str::len);
-    let calls = message.get("tool_calls").map_or(0, |calls| calls.to_string().len());
-    length("content") + length("thinking") + calls + 16
 }
 
 fn messages(request: &Request) -> Vec<Value> {
