@@ -1,4 +1,5 @@
 use expect_test::expect;
+use moltis_core::message::Part;
 use moltis_core::provider::Effort;
 use proptest::prelude::*;
 use serde_json::json;
@@ -119,6 +120,20 @@ fn thinking_is_said_as_the_version_of_the_model_wants_it() {
         1124 {"budget_tokens":1024,"type":"enabled"} null
         1200 null null"#]]
     .assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn prompt_and_answer_fit_the_window_together() {
+    let endpoint = endpoint("anthropic");
+    let most = |letters: usize| {
+        let mut request = plain(&endpoint, "claude-sonnet-4-5");
+        request.model.context_window = Some(200_000);
+        request.messages[0].parts = vec![Part::Text("x".repeat(letters))];
+        call(&request, &endpoint).body["max_tokens"].as_u64().unwrap()
+    };
+    assert_eq!(most(30_000), 64_000);
+    assert!((35_000..=50_000).contains(&most(480_000)));
+    assert_eq!(most(3_000_000), 1_024);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) const HIDDEN: &str = "anthropic-redacted";
 
 /// What a model may write of which nothing is known: every one of the last two years can.
 const DEFAULT_OUTPUT: u64 = 32_000;
+/// What is asked for where the prompt leaves no room: the estimate may be too high.
+const LEAST_OUTPUT: u64 = 1_024;
 const SMALLEST_BUDGET: u64 = 1_024;
 
 /// The request for an answer.
@@ -45,9 +47,12 @@ pub(crate) fn call(request: &Request, _endpoint: &Endpoint) -> Call {
     Call { path: "/v1/messages".to_owned(), body: Value::Object(body) }
 }
 
-/// `max_tokens` must be said, and holds thinking and answer together.
+/// `max_tokens` must be said, holds thinking and answer together, and is refused where it does not
+/// fit the window beside the prompt.
 fn limits(request: &Request, body: &mut Map<String, Value>) {
-    let limit = request.model.output_limit.unwrap_or(DEFAULT_OUTPUT);
+    let window = request.model.context_window.unwrap_or(u64::MAX);
+    let room = window.saturating_sub(parts::prompt_tokens(request)).max(LEAST_OUTPUT);
+    let limit = request.model.output_limit.unwrap_or(DEFAULT_OUTPUT).min(room);
     let answer = request.max_output.unwrap_or(limit).min(limit).max(1);
     let effort = request.effort.filter(|_| request.model.reasoning && may_think(request));
     let Some(effort) = effort else {
