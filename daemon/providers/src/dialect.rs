@@ -163,5 +163,14 @@ pub(crate) fn cut_off() -> Failure {
 /// An id for a call to which the vendor gave none: unique in its conversation, because every
 /// answer makes the conversation longer.
 pub(crate) fn made_up_id(turn: usize, call: usize) -> String {
-    format!("call_{turn}_{call}")
+    format!("{MADE_UP}{turn}_{call}")
 }
+
+/// Whether an id is one of those.
+pub(crate) fn is_made_up(id: &str) -> bool {
+    let numbers = id.strip_prefix(MADE_UP).and_then(|rest| rest.split_once('_'));
+    numbers
+        .is_some_and(|(turn, call)| turn.parse::<usize>().is_ok() && call.parse::<usize>().is_ok())
+}
+
+const MADE_UP: &str = "call_";

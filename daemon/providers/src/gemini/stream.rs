@@ -120,15 +120,21 @@ impl Reader for GenerateReader {
 
 fn finish(reason: &str, message: Option<String>) -> Result<FinishReason, Failure> {
     match reason {
+        // The second is what imitations say after a call.
+        "STOP" | "FUNCTION_CALL" => Ok(FinishReason::Stop),
         "MAX_TOKENS" => Ok(FinishReason::Length),
         "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "LANGUAGE"
-        | "IMAGE_SAFETY" => Ok(FinishReason::Filtered),
+        | "IMAGE_SAFETY" | "MODEL_ARMOR" => Ok(FinishReason::Filtered),
         "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "MALFORMED_RESPONSE" => {
             let words = message.unwrap_or_else(|| reason.to_owned());
             let message = format!("the model made a call that can't be read: {words}");
             Err(Failure::new(FailureKind::Malformed, message))
         }
-        _ => Ok(FinishReason::Stop),
+        _ => {
+            let words = message.map(|words| format!(": {words}")).unwrap_or_default();
+            let message = format!("the model stopped before its end ({reason}){words}");
+            Err(Failure::new(FailureKind::Malformed, message))
+        }
     }
 }
 

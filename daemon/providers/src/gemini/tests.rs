@@ -46,6 +46,20 @@ fn thoughts_text_and_calls_arrive_in_order_with_their_proofs() {
 }
 
 #[test]
+fn an_answer_that_stops_for_no_good_reason_has_failed() {
+    check(
+        &endpoint("gemini"),
+        "gemini-3.5-flash",
+        br#"data: {"candidates":[{"content":{"parts":[{"text":"We"}]},"finishReason":"OTHER"}]}
+
+"#,
+        &expect![[r#"
+            text "We"
+            failed malformed: the model stopped before its end (OTHER)"#]],
+    );
+}
+
+#[test]
 fn answers_end_for_length_or_by_the_filter() {
     check(
         &endpoint("gemini"),
@@ -105,17 +119,17 @@ fn a_conversation_is_told_with_its_proofs() {
         &endpoint,
         &request,
         &expect![[r#"
-        /models/gemini-3.5-flash:streamGenerateContent?alt=sse
-        contents:
-        - {"parts":[{"text":"What is this?"},{"inlineData":{"data":"UE5H","mimeType":"image/png"}}],"role":"user"}
-        - {"parts":[{"text":"A map."}],"role":"model"}
-        - {"parts":[{"text":"And the weather?"}],"role":"user"}
-        - {"parts":[{"text":"Let me see.","thoughtSignature":"CtQB"},{"functionCall":{"args":{"city":"Bonn"},"name":"weather"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"args":{"city":"Köln"},"name":"weather"}}],"role":"model"}
-        - {"parts":[{"functionResponse":{"name":"weather","response":{"output":"sunny"}}},{"functionResponse":{"name":"weather","response":{"error":"no such city"}}}],"role":"user"}
-        generationConfig: {"maxOutputTokens":500,"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"low"}}
-        systemInstruction: {"parts":[{"text":"Be brief."}]}
-        tools:
-        - {"functionDeclarations":[{"description":"Tells the weather.","name":"weather","parametersJsonSchema":{"properties":{"city":{"type":"string"}},"type":"object"}}]}"#]],
+            /models/gemini-3.5-flash:streamGenerateContent?alt=sse
+            contents:
+            - {"parts":[{"text":"What is this?"},{"inlineData":{"data":"UE5H","mimeType":"image/png"}}],"role":"user"}
+            - {"parts":[{"text":"A map."}],"role":"model"}
+            - {"parts":[{"text":"And the weather?"}],"role":"user"}
+            - {"parts":[{"text":"Let me see.","thoughtSignature":"CtQB"},{"functionCall":{"args":{"city":"Bonn"},"id":"call_a","name":"weather"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"args":{"city":"Köln"},"id":"a-very-long-id-of-some-other-vendor-0123456789","name":"weather"}}],"role":"model"}
+            - {"parts":[{"functionResponse":{"id":"call_a","name":"weather","response":{"output":"sunny"}}},{"functionResponse":{"id":"a-very-long-id-of-some-other-vendor-0123456789","name":"weather","response":{"error":"no such city"}}}],"role":"user"}
+            generationConfig: {"maxOutputTokens":500,"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"low"}}
+            systemInstruction: {"parts":[{"text":"Be brief."}]}
+            tools:
+            - {"functionDeclarations":[{"description":"Tells the weather.","name":"weather","parametersJsonSchema":{"properties":{"city":{"type":"string"}},"type":"object"}}]}"#]],
     );
 }
 

@@ -6,7 +6,7 @@ use moltis_core::message::{Message, Part, Role};
 use moltis_core::provider::{Effort, Request, ToolSpec};
 use serde_json::{Map, Value, json};
 
-use crate::dialect::Call;
+use crate::dialect::{Call, is_made_up};
 use crate::parts;
 
 /// Marks Gemini's proofs in a signature.
@@ -114,13 +114,22 @@ fn answered(message: &Message, request: &Request, names: &HashMap<&str, &str>) -
         Part::ToolResult { id, text, failed } => {
             let name = names.get(id.as_str()).copied().unwrap_or("unknown");
             let word = if *failed { "error" } else { "output" };
-            Some(json!({"functionResponse": {"name": name, "response": {word: text}}}))
+            let answer = json!({"name": name, "response": {word: text}});
+            Some(json!({"functionResponse": with_id(answer, id.as_str())}))
         }
         Part::Text(_) | Part::Image { .. } | Part::Reasoning { .. } | Part::ToolCall { .. } => None,
     };
     let mut list: Vec<Value> = message.parts.iter().filter_map(result).collect();
     list.extend(said(message, request));
     list
+}
+
+/// A call or its answer with the id of the call, where the vendor gave it one.
+fn with_id(mut fields: Value, id: &str) -> Value {
+    if let (false, Some(fields)) = (is_made_up(id), fields.as_object_mut()) {
+        fields.insert("id".into(), json!(id));
+    }
+    fields
 }
 
 /// What the model said. A proof belongs to the part that follows it.
@@ -136,12 +145,13 @@ fn answer(message: &Message, needs_proof: bool) -> Vec<Value> {
             }
             Part::Text(text) if text.is_empty() => continue,
             Part::Text(text) => json!({"text": text}),
-            Part::ToolCall { name, arguments, .. } => {
+            Part::ToolCall { id, name, arguments } => {
                 if !called && needs_proof {
                     proof = proof.or_else(|| Some(NO_PROOF.to_owned()));
                 }
                 called = true;
-                json!({"functionCall": {"name": name, "args": parts::arguments(arguments)}})
+                let call = json!({"name": name, "args": parts::arguments(arguments)});
+                json!({"functionCall": with_id(call, id.as_str())})
             }
             Part::Image { .. } | Part::ToolResult { .. } => continue,
         };
