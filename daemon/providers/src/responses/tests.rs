@@ -2,6 +2,7 @@ use expect_test::expect;
 use moltis_core::provider::Effort;
 use proptest::prelude::*;
 
+use super::call;
 use crate::testing::{check, check_request, endpoint, plain, read_anything, rich};
 
 macro_rules! recorded {
@@ -108,6 +109,17 @@ fn nothing_is_stored_and_reasoning_travels_encrypted() {
         tools:
         - {"description":"Tells the weather.","name":"weather","parameters":{"properties":{"city":{"type":"string"}},"type":"object"},"strict":false,"type":"function"}"#]],
     );
+}
+
+#[test]
+fn a_thought_that_nothing_follows_is_left_out() {
+    let endpoint = endpoint("openai-responses");
+    let proof =
+        r#"responses:{"encrypted_content":"gAAAA==","id":"rs_1","summary":[],"type":"reasoning"}"#;
+    let mut request = rich(&endpoint, "gpt-5.5", Some(proof));
+    request.messages[3].parts.truncate(1);
+    let body = call(&request, &endpoint).body;
+    assert!(!body["input"].to_string().contains("rs_1"), "{body}");
 }
 
 #[test]

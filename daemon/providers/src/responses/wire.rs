@@ -76,22 +76,30 @@ fn user(parts: &[Part], request: &Request) -> Value {
 }
 
 fn assistant(message: &Message, request: &Request, list: &mut Vec<Value>) {
+    // A thought that nothing follows is refused, with every later request of the session.
+    let mut thoughts = Vec::new();
     for part in &message.parts {
         match part {
             Part::Text(text) if text.is_empty() => {}
-            Part::Text(text) => list.push(json!({
-                "type": "message", "role": "assistant",
-                "content": [{"type": "output_text", "text": text, "annotations": []}],
-            })),
+            Part::Text(text) => {
+                list.append(&mut thoughts);
+                list.push(json!({
+                    "type": "message", "role": "assistant",
+                    "content": [{"type": "output_text", "text": text, "annotations": []}],
+                }));
+            }
             Part::Reasoning { signature, .. } if request.model.reasoning => {
                 // Without its proof a thought is of no use to the vendor.
                 let proof = parts::unseal(SEAL, signature.as_ref());
-                list.extend(proof.and_then(|proof| serde_json::from_str::<Value>(proof).ok()));
+                thoughts.extend(proof.and_then(|proof| serde_json::from_str::<Value>(proof).ok()));
             }
-            Part::ToolCall { id, name, arguments } => list.push(json!({
-                "type": "function_call", "call_id": parts::short_id(id.as_str(), 64), "name": name,
-                "arguments": arguments,
-            })),
+            Part::ToolCall { id, name, arguments } => {
+                list.append(&mut thoughts);
+                list.push(json!({
+                    "type": "function_call", "call_id": parts::short_id(id.as_str(), 64),
+                    "name": name, "arguments": arguments,
+                }));
+            }
             Part::Reasoning { .. } | Part::Image { .. } | Part::ToolResult { .. } => {}
         }
     }
