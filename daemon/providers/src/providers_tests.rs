@@ -259,6 +259,19 @@ async fn ask(vendor: &Vendor, kind: &str) -> Result<Vec<Result<Chunk, Failure>>,
 }
 
 #[tokio::test]
+async fn a_key_that_an_error_quotes_is_never_told() {
+    let vendor = Vendor::start().await;
+    let error = json!({"error": {"message": "no: sk-secret-of-the-test", "code": 400}});
+    vendor.script(Reply::sse(format!("data: {error}\n\n")));
+    vendor.script(Reply::json(200, &error));
+    let in_stream = ask(&vendor, "openai").await.unwrap().pop().unwrap().unwrap_err();
+    let instead = ask(&vendor, "openai").await.unwrap_err();
+    for failure in [in_stream, instead] {
+        assert_eq!(failure.message, "the vendor broke off: no: ***");
+    }
+}
+
+#[tokio::test]
 async fn every_dialect_asks_at_its_place_with_its_key() {
     let mut shown = Vec::new();
     for kind in ["openai", "openai-responses", "anthropic", "gemini", "ollama"] {
@@ -301,7 +314,8 @@ async fn the_vendors_wish_to_wait_is_told() {
     let dated = limited().header("date", "Fri, 02 Jan 2026 03:04:05 GMT");
     vendor.script(dated.header("retry-after", "Fri, 02 Jan 2026 03:04:35 GMT"));
     vendor.script(limited());
-    for seconds in [Some(7.0), Some(1.5), Some(30.0), None] {
+    vendor.script(limited().header("retry-after-ms", "soon").header("retry-after", "9"));
+    for seconds in [Some(7.0), Some(1.5), Some(30.0), None, Some(9.0)] {
         let failure = ask(&vendor, "openai").await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::RateLimit);
         assert_eq!(failure.retry_after.map(|wait| wait.as_secs_f64()), seconds);

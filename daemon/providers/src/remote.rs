@@ -54,12 +54,12 @@ impl Remote {
         &self,
         dialect: Dialect,
         mut request: moltis_net::Request,
+        key: Option<&SecretString>,
     ) -> Result<Response, Failure> {
-        let key = self.key().await?;
         for (name, value) in dialect.headers() {
             request = request.header(name, value);
         }
-        request = match (&key, dialect.key_header()) {
+        request = match (key, dialect.key_header()) {
             (Some(key), Some(name)) => request.secret_header(name, key),
             (Some(key), None) => request.bearer(key),
             (None, _) => request,
@@ -72,16 +72,13 @@ impl Remote {
         let status = response.status();
         let wait = retry_after::of_headers(&response);
         let body = error_body(response).await;
-        let mut failure = failure::of_status(&self.endpoint.name, status, wait, &body);
-        if let Some(key) = &key {
-            failure.message = redact(&failure.message, key);
-        }
-        Err(failure)
+        Err(redacted(failure::of_status(&self.endpoint.name, status, wait, &body), key))
     }
 
     async fn json(&self, request: moltis_net::Request) -> Result<Value, Failure> {
         let request = request.timeouts(LIST).body_cap(MAX_LIST);
-        let response = self.send(self.endpoint.dialect, request).await?;
+        let key = self.key().await?;
+        let response = self.send(self.endpoint.dialect, request, key.as_ref()).await?;
         let body = response.bytes().await.map_err(|error| failure::transport(&error))?;
         serde_json::from_slice(&body).map_err(|error| {
             let name = &self.endpoint.name;
@@ -161,12 +158,16 @@ impl Provider for Remote {
             .header("accept", accepted)
             .timeouts(timeouts)
             .json(&call.body);
-        let response = self.send(dialect, sent).await?;
+        let key = self.key().await?;
+        let response = self.send(dialect, sent, key.as_ref()).await?;
         if let Some(kind) = not_a_stream(&response, dialect.framing()) {
-            return Err(self.not_streamed(&kind, response).await);
+            return Err(redacted(self.not_streamed(&kind, response).await, key.as_ref()));
         }
         let reader = dialect.reader(&request, endpoint);
-        Ok(answer::chunks(response.into_body(), dialect.framing(), reader, request.model.price))
+        let price = request.model.price;
+        let chunks = answer::chunks(response.into_body(), dialect.framing(), reader, price);
+        let legible = move |failure| redacted(failure, key.as_ref());
+        Ok(Box::pin(chunks.map(move |chunk| chunk.map_err(&legible))))
     }
 }
 
@@ -183,6 +184,14 @@ impl Remote {
         let message = format!("{name} answered with {kind} where a stream was asked for");
         Failure::new(FailureKind::Malformed, message)
     }
+}
+
+/// A failure without the key in it: some vendors quote what they refuse.
+fn redacted(mut failure: Failure, key: Option<&SecretString>) -> Failure {
+    if let Some(key) = key {
+        failure.message = redact(&failure.message, key);
+    }
+    failure
 }
 
 fn not_a_stream(response: &Response, framing: Framing) -> Option<String> {
