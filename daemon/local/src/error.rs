@@ -26,6 +26,9 @@ pub(crate) enum Error {
     /// The file can't be read.
     #[error("read the model file: {0}")]
     Io(#[from] io::Error),
+    /// Nobody wants the result any more.
+    #[error("nobody waits for the model any more")]
+    Cancelled,
     /// The arithmetic refused.
     #[error("run the model: {0}")]
     Compute(#[from] candle_core::Error),
@@ -52,7 +55,7 @@ impl Error {
                 Code::Invalid
             }
             Self::Io(_) => Code::Storage,
-            Self::Compute(_) => Code::Internal,
+            Self::Cancelled | Self::Compute(_) => Code::Internal,
         };
         moltis_core::Error::new(code, self.to_string())
     }

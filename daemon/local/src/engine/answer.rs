@@ -12,13 +12,13 @@ use super::kept::Kept;
 use super::sampler::{Sampler, Sampling};
 use crate::error::Result;
 use crate::gguf::Tensors;
-use crate::model::{Cache, Model};
+use crate::model::{Cache, Gone, Model};
 use crate::text::Tokenizer;
 use crate::text::decode::Decoder;
 use crate::text::prompt::{Template, Turn};
 use crate::text::reasoning::{Said, Sorter};
 
-/// Tokens that are read at once; between them a cancelled request is noticed.
+/// Tokens that are read at once.
 const BATCH: usize = 128;
 /// An answer needs at least so much room, or this part of the context, or the prompt does not fit.
 const LEAST_ROOM: usize = 512;
@@ -44,14 +44,17 @@ pub(super) enum Broken {
 
 impl From<crate::error::Error> for Broken {
     fn from(error: crate::error::Error) -> Self {
-        Self::Failed(error.into_failure())
+        match error {
+            crate::error::Error::Cancelled => Self::Cancelled,
+            other => Self::Failed(other.into_failure()),
+        }
     }
 }
 
 /// Whether somebody still wants the answer, and where computing is done.
 pub(super) struct Surroundings<'a> {
     pub(super) pool: &'a rayon::ThreadPool,
-    pub(super) stopping: &'a dyn Fn() -> bool,
+    pub(super) gone: Gone<'a>,
 }
 
 /// A model in memory with all that belongs to it.
@@ -66,12 +69,12 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn load(path: &Path, max_context: usize) -> Result<Self> {
+    pub(super) fn load(path: &Path, max_context: usize, gone: Gone<'_>) -> Result<Self> {
         let tensors = Tensors::open(path)?;
         let head = tensors.head();
         let tokenizer = Tokenizer::read(head)?;
         let template = Template::read(head, &tokenizer);
-        let model = Model::load(&tensors)?;
+        let model = Model::load(&tensors, max_context, gone)?;
         let default = Sampling::for_size(model.weights());
         let number = |key: &str, default| {
             head.float(&format!("general.sampling.{key}"))
@@ -115,7 +118,7 @@ impl Loaded {
             job,
             decoder: Decoder::default(),
             sorter: Sorter::new(thinking),
-            stopping: around.stopping,
+            gone: around.gone,
         };
         let result = self.write(&tokens, limit.min(room), &mut cache, &mut writer, around.pool);
         self.kept.keep(job.session.clone(), cache, self.model.spec());
@@ -131,10 +134,10 @@ impl Loaded {
         pool: &rayon::ThreadPool,
     ) -> Result<(), Broken> {
         let known = cache.tokens().len();
+        let gone = writer.gone;
         let mut scores = Vec::new();
         for batch in tokens[known..].chunks(BATCH) {
-            writer.check()?;
-            scores = pool.install(|| self.model.forward(batch, cache))?;
+            scores = pool.install(|| self.model.forward(batch, cache, gone))?;
         }
         let mut sampler = Sampler::new(self.sampling, seed(tokens));
         let mut written = 0;
@@ -150,7 +153,7 @@ impl Loaded {
             written += 1;
             writer.push(self.tokenizer.bytes(token))?;
             if written < limit {
-                scores = pool.install(|| self.model.forward(&[token], cache))?;
+                scores = pool.install(|| self.model.forward(&[token], cache, gone))?;
             }
         };
         let usage = Usage {
@@ -181,12 +184,12 @@ struct Writer<'a> {
     job: &'a Job,
     decoder: Decoder,
     sorter: Sorter,
-    stopping: &'a dyn Fn() -> bool,
+    gone: Gone<'a>,
 }
 
 impl Writer<'_> {
     fn check(&self) -> Result<(), Broken> {
-        if self.job.out.is_closed() || (self.stopping)() { Err(Broken::Cancelled) } else { Ok(()) }
+        if (self.gone)() { Err(Broken::Cancelled) } else { Ok(()) }
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result<(), Broken> {

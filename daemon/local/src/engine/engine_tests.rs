@@ -203,7 +203,7 @@ fn sampling_may_come_from_the_file() {
     fixture.set("general.sampling.temp", Value::F32(0.5));
     fixture.set("general.sampling.top_k", Value::I32(7));
     fixture.write(&path);
-    let loaded = Loaded::load(&path, 100).unwrap();
+    let loaded = Loaded::load(&path, 100, &|| false).unwrap();
     let wanted = Sampling { temperature: 0.5, top_k: 7, ..Sampling::for_size(0) };
     assert_eq!(loaded.sampling(), wanted);
 }

@@ -7,7 +7,7 @@ fn model() -> Model {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tiny.gguf");
     Fixture::new("llama").write(&path);
-    Model::load(&Tensors::open(&path).unwrap()).unwrap()
+    Model::load(&Tensors::open(&path).unwrap(), 256, &|| false).unwrap()
 }
 
 fn tokens(from: u32, count: u32) -> Vec<u32> {
@@ -20,7 +20,7 @@ fn turn(kept: &mut Kept, model: &Model, session: &str, prompt: &[u32]) -> usize 
     kept.make_room(prompt.len(), model.spec());
     let known = cache.tokens().len();
     assert_eq!(cache.tokens(), &prompt[..known]);
-    model.forward(&prompt[known..], &mut cache).unwrap();
+    model.forward(&prompt[known..], &mut cache, &|| false).unwrap();
     kept.keep(session.into(), cache, model.spec());
     known
 }

@@ -22,6 +22,8 @@ use tokio::sync::oneshot;
 pub(crate) use answer::Job;
 use answer::{Broken, Loaded, Surroundings};
 
+use crate::model::Gone;
+
 /// Requests that may wait.
 const QUEUE: usize = 16;
 /// The listener may be this many chunks behind before the model waits for it.
@@ -240,12 +242,14 @@ impl Thread {
     fn answer(&mut self, path: &Path, job: &Job) {
         let shared = Arc::clone(&self.shared);
         let stopping = move || shared.stopping.load(Ordering::Relaxed);
-        if job.out.is_closed() || stopping() {
+        let gone = || job.out.is_closed() || stopping();
+        if gone() {
             return;
         }
-        let result = self.load(path).map_err(Broken::from).and_then(|()| match &mut self.loaded {
+        let loaded = self.load(path, &gone).map_err(Broken::from);
+        let result = loaded.and_then(|()| match &mut self.loaded {
             Some((_, loaded)) => {
-                loaded.answer(job, &Surroundings { pool: &self.pool, stopping: &stopping })
+                loaded.answer(job, &Surroundings { pool: &self.pool, gone: &gone })
             }
             None => Err(Broken::Cancelled),
         });
@@ -257,11 +261,11 @@ impl Thread {
             }
             Err(Broken::Cancelled) => return,
         };
-        // A listener that has gone meanwhile needs no reason.
-        drop(job.out.try_send(Err(failure)));
+        // A listener that has gone meanwhile needs no reason; a slow one is waited for.
+        drop(job.out.blocking_send(Err(failure)));
     }
 
-    fn load(&mut self, path: &Path) -> crate::error::Result<()> {
+    fn load(&mut self, path: &Path, gone: Gone<'_>) -> crate::error::Result<()> {
         let stamp = Stamp::of(path)?;
         if self.loaded.as_ref().is_some_and(|(loaded, _)| *loaded == stamp) {
             return Ok(());
@@ -270,7 +274,7 @@ impl Thread {
         self.loaded = None;
         let began = Instant::now();
         let max_context = self.shared.settings.max_context;
-        let loaded = self.pool.install(|| Loaded::load(path, max_context))?;
+        let loaded = self.pool.install(|| Loaded::load(path, max_context, gone))?;
         tracing::info!(
             path = %path.display(),
             ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -12,6 +12,7 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use super::Gone;
 use super::kernel::{self, BLOCK};
 use crate::error::{Error, Result};
 use crate::gguf::{TensorInfo, Tensors};
@@ -20,6 +21,8 @@ use crate::gguf::{TensorInfo, Tensors};
 const MANY: usize = 4;
 /// Weights in a piece of work for one thread.
 const PIECE: usize = 1 << 16;
+/// Weights that are made plain at once: 64 MB of them, whatever the matrix.
+const STRIP: usize = 1 << 24;
 /// Weights that are read and quantised at once.
 const READ: usize = 1 << 19;
 
@@ -67,10 +70,11 @@ impl<'a> Plan<'a> {
     /// Reads all that was added.
     ///
     /// # Errors
-    /// When there is not enough memory, or the file can't be read.
-    pub(crate) fn read(&self) -> Result<Store> {
+    /// When there is not enough memory for it and `more` bytes, the file can't be read, or whoever
+    /// asked is gone.
+    pub(crate) fn read(&self, more: usize, gone: Gone<'_>) -> Result<Store> {
         let needed = self.end.saturating_add(self.end / BLOCK * 2 * size_of::<f32>());
-        super::memory::check(needed)?;
+        super::memory::check(needed.saturating_add(more))?;
         let mut store = Store::empty(self.end);
         let (mut quants, mut steps, mut bases) = store.parts();
         let mut work = Vec::new();
@@ -88,6 +92,9 @@ impl<'a> Plan<'a> {
             }
         }
         work.into_par_iter().try_for_each(|((info, first, rows), quants, steps, bases)| {
+            if gone() {
+                return Err(Error::Cancelled);
+            }
             let plain = self.tensors.rows(info, first, rows)?;
             quantise(&plain, quants, steps, bases);
             Ok::<_, Error>(())
@@ -153,7 +160,7 @@ impl Matrix {
     pub(crate) fn times(&self, store: &Store, x: &[f32]) -> Result<Vec<f32>> {
         let count = x.len() / self.cols;
         if count >= MANY {
-            return self.times_many(store, x, count);
+            return self.times_many(store, x, count, STRIP);
         }
         let mut out = vec![0.0; count * self.rows];
         for (x, out) in x.chunks_exact(self.cols).zip(out.chunks_exact_mut(self.rows)) {
@@ -176,8 +183,25 @@ impl Matrix {
             });
     }
 
-    fn times_many(&self, store: &Store, x: &[f32], count: usize) -> Result<Vec<f32>> {
-        let (quants, steps, bases) = store.slice(self.start, self.rows * self.cols);
+    /// The same for many vectors, `strip` weights at a time.
+    fn times_many(&self, store: &Store, x: &[f32], count: usize, strip: usize) -> Result<Vec<f32>> {
+        let x = Tensor::from_slice(x, (count, self.cols), &Device::Cpu)?;
+        let mut out = vec![0.0; count * self.rows];
+        let strip = (strip / self.cols).max(1);
+        for first in (0..self.rows).step_by(strip) {
+            let rows = strip.min(self.rows - first);
+            let weights = self.plain(store, first, rows)?;
+            let part: Vec<f32> = x.matmul(&weights.t()?)?.flatten_all()?.to_vec1()?;
+            for (out, part) in out.chunks_exact_mut(self.rows).zip(part.chunks_exact(rows)) {
+                out[first..first + rows].copy_from_slice(part);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Some rows as plain numbers.
+    fn plain(&self, store: &Store, first: usize, rows: usize) -> Result<Tensor> {
+        let (quants, steps, bases) = store.slice(self.start + first * self.cols, rows * self.cols);
         let mut plain = vec![0.0; quants.len()];
         plain
             .par_chunks_mut(PIECE)
@@ -185,9 +209,7 @@ impl Matrix {
             .zip(steps.par_chunks(PIECE / BLOCK))
             .zip(bases.par_chunks(PIECE / BLOCK))
             .for_each(|(((out, quants), steps), bases)| kernel::widen(quants, steps, bases, out));
-        let weights = Tensor::from_vec(plain, (self.rows, self.cols), &Device::Cpu)?;
-        let x = Tensor::from_slice(x, (count, self.cols), &Device::Cpu)?;
-        Ok(x.matmul(&weights.t()?)?.flatten_all()?.to_vec1()?)
+        Ok(Tensor::from_vec(plain, (rows, self.cols), &Device::Cpu)?)
     }
 }
 

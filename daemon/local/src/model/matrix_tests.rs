@@ -45,6 +45,16 @@ fn one_vector_and_many_give_the_same() {
 }
 
 #[test]
+fn a_matrix_of_several_strips_gives_the_same() {
+    let (store, matrix, _) = matrix(300, 64);
+    let x: Vec<f32> = (0..64 * 5).map(|index| ((index * 13 % 37) as f32 - 18.0) / 9.0).collect();
+    let whole = matrix.times(&store, &x).unwrap();
+    let strips = matrix.times_many(&store, &x, 5, 7 * 64).unwrap();
+    assert!(strips.len() == whole.len());
+    assert!(strips.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-3));
+}
+
+#[test]
 fn weights_that_are_no_numbers_do_no_harm() {
     let plain = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0].repeat(8);
     let (mut quants, mut steps, mut bases) = (vec![0; 32], vec![0.0], vec![0.0]);

@@ -21,6 +21,9 @@ pub(crate) use cache::Cache;
 use matrix::{Matrix, Plan, Store};
 pub(crate) use spec::Spec;
 
+/// Says whether whoever asked does not want the result any more.
+pub(crate) type Gone<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// A model in memory.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -46,8 +49,9 @@ struct Layer {
 
 impl Model {
     /// Reads all weights. Takes as long as reading the file does, and uses the threads of the
-    /// pool that it is called in.
-    pub(crate) fn load(tensors: &Tensors) -> Result<Self> {
+    /// pool that it is called in. Refuses what does not fit into memory together with a
+    /// conversation of at most `context` tokens.
+    pub(crate) fn load(tensors: &Tensors, context: usize, gone: Gone<'_>) -> Result<Self> {
         let mut spec = Spec::read(tensors.head())?;
         if let Some(factors) = tensors.optional_vector("rope_freqs.weight", spec.rope.pairs())? {
             spec.rope.slow_down(&factors);
@@ -63,7 +67,8 @@ impl Model {
         let layers = (0..spec.layers)
             .map(|index| Layer::load(tensors, &mut plan, &spec, index))
             .collect::<Result<_>>()?;
-        let store = plan.read()?;
+        let talk = spec.cache_bytes_per_token().saturating_mul(spec.context.min(context));
+        let store = plan.read(talk, gone)?;
         Ok(Self { spec, store, embedding, head, norm, layers })
     }
 
@@ -79,10 +84,15 @@ impl Model {
     /// Reads more tokens and gives the scores of what may follow the last of them.
     ///
     /// # Errors
-    /// When a token does not exist; the cache is then as it was.
-    pub(crate) fn forward(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
+    /// When a token does not exist or whoever asked is gone; the cache is then as it was.
+    pub(crate) fn forward(
+        &self,
+        tokens: &[u32],
+        cache: &mut Cache,
+        gone: Gone<'_>,
+    ) -> Result<Vec<f32>> {
         let before = cache.tokens().len();
-        let result = self.run(tokens, before, cache);
+        let result = self.run(tokens, before, cache, gone);
         match result {
             Ok(_) => cache.note(tokens),
             Err(_) => cache.truncate(before),
@@ -90,12 +100,21 @@ impl Model {
         result
     }
 
-    fn run(&self, tokens: &[u32], before: usize, cache: &mut Cache) -> Result<Vec<f32>> {
+    fn run(
+        &self,
+        tokens: &[u32],
+        before: usize,
+        cache: &mut Cache,
+        gone: Gone<'_>,
+    ) -> Result<Vec<f32>> {
         let spec = &self.spec;
         let mut x = self.embed(tokens)?;
         let global = spec.rope.turns(before, tokens.len());
         let local = spec.window.as_ref().map(|(_, rope)| rope.turns(before, tokens.len()));
         for (index, layer) in self.layers.iter().enumerate() {
+            if gone() {
+                return Err(Error::Cancelled);
+            }
             let (window, rope) = spec.sight(index);
             let turns = match (&window, &local) {
                 (Some(_), Some(local)) => local,

@@ -8,7 +8,7 @@ const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
 fn load(fixture: &Fixture, dir: &Path) -> Result<Model> {
     let path = dir.join("tiny.gguf");
     fixture.write(&path);
-    Model::load(&Tensors::open(&path)?)
+    Model::load(&Tensors::open(&path)?, 256, &|| false)
 }
 
 fn model(architecture: &str) -> Model {
@@ -30,7 +30,7 @@ fn read(model: &Model, tokens: &[u32], pieces: &[usize]) -> Vec<f32> {
             break;
         }
         let (piece, more) = rest.split_at((*length).min(rest.len()));
-        scores = model.forward(piece, &mut cache).unwrap();
+        scores = model.forward(piece, &mut cache, &|| false).unwrap();
         rest = more;
     }
     assert_eq!(cache.tokens(), tokens);
@@ -68,11 +68,11 @@ fn going_on_from_a_prefix_equals_reading_afresh() {
         let fresh = read(&model, &second, &[25]);
 
         let mut cache = Cache::new(model.spec());
-        model.forward(&first, &mut cache).unwrap();
+        model.forward(&first, &mut cache, &|| false).unwrap();
         let mut copy = cache.prefix(20);
         cache.truncate(20);
         for cache in [&mut cache, &mut copy] {
-            let scores = model.forward(&second[20..], cache).unwrap();
+            let scores = model.forward(&second[20..], cache, &|| false).unwrap();
             assert_close(&fresh, &scores, architecture);
         }
     }
@@ -109,11 +109,33 @@ fn a_window_hides_what_is_further_away() {
 fn a_token_that_does_not_exist_leaves_the_cache_as_it_was() {
     let model = model("llama");
     let mut cache = Cache::new(model.spec());
-    model.forward(&[1, 2], &mut cache).unwrap();
-    let error = model.forward(&[3, 9_999], &mut cache).unwrap_err();
+    model.forward(&[1, 2], &mut cache, &|| false).unwrap();
+    let error = model.forward(&[3, 9_999], &mut cache, &|| false).unwrap_err();
     assert_eq!(error.to_string(), "the model's tokenizer failed: the model has no token 9999");
     assert_eq!(cache.tokens(), [1, 2]);
-    assert!(model.forward(&[3], &mut cache).is_ok());
+    assert!(model.forward(&[3], &mut cache, &|| false).is_ok());
+}
+
+#[test]
+fn whoever_goes_ends_reading_the_file_and_reading_tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tiny.gguf");
+    Fixture::new("llama").write(&path);
+    let tensors = Tensors::open(&path).unwrap();
+    assert!(matches!(Model::load(&tensors, 256, &|| true), Err(Error::Cancelled)));
+
+    let model = model("llama");
+    let mut cache = Cache::new(model.spec());
+    model.forward(&[1, 2], &mut cache, &|| false).unwrap();
+    let looks = std::sync::atomic::AtomicUsize::new(0);
+    // In the middle: some layers have the new keys already.
+    let gone = || looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 2;
+    assert!(matches!(model.forward(&[3, 4], &mut cache, &gone), Err(Error::Cancelled)));
+    assert_eq!(cache.tokens(), [1, 2]);
+    let wanted = model.forward(&[3], &mut cache, &|| false).unwrap();
+    let mut fresh = Cache::new(model.spec());
+    model.forward(&[1, 2], &mut fresh, &|| false).unwrap();
+    assert_eq!(model.forward(&[3], &mut fresh, &|| false).unwrap(), wanted);
 }
 
 /// The decoder once more, as plainly as it can be written, for the architectures' differences.
@@ -131,7 +153,7 @@ mod plain {
             // With the eight bits that weights are kept in, so that only formulas can differ.
             let mut plan = Plan::new(self.0);
             let matrix = plan.add(&[(name, info.rows)], info.cols).unwrap();
-            let store = plan.read().unwrap();
+            let store = plan.read(0, &|| false).unwrap();
             let row = |index| {
                 let mut row = vec![0.0; info.cols];
                 matrix.row_into(&store, index, &mut row).unwrap();
@@ -258,7 +280,7 @@ fn each_architecture_equals_its_plain_description() {
         let path = dir.path().join("tiny.gguf");
         Fixture::new(architecture).write(&path);
         let tensors = Tensors::open(&path).unwrap();
-        let model = Model::load(&tensors).unwrap();
+        let model = Model::load(&tensors, 256, &|| false).unwrap();
         let tokens = tokens(20);
         let wanted = plain::scores(&tensors, architecture, &tokens);
         let found = read(&model, &tokens, &[20]);
