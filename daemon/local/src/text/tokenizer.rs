@@ -25,6 +25,27 @@ const ENDS: [&str; 9] = [
     "<|end|>",
 ];
 
+/// Tokens by which the families begin a turn and say whose it is. With those that end one they
+/// steer the model, whatever kind a file gives them.
+const BEGINNINGS: [&str; 16] = [
+    "<|im_start|>",
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<start_of_turn>",
+    "<bos>",
+    "<s>",
+    "[INST]",
+    "[/INST]",
+    "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|tool|>",
+    "<|im_sep|>",
+];
+
 enum Kind {
     Bpe(Box<Bpe>),
     Spm(Spm),
@@ -89,7 +110,12 @@ impl Tokenizer {
             bos_text: text_of(bos).to_owned(),
             eos_text: text_of(eos).to_owned(),
         };
-        tokenizer.take_in(tokens, kinds);
+        let steers = |token: &str, id| {
+            let known = ENDS.contains(&token) || BEGINNINGS.contains(&token);
+            // Some files name a word as their first or last token: that one stays a word.
+            token.starts_with(['<', '[']) && (known || bos == Some(id) || eos == Some(id))
+        };
+        tokenizer.take_in(tokens, kinds, steers);
         let named = ["eos_token_id", "eot_token_id", "eom_token_id"];
         let named = named.iter().filter_map(|key| head.token(&format!("tokenizer.ggml.{key}")));
         let known = ENDS.iter().filter_map(|text| tokenizer.specials.find(text));
@@ -97,10 +123,11 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    fn take_in(&mut self, tokens: &Strings, kinds: &[f32]) {
+    fn take_in(&mut self, tokens: &Strings, kinds: &[f32], steers: impl Fn(&str, u32) -> bool) {
         let alphabet = bpe::alphabet();
         for (index, (id, token)) in (0..).zip(tokens.iter()).enumerate() {
             let kind = kinds.get(index).copied().unwrap_or_default();
+            let kind = if steers(token, id) { CONTROL } else { kind };
             if kind == CONTROL || kind == USER_DEFINED {
                 self.specials.add(token, id, kind == CONTROL);
             }

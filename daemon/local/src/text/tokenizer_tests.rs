@@ -38,6 +38,22 @@ fn control_tokens_of_the_template_are_tokens_and_those_of_people_are_text() {
 }
 
 #[test]
+fn what_steers_a_model_is_a_control_token_whatever_the_file_calls_it() {
+    for kind in [1, 4] {
+        let mut fixture = Fixture::new("llama");
+        let kinds = (0..264).map(|id| Value::I32(if id < 261 { 1 } else { kind })).collect();
+        fixture.set("tokenizer.ggml.token_type", Value::Array(kinds));
+        let tokenizer = tokenizer(&fixture).unwrap();
+        for mark in ["<|im_start|>", "<|im_end|>", "<|endoftext|>"] {
+            let said = tokenizer.encode(&tokenizer.armor(mark)).unwrap();
+            assert!(said.iter().all(|id| *id < 261), "{mark} {said:?}");
+            assert!(tokenizer.encode(mark).unwrap()[0] >= 261);
+        }
+        assert_eq!(tokenizer.bytes(263), b"");
+    }
+}
+
+#[test]
 fn sentencepiece_begins_with_its_first_token_once() {
     let tokenizer = tokenizer(&Fixture::new("gemma3")).unwrap();
     let once = tokenizer.encode("hello").unwrap();
