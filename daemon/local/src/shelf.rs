@@ -16,6 +16,7 @@ use crate::text::prompt::Template;
 const MODEL: &str = "gguf";
 const CARD: &str = "json";
 const PART: &str = "gguf.part";
+const COPY: &str = "gguf.copy";
 /// The format of the file beside a model.
 const FORMAT: u32 = 1;
 const MAX_NAME: usize = 64;
@@ -89,6 +90,11 @@ impl Shelf {
         self.dir.join(format!("{name}.{PART}"))
     }
 
+    /// Where a copy of a file of the owner's is made.
+    pub(crate) fn copy(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.{COPY}"))
+    }
+
     fn card(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{name}.{CARD}"))
     }
@@ -149,10 +155,10 @@ impl Shelf {
         Some(card.sha256).filter(|digest| !digest.is_empty())
     }
 
-    /// Turns what was fetched into a model, all at once.
-    pub(crate) fn accept(&self, name: &str, card: &Card) -> io::Result<()> {
+    /// Turns what was fetched or copied into a model, all at once.
+    pub(crate) fn accept(&self, name: &str, whole: &Path, card: &Card) -> io::Result<()> {
         self.write_card(name, card)?;
-        fs::rename(self.part(name), self.model(name))?;
+        fs::rename(whole, self.model(name))?;
         File::open(&self.dir)?.sync_all()
     }
 
@@ -174,7 +180,7 @@ impl Shelf {
         }
         let was = remove_file(&self.model(name))?;
         remove_file(&self.card(name))?;
-        let begun = remove_file(&self.part(name))?;
+        let begun = remove_file(&self.part(name))? | remove_file(&self.copy(name))?;
         Ok(was || begun)
     }
 }

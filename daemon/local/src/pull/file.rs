@@ -34,14 +34,15 @@ fn copy(shelf: &Shelf, name: &str, path: &Path, progress: &Progress) -> Result<(
     fs::create_dir_all(shelf.dir())
         .map_err(|error| storage("make the directory of models", &error))?;
     room_for(shelf, bytes)?;
-    let part = shelf.part(name);
+    // Not the part of a download, which a person may want to go on with.
+    let part = shelf.copy(name);
     let result = fill(path, &part, bytes, progress).and_then(|sha256| {
         if shelf.find(name).is_some() {
             return same(shelf, name, &sha256, progress);
         }
         let source = format!("file:{}", path.display());
         let card = Card { sha256, source, ..card };
-        shelf.accept(name, &card).map_err(|error| storage("keep the model", &error))
+        shelf.accept(name, &part, &card).map_err(|error| storage("keep the model", &error))
     });
     // A copy that did not become a model is not worth going on from.
     remove_file(&part).map_err(|error| storage("remove an unfinished copy", &error))?;

@@ -66,8 +66,7 @@ impl Puller {
             })?;
             let claim = self.claim(&name)?;
             let puller = Arc::clone(self);
-            return Ok(steps::run(move |progress| async move {
-                let _claim = claim;
+            return Ok(steps::run(claim, move |progress| async move {
                 file::pull(&puller.shelf, &name, path, &progress).await
             }));
         }
@@ -78,10 +77,7 @@ impl Puller {
     fn pull_entry(self: &Arc<Self>, entry: &'static Entry) -> Result<Steps> {
         let claim = self.claim(entry.name)?;
         let puller = Arc::clone(self);
-        Ok(steps::run(move |progress| async move {
-            let _claim = claim;
-            puller.fetch(entry, &progress).await
-        }))
+        Ok(steps::run(claim, move |progress| async move { puller.fetch(entry, &progress).await }))
     }
 
     async fn fetch(&self, entry: &'static Entry, progress: &Progress) -> Result<()> {
@@ -102,7 +98,7 @@ impl Puller {
                 }
             };
             match result {
-                Ok(from) => return self.accept(entry, from).await,
+                Ok(from) => return self.accept(entry, from, progress).await,
                 Err(Miss::Final(error)) => return Err(error),
                 Err(Miss::Elsewhere(reason)) => {
                     tracing::info!(model = entry.name, reason, "a source did not give the model");
@@ -118,18 +114,27 @@ impl Puller {
     }
 
     /// Makes a model of a part whose digest was found right.
-    async fn accept(&self, entry: &'static Entry, source: String) -> Result<()> {
+    async fn accept(
+        &self,
+        entry: &'static Entry,
+        source: String,
+        progress: &Progress,
+    ) -> Result<()> {
         let shelf = self.shelf.clone();
+        let held = progress.clone();
         blocking(move || {
-            let read =
-                Card::read(&shelf.part(entry.name)).map_err(crate::error::Error::into_core)?;
+            let _held = held;
+            let part = shelf.part(entry.name);
+            let read = Card::read(&part).map_err(crate::error::Error::into_core)?;
             let card = Card {
                 sha256: entry.sha256.to_owned(),
                 license: entry.license.to_owned(),
                 source,
                 ..read
             };
-            shelf.accept(entry.name, &card).map_err(|error| storage("keep the model", &error))
+            shelf
+                .accept(entry.name, &part, &card)
+                .map_err(|error| storage("keep the model", &error))
         })
         .await?
     }

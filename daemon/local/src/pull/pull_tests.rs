@@ -173,9 +173,10 @@ async fn a_download_is_verified_and_becomes_a_model() {
 }
 
 #[tokio::test]
-async fn a_download_that_broke_goes_on_where_it_stopped() {
+async fn a_download_that_breaks_goes_on_a_few_times_and_with_the_next_pull() {
     let scene = Scene::new();
-    let plays = vec![Play::BreakAfter(5_000), Play::Serve];
+    let mut plays = vec![Play::BreakAfter(1_000); 4];
+    plays.push(Play::Serve);
     let (url, server) = serve(scene.model.clone(), plays).await;
     let entry = scene.entry(vec![Source::Url(url)]);
     let pulls = async {
@@ -185,7 +186,7 @@ async fn a_download_that_broke_goes_on_where_it_stopped() {
         finish(scene.puller.pull_entry(entry)).await.unwrap();
     };
     let ((), ranges) = tokio::join!(pulls, server);
-    assert_eq!(ranges, [None, Some(5_000)]);
+    assert_eq!(ranges, [None, Some(1_000), Some(2_000), Some(3_000), Some(4_000)]);
     assert_eq!(fs::read(scene.models().join("tiny.gguf")).unwrap(), scene.model);
 }
 
@@ -195,11 +196,8 @@ async fn a_server_without_ranges_sends_everything_again() {
     let plays = vec![Play::BreakAfter(5_000), Play::Whole];
     let (url, server) = serve(scene.model.clone(), plays).await;
     let entry = scene.entry(vec![Source::Url(url)]);
-    let pulls = async {
-        finish(scene.puller.pull_entry(entry)).await.unwrap_err();
-        finish(scene.puller.pull_entry(entry)).await.unwrap();
-    };
-    tokio::join!(pulls, server);
+    let (result, _) = tokio::join!(finish(scene.puller.pull_entry(entry)), server);
+    result.unwrap();
     assert_eq!(scene.names(), ["tiny.gguf", "tiny.json"]);
 }
 
@@ -236,6 +234,39 @@ async fn dropping_the_steps_keeps_the_part_and_frees_the_name() {
     drop(steps);
     assert!(!scene.puller.is_busy("tiny"));
     assert_eq!(scene.names(), ["tiny.gguf.part"]);
+}
+
+#[tokio::test]
+async fn a_name_stays_taken_while_a_thread_of_its_pull_goes_on() {
+    let scene = Scene::new();
+    let (given, taken) = std::sync::mpsc::sync_channel(1);
+    let mut steps = steps::run(scene.puller.claim("tiny").unwrap(), |progress| {
+        given.send(progress.clone()).unwrap();
+        async move {
+            let _progress = progress;
+            std::future::pending().await
+        }
+    });
+    assert!(futures_util::FutureExt::now_or_never(steps.next()).is_none());
+    let of_the_thread = taken.recv().unwrap();
+    drop(steps);
+    assert!(scene.puller.is_busy("tiny"));
+    drop(of_the_thread);
+    assert!(!scene.puller.is_busy("tiny"));
+}
+
+#[tokio::test]
+async fn a_file_of_the_same_name_leaves_a_paused_download_alone() {
+    let scene = Scene::new();
+    fs::create_dir_all(scene.models()).unwrap();
+    fs::write(scene.puller.shelf.part("source"), "half").unwrap();
+    fs::write(scene.source(), "no model").unwrap();
+    let name = format!("file:{}", scene.source().display());
+    finish(scene.puller.pull(&name)).await.unwrap_err();
+    Fixture::new("llama").write(&scene.source());
+    finish(scene.puller.pull(&name)).await.unwrap();
+    assert_eq!(fs::read(scene.puller.shelf.part("source")).unwrap(), b"half");
+    assert_eq!(scene.names(), ["source.gguf", "source.gguf.part", "source.json"]);
 }
 
 #[tokio::test]

@@ -2,12 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
 use moltis_core::Result;
 use moltis_core::admin::{Step, Steps};
 use tokio::sync::mpsc;
+
+use super::Claim;
 
 /// Steps that a slow reader may be behind; more are left out.
 const BEHIND: usize = 8;
@@ -16,6 +19,8 @@ const BEHIND: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     steps: mpsc::Sender<Step>,
+    /// A thread can't be stopped at once: while it can tell a step, the name stays taken.
+    _claim: Arc<Claim>,
 }
 
 impl Progress {
@@ -38,13 +43,13 @@ struct Run {
     result: Option<Result<()>>,
 }
 
-/// A stream that does some work while it is read, and ends with its result.
-pub(super) fn run<F>(work: impl FnOnce(Progress) -> F) -> Steps
+/// A stream that does some work under a claim while it is read, and ends with its result.
+pub(super) fn run<F>(claim: Claim, work: impl FnOnce(Progress) -> F) -> Steps
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
     let (sender, steps) = mpsc::channel(BEHIND);
-    let work = Box::pin(work(Progress { steps: sender }));
+    let work = Box::pin(work(Progress { steps: sender, _claim: Arc::new(claim) }));
     Box::pin(Run { steps, work: Some(work), result: None })
 }
 

@@ -15,6 +15,9 @@ use crate::catalog::Entry;
 const TIMEOUTS: Timeouts =
     Timeouts { first_byte: Duration::from_secs(20), idle: Duration::from_secs(30) };
 
+/// How often a connection that breaks is made again, while each brings more.
+const MOST_RESUMES: u32 = 3;
+
 /// Fetches the part and verifies it; gives where it came from.
 pub(super) async fn fetch(
     puller: &Puller,
@@ -37,7 +40,8 @@ pub(super) async fn fetch(
         have = 0;
     }
     room_for(&puller.shelf, entry.bytes - have).map_err(Miss::Final)?;
-    if have < entry.bytes {
+    let mut resumes = 0;
+    while have < entry.bytes {
         let response = ask(puller, entry, url, have).await?;
         let start = response.starts_at().filter(|start| *start <= have).ok_or_else(|| {
             Miss::Elsewhere(format!("{} sent another part than was asked for", response.host()))
@@ -45,9 +49,16 @@ pub(super) async fn fetch(
         file.set_len(start).await.map_err(disk)?;
         file.seek(SeekFrom::Start(start)).await.map_err(disk)?;
         let result = receive(response, &mut file, start, entry, progress).await;
-        // What arrived before a failure is what the next pull goes on from.
+        // What arrived before a failure is what is gone on from, now or by the next pull.
         file.flush().await.map_err(disk)?;
-        result?;
+        let before = std::mem::replace(&mut have, file.metadata().await.map_err(disk)?.len());
+        match result {
+            Err(Miss::Elsewhere(reason)) if have > before && resumes < MOST_RESUMES => {
+                tracing::info!(model = entry.name, reason, have, "a download goes on");
+                resumes += 1;
+            }
+            result => result?,
+        }
     }
     file.sync_all().await.map_err(disk)?;
     drop(file);
