@@ -46,6 +46,7 @@ pub fn catalog_to_wire(model: CatalogModel) -> v1::CatalogModel {
         context_window: model.context_window,
         installed: model.installed,
         starter: model.starter,
+        template: model.template,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct CatalogModel {
     pub license: String,
     /// Tokens that its context holds.
     pub context_window: u64,
+    /// How its conversations are written: `chatml`.
+    pub template: String,
     /// Whether it is on this machine.
     pub installed: bool,
     /// Whether it is the one that a first run offers.

@@ -14,6 +14,8 @@ pub(crate) struct Entry {
     /// SPDX.
     pub(crate) license: &'static str,
     pub(crate) context: u64,
+    /// How its conversations are written, by the name that the field has for it.
+    pub(crate) template: &'static str,
     pub(crate) starter: bool,
     /// In the order in which they are tried.
     pub(crate) sources: &'static [Source],
@@ -41,6 +43,7 @@ pub(crate) const CATALOG: &[Entry] = &[Entry {
     sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     license: "Apache-2.0",
     context: 8_192,
+    template: "chatml",
     starter: true,
     sources: &[
         Source::Url(

@@ -72,6 +72,7 @@ impl Local {
             bytes: entry.bytes,
             license: entry.license.to_owned(),
             context_window: entry.context,
+            template: entry.template.to_owned(),
             installed: self.shelf.find(entry.name).is_some(),
             starter: entry.starter,
         };

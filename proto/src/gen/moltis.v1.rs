@@ -2136,6 +2136,9 @@ pub struct CatalogModel {
     /// The one that a first run offers.
     #[prost(bool, tag = "7")]
     pub starter: bool,
+    /// How its conversations are written: `chatml`.
+    #[prost(string, tag = "8")]
+    pub template: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PullRequest {

@@ -209,6 +209,7 @@ fn catalog_json(model: &CatalogModel) -> Value {
         "bytes": model.bytes,
         "license": model.license,
         "context_window": model.context_window,
+        "template": model.template,
         "installed": model.installed,
         "starter": model.starter,
     })

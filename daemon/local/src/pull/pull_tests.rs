@@ -50,6 +50,7 @@ impl Scene {
             sha256: leak(hex(&self.model)),
             license: "Apache-2.0",
             context: 256,
+            template: "chatml",
             starter: false,
             sources: Box::leak(sources.into_boxed_slice()),
         }))
