@@ -19,7 +19,7 @@ use crate::tables::{
     DRAFTS, EVENTS, FORMAT, KEYS, OPS, RECENT, SUMMARIES, Sums, UNFINISHED, USAGE, USAGE_DELETED,
     VAULT, read_summary, unseal,
 };
-use crate::{overlay, paths, vault};
+use crate::{overlay, paths};
 
 /// Finds that are told; more are counted.
 const MAX_PROBLEMS: usize = 100;
@@ -259,32 +259,36 @@ impl Checker {
         if table.is_empty()? {
             return Ok(());
         }
-        let named = vault::named_key(txn)?;
-        let mut there = Vec::new();
+        let mut keys = Vec::new();
         for name in [paths::KEY, paths::NEW_KEY] {
             match Key::read(&dir.join(name)) {
-                Ok(key) => there.extend(key),
+                Ok(key) => keys.extend(key),
                 Err(error) => self.problem(error.to_string()),
             }
         }
-        let key = there.into_iter().find(|key| Some(key.id()) == named);
-        if key.is_none() {
-            self.problem(format!(
-                "the vault's key is not in `{}`: its secrets can't be read",
-                dir.join(paths::KEY).display()
-            ));
-        }
+        let mut lost = Vec::new();
         for row in table.iter()? {
             let (name, row) = row?;
             let name = name.value();
-            let sound = match &key {
-                Some(key) => key.unseal(name, row.value()).map(drop),
-                None if key_of(row.value()).is_some() => Ok(()),
-                None => Err(Error::Damaged(format!("the secret `{name}` is damaged"))),
+            let Some(id) = key_of(row.value()) else {
+                self.problem(format!("the secret `{name}` is damaged"));
+                continue;
             };
-            if let Err(error) = sound {
-                self.problem(error.to_string());
+            match keys.iter().find(|key| key.id() == id) {
+                None => lost.push(name.to_owned()),
+                Some(key) => {
+                    if let Err(error) = key.unseal(name, row.value()) {
+                        self.problem(error.to_string());
+                    }
+                }
             }
+        }
+        if !lost.is_empty() {
+            self.problem(format!(
+                "these secrets can't be read, their key is not in `{}`: {}",
+                dir.join(paths::KEY).display(),
+                lost.join(", ")
+            ));
         }
         Ok(())
     }

@@ -43,6 +43,9 @@ pub enum Error {
     /// The vault's key can't be used.
     #[error("{0}")]
     Key(String),
+    /// What encrypted a secret is not in the data directory.
+    #[error("{0}")]
+    KeyGone(String),
     /// There is a file where a new one was to be written.
     #[error("`{}` is there already", .0.display())]
     Exists(PathBuf),
@@ -105,7 +108,7 @@ impl From<Error> for Told {
         let full = error.is_full();
         let code = match &error {
             Error::Exists(_) => Code::Invalid,
-            Error::Key(_) => Code::Denied,
+            Error::Key(_) | Error::KeyGone(_) => Code::Denied,
             Error::Closed => Code::Unavailable,
             _ => Code::Storage,
         };
@@ -113,6 +116,9 @@ impl From<Error> for Told {
         match error {
             _ if full => told.with_hint("free some space on the disk of the data directory"),
             Error::Damaged(_) => told.with_hint("moltis fsck"),
+            Error::KeyGone(_) => {
+                told.with_hint("moltis providers login NAME, or put the old vault.key back")
+            }
             Error::Newer { .. } => told.with_hint("install the newer version again"),
             Error::InUse { .. } => told.with_hint("moltis daemon stop"),
             Error::Exists(_) => told.with_hint("name a file that does not exist yet"),

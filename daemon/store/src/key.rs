@@ -103,7 +103,7 @@ impl Key {
     pub(crate) fn unseal(&self, name: &str, row: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let damaged = || Error::Damaged(format!("the secret `{name}` is damaged"));
         if key_of(row).ok_or_else(damaged)? != self.id() {
-            return Err(Error::Key(format!(
+            return Err(Error::KeyGone(format!(
                 "the secret `{name}` was encrypted with a key that is not here"
             )));
         }

@@ -1,9 +1,11 @@
 //! The vault: secrets in the store, encrypted with a key that is in no backup.
 //!
-//! The store remembers which key encrypts it. Changing the key writes the new one beside the old,
-//! encrypts everything anew in one transaction that also names the new key, and then puts the new
-//! file in the old one's place; whenever that is cut off, one of the two files is the right one,
-//! and the store tells which.
+//! Every secret tells which key encrypts it, and the store remembers which one is for new secrets.
+//! Where that one is not here, after a restore elsewhere say, new secrets take the key that is, and
+//! the old ones stay unreadable until they are given anew or their key comes back. Changing the key
+//! writes the new one beside the old, encrypts everything anew in one transaction that also names
+//! the new key, and then puts the new file in the old one's place; whenever that is cut off, one of
+//! the two files is the right one, and the store tells which.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::key::{Key, KeyId, sync_folder};
+use crate::key::{Key, KeyId, key_of, sync_folder};
 use crate::paths;
 use crate::tables::{META, META_VAULT_KEY, Tables, VAULT};
 use crate::writer::{Applied, Need, Writer};
@@ -39,15 +41,26 @@ impl StoreVault {
         Self { dir, engine, writer, key: Arc::new(Mutex::new(None)) }
     }
 
-    /// The key that the store names; makes one when there is none and nothing needs another.
-    fn load(&self, slot: &mut Option<Arc<Key>>) -> Result<Arc<Key>> {
-        let wanted = self.engine.view(named_key)?;
+    /// The key with this id; without one, the key that is there or a new one.
+    fn load(&self, slot: &mut Option<Arc<Key>>, wanted: Option<KeyId>) -> Result<Arc<Key>> {
         if let Some(key) = slot.as_ref().filter(|key| wanted.is_none_or(|id| id == key.id())) {
             return Ok(Arc::clone(key));
         }
         let key = Arc::new(open_key(&self.dir, wanted)?);
         *slot = Some(Arc::clone(&key));
         Ok(key)
+    }
+
+    /// The key for new secrets: the one that the store names or, when that is gone, another.
+    fn load_for_new(&self, slot: &mut Option<Arc<Key>>) -> Result<Arc<Key>> {
+        match self.load(slot, self.engine.view(named_key)?) {
+            Err(Error::KeyGone(what)) => {
+                tracing::warn!(what, "new secrets are encrypted with another key");
+                *slot = None;
+                self.load(slot, None)
+            }
+            found => found,
+        }
     }
 
     async fn write(&self, name: String, row: Vec<u8>, key: KeyId) -> Result<(), Told> {
@@ -69,7 +82,7 @@ impl Vault for StoreVault {
             return Err(Told::new(Code::Invalid, "a secret needs a name and at most 1 MiB"));
         }
         let mut slot = self.key.lock().await;
-        let key = self.load(&mut slot)?;
+        let key = self.load_for_new(&mut slot)?;
         let row = key.seal(name, secret.expose_secret().as_bytes())?;
         self.write(name.to_owned(), row, key.id()).await
     }
@@ -80,7 +93,9 @@ impl Vault for StoreVault {
             .engine
             .view(|txn| Ok(txn.open_table(VAULT)?.get(name)?.map(|row| row.value().to_vec())))?;
         let Some(row) = row else { return Ok(None) };
-        let secret = self.load(&mut slot)?.unseal(name, &row)?;
+        let wanted = key_of(&row)
+            .ok_or_else(|| Error::Damaged(format!("the secret `{name}` is damaged")))?;
+        let secret = self.load(&mut slot, Some(wanted))?.unseal(name, &row)?;
         let text = std::str::from_utf8(&secret)
             .map_err(|_| Error::Damaged(format!("the secret `{name}` is no text")))?;
         Ok(Some(SecretString::from(text)))
@@ -107,7 +122,7 @@ impl Vault for StoreVault {
         // The job itself holds the vault: should this call be dropped, nobody touches the key's
         // files before it is known which of them counts.
         let mut slot = Arc::clone(&self.key).lock_owned().await;
-        let old = self.load(&mut slot)?;
+        let old = self.load(&mut slot, self.engine.view(named_key)?)?;
         let (path, new_path) = (self.dir.join(paths::KEY), self.dir.join(paths::NEW_KEY));
         let new = Arc::new(Key::generate()?);
         remove_leftover(&new_path)?;
@@ -162,8 +177,11 @@ fn open_key(dir: &Path, wanted: Option<KeyId>) -> Result<Key> {
         if let Some(key) = present {
             return Ok(key);
         }
+        // Under another name first: half a key would keep everybody out for ever.
         let key = Key::generate()?;
-        key.create(&path)?;
+        remove_leftover(&new_path)?;
+        key.create(&new_path)?;
+        take_into_place(&new_path, &path)?;
         return Ok(key);
     };
     if let Some(key) = present.filter(|key| key.id() == wanted) {
@@ -171,11 +189,14 @@ fn open_key(dir: &Path, wanted: Option<KeyId>) -> Result<Key> {
         remove_leftover(&new_path)?;
         return Ok(key);
     }
-    if let Some(key) = Key::read(&new_path)?.filter(|key| key.id() == wanted) {
+    // A half-written one is not the one that the store names.
+    if let Ok(Some(key)) = Key::read(&new_path)
+        && key.id() == wanted
+    {
         take_into_place(&new_path, &path)?;
         return Ok(key);
     }
-    Err(Error::Key(format!("the vault's key is not in `{}`", path.display())))
+    Err(Error::KeyGone(format!("the vault's key is not in `{}`", path.display())))
 }
 
 fn take_into_place(from: &Path, to: &Path) -> Result<()> {

@@ -109,22 +109,66 @@ async fn a_changed_or_moved_ciphertext_is_refused() {
     assert!(secret(&store, name).await.is_err());
 }
 
+/// What a person is told whose key is gone.
+fn is_told(error: &Told) {
+    assert_eq!(error.code, Code::Denied, "{error}");
+    assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("login")), "{error:?}");
+}
+
 #[tokio::test]
-async fn another_key_is_no_key() {
+async fn without_the_old_key_one_can_log_in_again() {
+    for other_key in [false, true] {
+        let dir = tempfile::tempdir().expect("a folder");
+        filled(dir.path()).await.close().await;
+        let path = dir.path().join(paths::KEY);
+        let old = std::fs::read(&path).expect("read");
+        std::fs::remove_file(&path).expect("removed");
+        if other_key {
+            Key::generate().expect("a key").create(&path).expect("written");
+        }
+        let there = std::fs::read(&path).ok();
+        let store = open(dir.path());
+        is_told(&secret(&store, "provider/openai").await.expect_err("the key is gone"));
+        is_told(&store.vault().rotate().await.expect_err("the key is gone"));
+        let problems = store.journal().check().await.expect("checked").problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        // The names are still known, so that a person knows what to give anew.
+        assert_eq!(store.vault().names().await.expect("read").len(), 2);
+
+        store.vault().put("provider/openai", SecretString::from("new")).await.expect("put");
+        assert_eq!(secret(&store, "provider/openai").await, Ok(Some("new".into())));
+        is_told(&secret(&store, "provider/groq").await.expect_err("the key is gone"));
+        is_told(&store.vault().rotate().await.expect_err("one secret would be lost"));
+        let now = std::fs::read(&path).expect("read");
+        assert!(there.is_none_or(|there| there == now), "a key that was there is there still");
+        store.close().await;
+
+        // Whoever finds the old key reads the old secrets again.
+        std::fs::write(&path, old).expect("written");
+        let store = open(dir.path());
+        assert_eq!(secret(&store, "provider/groq").await, Ok(Some("other".into())));
+        store.close().await;
+        std::fs::write(&path, now).expect("written");
+        let store = open(dir.path());
+        store.vault().put("provider/groq", SecretString::from("new")).await.expect("put");
+        assert_eq!(store.vault().rotate().await, Ok(2));
+        assert_eq!(store.journal().check().await.expect("checked").problems, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn making_the_first_key_may_be_cut_off() {
     let dir = tempfile::tempdir().expect("a folder");
-    filled(dir.path()).await.close().await;
-    let path = dir.path().join(paths::KEY);
-    std::fs::remove_file(&path).expect("removed");
-    Key::generate().expect("a key").create(&path).expect("written");
-    let store = open(dir.path());
-    let error = secret(&store, "provider/openai").await.expect_err("another key");
-    assert_eq!(error.code, Code::Denied);
-    let error = store.vault().put("new", SecretString::from("x")).await.expect_err("another key");
-    assert_eq!(error.code, Code::Denied);
-    let problems = store.journal().check().await.expect("checked").problems;
-    assert_eq!(problems.len(), 1, "{problems:?}");
-    // The names are still known, so that a person knows what to give anew.
-    assert_eq!(store.vault().names().await.expect("read").len(), 2);
+    std::fs::write(dir.path().join(paths::NEW_KEY), "abcd").expect("written");
+    let store = filled(dir.path()).await;
+    check(&store).await;
+    assert!(!dir.path().join(paths::NEW_KEY).exists());
+    store.close().await;
+    // The same after a restore without the key.
+    std::fs::rename(dir.path().join(paths::KEY), dir.path().join("elsewhere")).expect("moved");
+    std::fs::write(dir.path().join(paths::NEW_KEY), "abcd").expect("written");
+    let store = filled(dir.path()).await;
+    check(&store).await;
 }
 
 #[tokio::test]
