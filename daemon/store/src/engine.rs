@@ -58,7 +58,7 @@ impl Engine {
             env,
             trouble: Mutex::new(None),
         };
-        unpanicked(|| engine.prepare())?;
+        unpanicked(|| engine.prepare()).inspect_err(|_| engine.close())?;
         Ok(engine)
     }
 
@@ -109,10 +109,11 @@ impl Engine {
         Ok(())
     }
 
+    /// A damaged database may panic once more here: that must end neither the writer nor the start.
     fn close(&self) {
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(database) = database
-            && let Err(error) = database.close()
+            && let Err(error) = unpanicked(|| Ok(database.close()?))
         {
             tracing::debug!(%error, "the database was not closed cleanly");
         }
