@@ -27,6 +27,8 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // What a link points to is not for us to empty.
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .map_err(Error::file("open", &path))?;
         match file.try_lock() {
