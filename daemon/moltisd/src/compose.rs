@@ -47,7 +47,7 @@ pub(crate) fn compose(
     let settings = configuration.settings();
     let configuration = Arc::new(configuration);
     let env: Arc<dyn Env> = Arc::new(SystemEnv);
-    let store = Store::open(&data_dir, Arc::clone(&env)).map_err(|error| in_store(&error))?;
+    let store = Store::open(&data_dir, Arc::clone(&env)).map_err(in_store)?;
     let journal: Arc<dyn Journal> = store.journal();
     let local = local(&settings, &data_dir)?;
     let setup = setup(&settings, &local, &data_dir);
@@ -138,10 +138,7 @@ fn invalid(error: &dyn std::fmt::Display) -> Error {
     Error::new(Code::Invalid, error.to_string()).with_hint("moltis config check")
 }
 
-fn in_store(error: &moltis_store::Error) -> Error {
-    let hint = match error {
-        moltis_store::Error::Damaged(_) => "moltis fsck",
-        _ => "moltis doctor",
-    };
-    Error::new(Code::Storage, format!("open the store: {error}")).with_hint(hint)
+fn in_store(error: moltis_store::Error) -> Error {
+    let error = Error::from(error);
+    Error { message: format!("open the store: {}", error.message), ..error }
 }

@@ -63,6 +63,8 @@ fn bind(data_dir: &Path) -> Result<Bound> {
 
 async fn run(bound: Bound, parts: Parts, readiness: &Readiness, begun: Instant) -> Result<()> {
     let Parts { store, sessions, local, configuration, services, stop } = parts;
+    // Held until the store is closed: the next daemon waits for that, not for the socket to go.
+    let _lock = bound.lock();
     let signals = Signals::new()?;
     let mut tasks = JoinSet::new();
     tasks.spawn(signals.watch(stop.clone(), configuration));

@@ -109,7 +109,8 @@ impl From<Error> for Told {
         let code = match &error {
             Error::Exists(_) => Code::Invalid,
             Error::Key(_) | Error::KeyGone(_) => Code::Denied,
-            Error::Closed => Code::Unavailable,
+            Error::Closed | Error::Reopening => Code::Unavailable,
+            Error::InUse { .. } => Code::Conflict,
             _ => Code::Storage,
         };
         let told = Self::new(code, error.to_string());
