@@ -80,7 +80,9 @@ pub trait Journal: Send + Sync {
     /// The drafts of all sessions: what the last run of the daemon left unfinished.
     async fn drafts(&self) -> Result<Vec<(SessionId, Draft)>>;
 
-    /// Some events of a session.
+    /// Some events of a session, of those that the page means the first ones, or the last ones for
+    /// [`Page::Before`]. Heavy events make them fewer than its limit; none means that there are no
+    /// more.
     ///
     /// # Errors
     /// `NotFound` when there is no such session.

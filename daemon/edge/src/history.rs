@@ -50,7 +50,7 @@ pub(crate) async fn read(
             at = event.seq;
             if backward { events.push_front(wire) } else { events.push_back(wire) }
         }
-        if count < wanted {
+        if count == 0 {
             break;
         }
         left = left.saturating_sub(count);

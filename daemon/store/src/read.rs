@@ -113,13 +113,18 @@ pub(crate) fn missing(session: &SessionId, seq: u64) -> Error {
     Error::Damaged(format!("event {seq} of session `{session}` is missing"))
 }
 
-/// A page of a session; `None` when there is no such session.
+/// Bytes of a page; only a single larger event makes it larger.
+const HEAVIEST_PAGE: usize = 8 << 20;
+
+/// A page of a session, of which heavy events may leave the far end out; `None` when there is no
+/// such session.
 pub(crate) fn page(
     txn: &ReadTransaction,
     session: &SessionId,
     page: Page,
 ) -> Result<Option<Vec<Event>>> {
     let Some(summary) = summary(txn, session)? else { return Ok(None) };
+    let backward = matches!(page, Page::Before { .. });
     let (from, to) = match page {
         Page::After { seq, limit } => {
             (seq.saturating_add(1), seq.saturating_add(u64::from(limit)).min(summary.last_seq))
@@ -129,12 +134,38 @@ pub(crate) fn page(
             (end.saturating_sub(u64::from(limit)).max(1), end.saturating_sub(1))
         }
     };
+    let (from, to) = lightened(txn, session, (from, to), backward)?;
     let events = events(txn, session, from, to, usize::MAX)?;
     let wanted = if to < from { 0 } else { to - from + 1 };
     if events.len() as u64 != wanted {
         return Err(missing(session, from + events.len() as u64));
     }
     Ok(Some(events))
+}
+
+/// As much of a range as is not too heavy: from its end if `backward`, else from its beginning.
+fn lightened(
+    txn: &ReadTransaction,
+    session: &SessionId,
+    (from, to): (u64, u64),
+    backward: bool,
+) -> Result<(u64, u64)> {
+    if to < from {
+        return Ok((from, to));
+    }
+    let table = txn.open_table(EVENTS)?;
+    let mut rows = table.range((session.as_str(), from)..=(session.as_str(), to))?;
+    let mut weight = 0;
+    while let Some(row) = if backward { rows.next_back() } else { rows.next() } {
+        let (key, value) = row?;
+        let first = weight == 0;
+        weight += value.value().len();
+        if weight > HEAVIEST_PAGE && !first {
+            let seq = key.value().1;
+            return Ok(if backward { (seq + 1, to) } else { (from, seq - 1) });
+        }
+    }
+    Ok((from, to))
 }
 
 /// A session's summary.

@@ -81,6 +81,26 @@ async fn pages_are_cut_at_both_ends() {
 }
 
 #[tokio::test]
+async fn a_page_of_heavy_events_is_shorter_but_never_empty() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path());
+    let journal = store.journal();
+    let mut events = vec![created(0, None)];
+    for (n, mebibytes) in [3, 3, 3, 9, 3].into_iter().enumerate() {
+        events.push(said(1, &format!("op{n}"), &"x".repeat(mebibytes << 20)));
+    }
+    journal.append(&"a".into(), 0, events).await.expect("written");
+    let seqs = async |page| {
+        let events = journal.read(&"a".into(), page).await.expect("read");
+        events.iter().map(|event| event.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(Page::After { seq: 0, limit: 10 }).await, [1, 2, 3]);
+    assert_eq!(seqs(Page::After { seq: 4, limit: 10 }).await, [5]);
+    assert_eq!(seqs(Page::Before { seq: 99, limit: 10 }).await, [6]);
+    assert_eq!(seqs(Page::Before { seq: 5, limit: 10 }).await, [3, 4]);
+}
+
+#[tokio::test]
 async fn a_fork_is_the_same_bytes_and_outlives_its_parent() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(dir.path());
