@@ -139,8 +139,13 @@ pub fn usage_row_to_wire(row: UsageRow) -> v1::UsageRow {
 }
 
 /// What a backup holds.
-pub fn backup_to_wire(report: &BackupReport) -> v1::BackupResponse {
-    v1::BackupResponse { sessions: report.sessions, events: report.events, bytes: report.bytes }
+pub fn backup_to_wire(report: BackupReport) -> v1::BackupResponse {
+    v1::BackupResponse {
+        sessions: report.sessions,
+        events: report.events,
+        bytes: report.bytes,
+        problems: report.problems,
+    }
 }
 
 /// What a check found.
@@ -149,6 +154,7 @@ pub fn check_to_wire(report: CheckReport) -> v1::CheckResponse {
         sessions: report.sessions,
         events: report.events,
         problems: report.problems,
+        rebuild_mends: report.rebuild_mends,
     }
 }
 

@@ -128,6 +128,8 @@ pub struct BackupReport {
     pub events: u64,
     /// Its size in bytes.
     pub bytes: u64,
+    /// What could not be copied because it is damaged, a sentence each.
+    pub problems: Vec<String>,
 }
 
 /// What a check found.
@@ -139,4 +141,6 @@ pub struct CheckReport {
     pub events: u64,
     /// What is wrong, a sentence each; empty when all is well.
     pub problems: Vec<String>,
+    /// Making anew what follows from the events would mend all of it.
+    pub rebuild_mends: bool,
 }

@@ -391,7 +391,7 @@ impl SystemAdmin for Ports {
     }
 
     async fn backup(&self, to: &Path) -> Result<BackupReport> {
-        let report = BackupReport { sessions: 1, events: 2, bytes: 3 };
+        let report = BackupReport { sessions: 1, events: 2, bytes: 3, problems: Vec::new() };
         self.0.ask(format!("backup {}", to.display()), report)
     }
 

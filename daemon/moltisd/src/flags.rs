@@ -34,6 +34,9 @@ pub(crate) struct Flags {
     /// Check the store hash by hash and exit: 0 sound, 1 not
     #[arg(long, group = "verb")]
     pub(crate) fsck: bool,
+    /// Before that, make anew all that follows from the events: lists, sums, the search index
+    #[arg(long, requires = "fsck")]
+    pub(crate) rebuild: bool,
     /// Replace the store by a backup and exit; the old store is kept beside it
     #[arg(long, group = "verb", value_name = "FILE")]
     pub(crate) restore: Option<PathBuf>,

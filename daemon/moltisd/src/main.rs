@@ -73,7 +73,7 @@ fn run(flags: &Flags, readiness: &Readiness, begun: Instant) -> Result<ExitCode>
     }
     let data_dir = data_dir(flags)?;
     if flags.fsck {
-        return offline::fsck(&data_dir, flags.json);
+        return offline::fsck(&data_dir, flags.rebuild, flags.json);
     }
     if let Some(backup) = &flags.restore {
         return offline::restore(backup, &data_dir, flags.json);

@@ -56,29 +56,45 @@ fn to_json(problem: &Problem, path: &Path) -> Value {
     })
 }
 
-/// Checks the store hash by hash.
-pub(crate) fn fsck(data_dir: &Path, json: bool) -> Result<ExitCode> {
-    report(&moltis_store::check_offline(data_dir).map_err(|error| in_store(&error))?, json)
+/// Checks the store hash by hash, if asked to after what follows from the events was made anew.
+pub(crate) fn fsck(data_dir: &Path, rebuild: bool, json: bool) -> Result<ExitCode> {
+    let checked = if rebuild {
+        let hint = "moltis sessions delete SESSION, or moltis restore FILE";
+        moltis_store::rebuild_offline(data_dir).map_err(|error| in_store(error, Some(hint)))
+    } else {
+        moltis_store::check_offline(data_dir).map_err(|error| in_store(error, None))
+    };
+    report(&checked?, json)
 }
 
 /// Replaces the store by a backup.
 pub(crate) fn restore(backup: &Path, data_dir: &Path, json: bool) -> Result<ExitCode> {
-    report(&moltis_store::restore(backup, data_dir).map_err(|error| in_store(&error))?, json)
+    let restored = moltis_store::restore(backup, data_dir).map_err(|error| in_store(error, None));
+    report(&restored?, json)
 }
 
-fn in_store(error: &moltis_store::Error) -> Error {
-    Error::new(Code::Storage, error.to_string())
+/// To check the store, the usual hint at damage, is no news here.
+fn in_store(error: moltis_store::Error, at_damage: Option<&str>) -> Error {
+    let damaged = matches!(error, moltis_store::Error::Damaged(_));
+    let error = Error::from(error);
+    if damaged { Error { hint: at_damage.map(str::to_owned), ..error } } else { error }
 }
 
 fn report(report: &CheckReport, json: bool) -> Result<ExitCode> {
-    let CheckReport { sessions, events, problems } = report;
+    let CheckReport { sessions, events, problems, rebuild_mends } = report;
     if json {
-        let document = json!({"sessions": sessions, "events": events, "problems": problems});
+        let document = json!({
+            "sessions": sessions, "events": events, "problems": problems,
+            "rebuild_mends": rebuild_mends,
+        });
         print(&format!("{document}\n"))?;
     } else {
         print(&format!("{sessions} sessions, {events} events\n"))?;
         for problem in problems {
             print(&format!("{problem}\n"))?;
+        }
+        if *rebuild_mends {
+            print("  hint: moltis fsck --rebuild\n")?;
         }
     }
     Ok(ExitCode::from(u8::from(!problems.is_empty())))

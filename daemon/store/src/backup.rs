@@ -16,16 +16,15 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadTransaction, ReadableTable};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::engine::{CACHE_BYTES, unpanicked};
+use crate::engine::CACHE_BYTES;
 use crate::error::{Error, Result};
-use crate::fold::{Fold, rebuild};
+use crate::fold::Fold;
 use crate::key::sync_folder;
 use crate::lock::Lock;
 use crate::tables::{
     DRAFTS, EVENTS, FORMAT, META, META_FORMAT, META_VAULT_KEY, Tables, USAGE_DELETED, VAULT,
-    read_summary,
 };
-use crate::{check, overlay, paths};
+use crate::{check, overlay, paths, rebuild};
 
 /// Bytes of events in one transaction of the copy.
 const BATCH: usize = 8 << 20;
@@ -70,7 +69,7 @@ pub fn restore(backup: &Path, dir: &Path) -> Result<CheckReport> {
     let incoming = with_suffix(&database, ".restoring");
     remove_if_there(&incoming)?;
     copy_file(backup, &incoming)?;
-    let sessions = unpanicked(|| renew(&incoming))?;
+    let transcripts = rebuild::renew(&incoming)?;
     if database.try_exists().map_err(Error::file("examine", &database))? {
         let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         let aside = with_suffix(&database, &format!(".before-restore-{time}"));
@@ -79,7 +78,7 @@ pub fn restore(backup: &Path, dir: &Path) -> Result<CheckReport> {
     }
     std::fs::rename(&incoming, &database).map_err(Error::file("rename", &incoming))?;
     sync_folder(&database)?;
-    remove_strangers(dir, &sessions)?;
+    rebuild::remove_strangers(dir, &transcripts)?;
     Ok(report)
 }
 
@@ -93,9 +92,9 @@ fn copy(txn: &ReadTransaction, to: &Path) -> Result<BackupReport> {
         .map_err(Error::file("create", to))?;
     let database =
         Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(FileBackend::new(file)?)?;
-    let report =
-        Copying { database: &database, batch: Vec::new(), bytes: 0, sessions: 0, events: 0 };
-    let mut report = report.run(txn)?;
+    let report = BackupReport { sessions: 0, events: 0, bytes: 0, problems: Vec::new() };
+    let copying = Copying { database: &database, batch: Vec::new(), bytes: 0, report };
+    let mut report = copying.run(txn)?;
     database.close()?;
     let file = File::open(to).map_err(Error::file("open", to))?;
     file.sync_all().map_err(Error::file("sync", to))?;
@@ -114,14 +113,14 @@ struct Copying<'a> {
     database: &'a Database,
     batch: Vec<Row>,
     bytes: usize,
-    sessions: u64,
-    events: u64,
+    report: BackupReport,
 }
 
 impl Copying<'_> {
     fn run(mut self, txn: &ReadTransaction) -> Result<BackupReport> {
         self.write(|tables| copy_rest(txn, tables))?;
         let mut fold: Option<Fold> = None;
+        let mut sound = true;
         for row in txn.open_table(EVENTS)?.iter()? {
             let (key, row) = row?;
             let (session, seq) = key.value();
@@ -130,10 +129,21 @@ impl Copying<'_> {
                 if let Some(done) = fold.replace(next) {
                     self.finish(&done)?;
                 }
+                sound = true;
             }
             let Some(fold) = &mut fold else { continue };
-            fold.take(seq, row.value())?;
-            self.events += 1;
+            if !sound {
+                continue;
+            }
+            if let Err(error) = fold.take(seq, row.value()) {
+                // The other sessions are copied whole, and this one up to the damage.
+                sound = false;
+                let upto = fold.summary.last_seq;
+                let what = format!("session `{session}` is copied up to event {upto}: {error}");
+                self.report.problems.push(what);
+                continue;
+            }
+            self.report.events += 1;
             self.bytes += row.value().len();
             let session = fold.summary.id.clone();
             self.batch.push(Row { session, seq, bytes: row.value().to_vec() });
@@ -145,12 +155,16 @@ impl Copying<'_> {
             self.finish(&done)?;
         }
         self.flush()?;
-        Ok(BackupReport { sessions: self.sessions, events: self.events, bytes: 0 })
+        Ok(self.report)
     }
 
     fn finish(&mut self, fold: &Fold) -> Result<()> {
-        self.sessions += 1;
         self.flush()?;
+        if fold.summary.last_seq == 0 {
+            let session = fold.summary.id.as_str();
+            return self.write(|tables| Ok(tables.drafts.remove(session).map(drop)?));
+        }
+        self.report.sessions += 1;
         self.write(|tables| fold.write(tables))
     }
 
@@ -197,56 +211,6 @@ fn copy_rest(txn: &ReadTransaction, tables: &mut Tables<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Makes everything that follows from the events anew: transcripts are not those of this directory,
-/// and the index is in no backup. Gives the paths that the transcripts will have.
-fn renew(path: &Path) -> Result<Vec<String>> {
-    let database = Builder::new().set_cache_size(CACHE_BYTES).open(path)?;
-    let txn = database.begin_write()?;
-    let mut transcripts = Vec::new();
-    {
-        let mut tables = Tables::open(&txn)?;
-        tables.doomed.retain(|_, ()| false)?;
-        rebuild(&mut tables)?;
-        for row in tables.summaries.iter()? {
-            let (session, row) = row?;
-            let summary = read_summary(session.value(), row.value())?;
-            transcripts.push(paths::transcript(&summary.agent, session.value()));
-        }
-    }
-    txn.commit()?;
-    database.close()?;
-    Ok(transcripts)
-}
-
-/// Removes transcripts of sessions that the restored store does not have.
-fn remove_strangers(dir: &Path, known: &[String]) -> Result<()> {
-    let known: std::collections::HashSet<PathBuf> =
-        known.iter().map(|path| dir.join(path)).collect();
-    for agent in folder(&dir.join(paths::AGENTS))? {
-        for path in folder(&agent.join(paths::SESSIONS))? {
-            let transcript = path.extension().is_some_and(|extension| extension == "jsonl");
-            if transcript && !known.contains(&path) {
-                remove_if_there(&path)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The entries of a folder; none of one that is not there.
-fn folder(path: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-        {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(Error::file("list", path)(error)),
-    };
-    entries.map(|entry| Ok(entry.map_err(Error::file("list", path))?.path())).collect()
-}
-
 fn copy_file(from: &Path, to: &Path) -> Result<()> {
     let mut source = File::open(from).map_err(Error::file("open", from))?;
     let mut target = OpenOptions::new()
@@ -281,7 +245,7 @@ fn refuse_existing(path: &Path) -> Result<()> {
     }
 }
 
-fn remove_if_there(path: &Path) -> Result<()> {
+pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

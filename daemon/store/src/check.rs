@@ -30,12 +30,18 @@ const MAX_PROBLEMS: usize = 100;
 /// When the directory is in use, the store is of a newer format, or there is none. What is wrong
 /// with the store itself is in the report.
 pub fn check_offline(dir: &Path) -> Result<CheckReport> {
+    refuse_missing(dir)?;
+    let _lock = Lock::take(dir)?;
+    check_file(&dir.join(paths::DATABASE), Some(dir))
+}
+
+/// Nothing is made where there is no store.
+pub(crate) fn refuse_missing(dir: &Path) -> Result<()> {
     let path = dir.join(paths::DATABASE);
     if !path.try_exists().map_err(Error::file("examine", &path))? {
         return Err(Error::Damaged(format!("there is no store in `{}`", dir.display())));
     }
-    let _lock = Lock::take(dir)?;
-    check_file(&path, Some(dir))
+    Ok(())
 }
 
 /// Checks a database file without changing it.
@@ -45,7 +51,7 @@ pub(crate) fn check_file(path: &Path, dir: Option<&Path>) -> Result<CheckReport>
         Ok(database) => Some(database),
         Err(error @ Error::File { .. }) => return Err(error),
         Err(error) => {
-            checker.problem(format!("the file is damaged: {error}"));
+            checker.beyond(format!("the file is damaged: {error}"));
             // What can still be read tells which sessions it is about.
             overlay::open(path, Care::Usual).ok()
         }
@@ -62,7 +68,7 @@ pub(crate) fn check_file(path: &Path, dir: Option<&Path>) -> Result<CheckReport>
     });
     match walked {
         Err(error @ Error::Newer { .. }) => return Err(error),
-        Err(error) => checker.problem(error.to_string()),
+        Err(error) => checker.beyond(error.to_string()),
         Ok(()) => {}
     }
     // Closing a damaged database may stumble over the damage once more.
@@ -74,7 +80,7 @@ pub(crate) fn check_file(path: &Path, dir: Option<&Path>) -> Result<CheckReport>
 pub(crate) fn check(txn: &ReadTransaction, dir: Option<&Path>) -> Result<CheckReport> {
     let mut checker = Checker::default();
     match unpanicked(|| checker.run(txn, dir, u64::MAX)) {
-        Err(error @ Error::Damaged(_)) => checker.problem(error.to_string()),
+        Err(error @ Error::Damaged(_)) => checker.beyond(error.to_string()),
         other => other?,
     }
     Ok(checker.report())
@@ -91,6 +97,8 @@ struct Checker {
     used: BTreeMap<(String, String), Sums>,
     /// A session could not be read to its end: the sums can't be right.
     incomplete: bool,
+    /// Something is wrong that does not follow from the events.
+    beyond: bool,
 }
 
 impl Checker {
@@ -102,7 +110,14 @@ impl Checker {
         }
     }
 
+    /// A problem that a rebuilding does not mend.
+    fn beyond(&mut self, sentence: String) {
+        self.beyond = true;
+        self.problem(sentence);
+    }
+
     fn report(mut self) -> CheckReport {
+        self.report.rebuild_mends = !self.report.problems.is_empty() && !self.beyond;
         if self.untold > 0 {
             self.report.problems.push(format!("{} more problems were found", self.untold));
         }
@@ -142,7 +157,7 @@ impl Checker {
             self.report.events += 1;
             if *sound && let Err(error) = fold.take(seq, row.value()) {
                 *sound = false;
-                self.problem(error.to_string());
+                self.beyond(error.to_string());
             }
         }
         if let Some(done) = current {
@@ -248,7 +263,7 @@ impl Checker {
                 self.problem(format!("there is a draft, but no session `{session}`"));
             }
             if !matches!(unseal(row.value()).map(moltis_codec::row::draft_from_row), Some(Ok(_))) {
-                self.problem(format!("the draft of session `{session}` is damaged"));
+                self.beyond(format!("the draft of session `{session}` is damaged"));
             }
         }
         Ok(())
@@ -263,7 +278,7 @@ impl Checker {
         for name in [paths::KEY, paths::NEW_KEY] {
             match Key::read(&dir.join(name)) {
                 Ok(key) => keys.extend(key),
-                Err(error) => self.problem(error.to_string()),
+                Err(error) => self.beyond(error.to_string()),
             }
         }
         let mut lost = Vec::new();
@@ -271,20 +286,20 @@ impl Checker {
             let (name, row) = row?;
             let name = name.value();
             let Some(id) = key_of(row.value()) else {
-                self.problem(format!("the secret `{name}` is damaged"));
+                self.beyond(format!("the secret `{name}` is damaged"));
                 continue;
             };
             match keys.iter().find(|key| key.id() == id) {
                 None => lost.push(name.to_owned()),
                 Some(key) => {
                     if let Err(error) = key.unseal(name, row.value()) {
-                        self.problem(error.to_string());
+                        self.beyond(error.to_string());
                     }
                 }
             }
         }
         if !lost.is_empty() {
-            self.problem(format!(
+            self.beyond(format!(
                 "these secrets can't be read, their key is not in `{}`: {}",
                 dir.join(paths::KEY).display(),
                 lost.join(", ")

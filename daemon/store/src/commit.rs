@@ -102,9 +102,7 @@ pub(crate) fn fork(
 /// What is to be removed with a session; made by the caller from the log, so that the writer
 /// needn't read it.
 pub(crate) struct Deletion {
-    pub(crate) session: SessionId,
-    pub(crate) last_seq: u64,
-    pub(crate) agent: String,
+    pub(crate) summary: Summary,
     pub(crate) ops: Vec<String>,
     pub(crate) used: BTreeMap<(String, String), Sums>,
     pub(crate) removal: Removal,
@@ -112,15 +110,15 @@ pub(crate) struct Deletion {
 
 /// Removes a session. Answers `false` when it has grown since the deletion was prepared.
 pub(crate) fn delete(tables: &mut Tables<'_>, deletion: Deletion) -> Applied<bool> {
-    let id = deletion.session.as_str();
-    let summary = match tables.summary(id) {
-        Ok(Some(summary)) => summary,
-        Ok(None) => return Ok(Err(no_session(&deletion.session))),
-        Err(damaged @ Error::Damaged(_)) => return Ok(Err(damaged.into())),
+    let summary = deletion.summary;
+    let id = summary.id.as_str();
+    match tables.summary(id) {
+        Ok(Some(now)) if now.last_seq == summary.last_seq => {}
+        Ok(Some(_)) => return Ok(Ok(false)),
+        Ok(None) => return Ok(Err(no_session(&summary.id))),
+        // Nothing is appended to a session whose summary is damaged.
+        Err(Error::Damaged(_)) => {}
         Err(error) => return Err(error),
-    };
-    if summary.last_seq != deletion.last_seq {
-        return Ok(Ok(false));
     }
     tables.events.retain_in((id, 0)..=(id, u64::MAX), |_, _| false)?;
     for op in &deletion.ops {
@@ -141,9 +139,9 @@ pub(crate) fn delete(tables: &mut Tables<'_>, deletion: Deletion) -> Applied<boo
     tables.drafts.remove(id)?;
     tables.due.remove(id)?;
     tables.transcripts.remove(id)?;
-    tables.doomed.insert(paths::transcript(&deletion.agent, id).as_str(), ())?;
+    tables.doomed.insert(paths::transcript(&summary.agent, id).as_str(), ())?;
     search::remove(tables, id, &deletion.removal)?;
-    tables.touched.push(deletion.session);
+    tables.touched.push(summary.id);
     Ok(Ok(true))
 }
 

@@ -23,6 +23,7 @@ mod overlay;
 mod paths;
 mod projector;
 mod read;
+mod rebuild;
 mod search;
 mod store;
 mod tables;
@@ -34,6 +35,7 @@ mod writer;
 pub use backup::restore;
 pub use check::check_offline;
 pub use error::{Error, Result};
+pub use rebuild::rebuild_offline;
 pub use store::Store;
 
 #[cfg(test)]

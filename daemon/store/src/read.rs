@@ -217,7 +217,11 @@ pub(crate) fn unfinished(txn: &ReadTransaction) -> Result<Vec<Summary>> {
     for row in txn.open_table(UNFINISHED)?.iter()? {
         let (session, ()) = row.map(|(key, unit)| (key.value().to_owned(), unit.value()))?;
         if let Some(row) = summaries.get(session.as_str())? {
-            list.push(read_summary(&session, row.value())?);
+            match read_summary(&session, row.value()) {
+                // The other sessions' turns are to be closed all the same.
+                Err(Error::Damaged(what)) => tracing::warn!(what, "a turn may stay open"),
+                found => list.push(found?),
+            }
         }
     }
     Ok(list)
@@ -285,35 +289,52 @@ pub(crate) fn copy(
 /// What is to be removed with a session; `None` when there is no such session. Damaged events are
 /// passed over: a session must be removable however broken it is.
 pub(crate) fn deletion(txn: &ReadTransaction, session: &SessionId) -> Result<Option<Deletion>> {
-    let Some(summary) = summary(txn, session)? else { return Ok(None) };
-    let copied = summary.parent.as_ref().map_or(0, |(_, seq)| *seq);
-    let mut deletion = Deletion {
-        session: session.clone(),
-        last_seq: summary.last_seq,
-        agent: summary.agent,
-        ops: Vec::new(),
-        used: BTreeMap::new(),
-        removal: Removal::default(),
+    let summary = match summary(txn, session) {
+        Ok(None) => return Ok(None),
+        Err(Error::Damaged(_)) => folded(txn, session)?,
+        found => found?.unwrap_or_else(|| Summary::empty(session.clone())),
     };
-    let id = session.as_str();
-    for row in txn.open_table(EVENTS)?.range((id, 0)..=(id, u64::MAX))? {
-        let (key, value) = row?;
-        let seq = key.value().1;
-        let Some((_, bytes)) = chain::split(value.value()) else { continue };
-        let Ok(event) = moltis_codec::row::event_from_row(session.clone(), seq, bytes) else {
-            continue;
-        };
-        prepare_removal(&mut deletion.removal, &event);
-        if seq <= copied {
-            continue;
+    let copied = summary.parent.as_ref().map_or(0, |(_, seq)| *seq);
+    let mut deletion =
+        Deletion { summary, ops: Vec::new(), used: BTreeMap::new(), removal: Removal::default() };
+    readable(txn, session, |event| {
+        prepare_removal(&mut deletion.removal, event);
+        if event.seq <= copied {
+            return;
         }
         deletion.ops.extend(event.command().map(ToString::to_string));
-        if let Some((row, more)) = used(&event) {
+        if let Some((row, more)) = used(event) {
             let total = deletion.used.entry(row).or_default();
             for (total, more) in total.iter_mut().zip(more) {
                 *total = total.saturating_add(more);
             }
         }
-    }
+    })?;
     Ok(Some(deletion))
+}
+
+/// The summary as it follows from what can be read of a session.
+fn folded(txn: &ReadTransaction, session: &SessionId) -> Result<Summary> {
+    let mut summary = Summary::empty(session.clone());
+    readable(txn, session, |event| summary.apply(event))?;
+    Ok(summary)
+}
+
+/// Calls `each` with the events that can be read at all, whether or not their hashes fit.
+fn readable(
+    txn: &ReadTransaction,
+    session: &SessionId,
+    mut each: impl FnMut(&Event),
+) -> Result<()> {
+    let id = session.as_str();
+    for row in txn.open_table(EVENTS)?.range((id, 0)..=(id, u64::MAX))? {
+        let (key, value) = row?;
+        let event = chain::split(value.value()).map(|(_, bytes)| {
+            moltis_codec::row::event_from_row(session.clone(), key.value().1, bytes)
+        });
+        if let Some(Ok(event)) = event {
+            each(&event);
+        }
+    }
+    Ok(())
 }

@@ -358,7 +358,8 @@ impl Journal for MemoryJournal {
     async fn check(&self) -> Result<CheckReport> {
         let state = self.healthy().await?;
         let events = state.sessions.values().map(|kept| kept.events.len() as u64).sum();
-        Ok(CheckReport { sessions: state.sessions.len() as u64, events, problems: Vec::new() })
+        let sessions = state.sessions.len() as u64;
+        Ok(CheckReport { sessions, events, ..CheckReport::default() })
     }
 
     fn trouble(&self) -> Option<String> {

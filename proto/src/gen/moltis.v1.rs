@@ -4069,7 +4069,7 @@ pub struct BackupRequest {
     #[prost(string, tag = "1")]
     pub path: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupResponse {
     #[prost(uint64, tag = "1")]
     pub sessions: u64,
@@ -4077,6 +4077,9 @@ pub struct BackupResponse {
     pub events: u64,
     #[prost(uint64, tag = "3")]
     pub bytes: u64,
+    /// What could not be copied because it is damaged, a sentence each.
+    #[prost(string, repeated, tag = "4")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CheckRequest {}
@@ -4088,6 +4091,9 @@ pub struct CheckResponse {
     pub events: u64,
     #[prost(string, repeated, tag = "3")]
     pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Making anew what follows from the events would mend all of it.
+    #[prost(bool, tag = "4")]
+    pub rebuild_mends: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RotateVaultRequest {}

@@ -35,6 +35,7 @@ pub(super) async fn run(context: &Context, args: BackupArgs) -> Result<(), Failu
         "sessions": answer.sessions,
         "events": answer.events,
         "bytes": answer.bytes,
+        "problems": answer.problems,
     });
     let line = format!(
         "{path}: {} sessions, {} events, {}",
@@ -42,7 +43,15 @@ pub(super) async fn run(context: &Context, args: BackupArgs) -> Result<(), Failu
         answer.events,
         bytes(answer.bytes)
     );
-    context.output.either(&document, &line)
+    context.output.either(&document, &line)?;
+    for problem in &answer.problems {
+        context.output.note(problem);
+    }
+    match answer.problems.len() {
+        0 => Ok(()),
+        count => Err(Failure::new("storage", format!("{count} sessions are damaged"))
+            .with_hint("moltis fsck")),
+    }
 }
 
 fn default_path(context: &Context) -> Result<PathBuf, Failure> {

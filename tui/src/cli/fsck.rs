@@ -1,18 +1,32 @@
 //! `moltis fsck`: check the store, whether the daemon runs or not.
 
+use clap::Args;
 use moltis_proto::v1::{CheckRequest, CheckResponse};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::Context;
 use super::offline;
 use crate::client::Failure;
 
+/// Words of `moltis fsck`.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct FsckArgs {
+    /// Before that, make lists, sums and the search index anew; a running moltisd is restarted
+    #[arg(long)]
+    rebuild: bool,
+}
+
 /// Checks, prints what was found, and fails when something is wrong.
-pub(super) async fn run(context: &Context) -> Result<(), Failure> {
-    let report = check(context).await?;
-    let CheckResponse { sessions, events, problems } = &report;
-    let document = json!({ "sessions": sessions, "events": events, "problems": problems });
+pub(super) async fn run(context: &Context, args: FsckArgs) -> Result<(), Failure> {
+    let report = check(context, args.rebuild).await?;
+    let CheckResponse { sessions, events, problems, rebuild_mends } = &report;
+    let document = json!({
+        "sessions": sessions,
+        "events": events,
+        "problems": problems,
+        "rebuild_mends": rebuild_mends,
+    });
     if context.output.json {
         context.output.json(&document)?;
     } else {
@@ -22,26 +36,38 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         let well = if problems.is_empty() { "all is well" } else { "not all is well" };
         context.output.line(&format!("{sessions} sessions, {events} events: {well}"))?;
     }
+    let hint = if *rebuild_mends {
+        "moltis fsck --rebuild mends that: the events are sound"
+    } else {
+        "moltis restore FILE brings a backup back"
+    };
     match problems.len() {
         0 => Ok(()),
-        count => Err(Failure::new("storage", format!("{count} problems"))
-            .with_hint("moltis restore FILE brings a backup back")),
+        count => Err(Failure::new("storage", format!("{count} problems")).with_hint(hint)),
     }
 }
 
-/// Lets a running daemon check, else `moltisd` itself.
-async fn check(context: &Context) -> Result<CheckResponse, Failure> {
+/// Lets a running daemon check, else `moltisd` itself; only the latter can rebuild.
+async fn check(context: &Context, rebuild: bool) -> Result<CheckResponse, Failure> {
+    if rebuild {
+        let words = ["--fsck", "--rebuild", "--json"];
+        return report(offline::json_while_stopped(context, &words).await?.0);
+    }
     if let Some(mut client) = context.connector.running().await? {
         return Ok(client.system.check(CheckRequest {}).await?.into_inner());
     }
-    let said = offline::json(&context.connector, &["--fsck", "--json"]).await?;
+    report(offline::json(&context.connector, &["--fsck", "--json"]).await?)
+}
+
+fn report(said: Value) -> Result<CheckResponse, Failure> {
     #[derive(Deserialize)]
     struct Report {
         sessions: u64,
         events: u64,
         problems: Vec<String>,
+        rebuild_mends: bool,
     }
-    let Report { sessions, events, problems } = serde_json::from_value(said)
+    let Report { sessions, events, problems, rebuild_mends } = serde_json::from_value(said)
         .map_err(|error| Failure::new("internal", format!("moltisd's answer: {error}")))?;
-    Ok(CheckResponse { sessions, events, problems })
+    Ok(CheckResponse { sessions, events, problems, rebuild_mends })
 }

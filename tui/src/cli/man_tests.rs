@@ -113,7 +113,7 @@ fn daemon_page() -> Vec<u8> {
         roman("(1) does when none runs. It serves one data directory, which it locks."),
     ]);
     roff.control("SH", ["OPTIONS"]);
-    let options: [(&str, &str, &str); 10] = [
+    let options: [(&str, &str, &str); 11] = [
         ("--config-dir", "DIR", "Where moltis.toml is; ~/.config/moltis unless given."),
         ("--data-dir", "DIR", "Where the data is; ~/.moltis unless given."),
         ("--log-level", "LEVEL", "How chatty the log is: error, warn, info, debug, or trace."),
@@ -122,6 +122,7 @@ fn daemon_page() -> Vec<u8> {
         ("--check-config", "", "Check the configuration and leave."),
         ("--config-template", "", "Print the complete, commented configuration and leave."),
         ("--fsck", "", "Check the store and leave."),
+        ("--rebuild", "", "Before that, make anew all that follows from the events."),
         ("--restore", "FILE", "Replace the store by a backup's and leave; the old one is kept."),
         ("--json", "", "Answer one of the former four in JSON."),
     ];

@@ -164,7 +164,7 @@ pub(crate) enum Command {
     /// Replace all sessions and secrets by those of a backup
     Restore(restore::RestoreArgs),
     /// Check the store, event by event
-    Fsck,
+    Fsck(fsck::FsckArgs),
     /// Look after the stored secrets
     #[command(subcommand)]
     Vault(vault::VaultCommand),
@@ -197,7 +197,7 @@ impl Command {
             Self::Usage(_) => "cannot show the usage",
             Self::Backup(_) => "cannot write the backup",
             Self::Restore(_) => "cannot restore the backup",
-            Self::Fsck => "cannot check the store",
+            Self::Fsck(_) => "cannot check the store",
             Self::Vault(_) => "cannot renew the vault's key",
             Self::Bench(_) => "cannot measure",
             Self::Completions(_) => "cannot print the completions",
@@ -227,7 +227,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Usage(args) => usage::run(&context, args).await,
         Command::Backup(args) => backup::run(&context, args).await,
         Command::Restore(args) => Box::pin(restore::run(&context, args)).await,
-        Command::Fsck => fsck::run(&context).await,
+        Command::Fsck(args) => fsck::run(&context, args).await,
         Command::Vault(command) => vault::run(&context, command).await,
         Command::Bench(args) => Box::pin(bench::run(&args, global.json))
             .await

@@ -6,6 +6,8 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::context::Context;
+use super::daemon;
 use crate::client::{Connector, Failure, daemon_program};
 
 /// Runs `moltisd` with those words on the connector's directories and returns what it said.
@@ -36,6 +38,20 @@ pub(super) async fn json(connector: &Connector, words: &[&str]) -> Result<Value,
         Some(document) => Ok(document),
         None => Err(complaint(&ended)),
     }
+}
+
+/// The same while no daemon runs; one that ran runs again afterwards, and whether is told.
+pub(super) async fn json_while_stopped(
+    context: &Context,
+    words: &[&str],
+) -> Result<(Value, bool), Failure> {
+    let ran = daemon::stop(context).await?;
+    let said = json(&context.connector, words).await;
+    if ran {
+        // It comes back whether that went well or not: a store that can't be changed stays.
+        context.connector.start().await?;
+    }
+    Ok((said?, ran))
 }
 
 /// What `moltisd` complained of on its stderr.

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use serde_json::json;
 
 use super::context::Context;
-use super::{daemon, offline};
+use super::offline;
 use crate::client::Failure;
 
 /// Words of `moltis restore`.
@@ -28,13 +28,8 @@ pub(super) async fn run(context: &Context, args: RestoreArgs) -> Result<(), Fail
     let file = file.to_str().ok_or_else(|| Failure::usage("the path is not UTF-8"))?;
     let data_dir = context.connector.data_dir().display();
     context.consent(args.yes, &format!("Replace everything in {data_dir} by {shown}?"))?;
-    let ran = daemon::stop(context).await?;
-    let restored = offline::json(&context.connector, &["--restore", file, "--json"]).await;
-    if ran {
-        // The daemon comes back whether the backup was good or not: the old store is still there.
-        context.connector.start().await?;
-    }
-    let mut document = restored?;
+    let words = ["--restore", file, "--json"];
+    let (mut document, ran) = offline::json_while_stopped(context, &words).await?;
     let count = |name: &str| document[name].as_u64().unwrap_or_default();
     let line = format!("restored {} sessions, {} events", count("sessions"), count("events"));
     document["daemon"] = json!(if ran { "restarted" } else { "not running" });

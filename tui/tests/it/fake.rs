@@ -381,12 +381,17 @@ impl System for Service {
     }
 
     async fn backup(&self, _: Request<BackupRequest>) -> Answer<BackupResponse> {
-        Ok(Response::new(BackupResponse { sessions: 1, events: 4, bytes: 4_096 }))
+        Ok(Response::new(BackupResponse {
+            sessions: 1,
+            events: 4,
+            bytes: 4_096,
+            problems: Vec::new(),
+        }))
     }
 
     async fn check(&self, _: Request<CheckRequest>) -> Answer<CheckResponse> {
         let problems = vec!["event 3 of x has a wrong hash".to_owned()];
-        Ok(Response::new(CheckResponse { sessions: 1, events: 4, problems }))
+        Ok(Response::new(CheckResponse { sessions: 1, events: 4, problems, rebuild_mends: false }))
     }
 
     async fn rotate_vault(&self, _: Request<RotateVaultRequest>) -> Answer<RotateVaultResponse> {

@@ -127,7 +127,7 @@ impl Service for System {
     ) -> Result<Response<v1::BackupResponse>, Status> {
         let path = backup_path(request.into_inner().path).map_err(to_status)?;
         let report = self.system.backup(&path).await.map_err(to_status)?;
-        Ok(Response::new(codec::backup_to_wire(&report)))
+        Ok(Response::new(codec::backup_to_wire(report)))
     }
 
     async fn check(

@@ -12,7 +12,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::postings::decode;
 use super::{MAX_WORDS, searched, snippet};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::read;
 use crate::tables::{DUE, INDEX_DUE, INDEXED, NUMBERS, POSTINGS, SUMMARIES, read_summary};
 use crate::words::words;
@@ -144,7 +144,13 @@ fn unindexed(
         }
         let upto = indexed.get(session.value())?.map_or(0, |row| row.value().1);
         let session = SessionId::from(session.value());
-        let events = read::events(txn, &session, upto + 1, u64::MAX, left)?;
+        let events = match read::events(txn, &session, upto + 1, u64::MAX, left) {
+            Err(Error::Damaged(what)) => {
+                passed_over(&what);
+                continue;
+            }
+            found => found?,
+        };
         left -= events.len().min(left);
         for event in &events {
             look_at(event, wanted, found, totals);
@@ -204,8 +210,16 @@ fn hits(txn: &ReadTransaction, wanted: &[Wanted], ranked: Vec<(f64, Place)>) -> 
     let mut hits = Vec::with_capacity(ranked.len());
     for (score, (session, seq)) in ranked {
         let Some(row) = summaries.get(session.as_str())? else { continue };
-        let title = read_summary(session.as_str(), row.value())?.title;
-        let Some(event) = read::events(txn, &session, seq, seq, 1)?.pop() else { continue };
+        let found = read_summary(session.as_str(), row.value())
+            .and_then(|summary| Ok((summary.title, read::events(txn, &session, seq, seq, 1)?)));
+        let (title, mut events) = match found {
+            Err(Error::Damaged(what)) => {
+                passed_over(&what);
+                continue;
+            }
+            found => found?,
+        };
+        let Some(event) = events.pop() else { continue };
         let Some((text, by_person)) = searched(&event) else { continue };
         hits.push(Hit {
             session,
@@ -219,4 +233,9 @@ fn hits(txn: &ReadTransaction, wanted: &[Wanted], ranked: Vec<(f64, Place)>) -> 
         });
     }
     Ok(hits)
+}
+
+/// What is damaged must not keep the rest from being found; `check` names it.
+fn passed_over(what: &str) {
+    tracing::warn!(what, "a search passed over this");
 }

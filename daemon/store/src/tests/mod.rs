@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod damage;
 mod disk;
 mod failures;
 mod journal;
