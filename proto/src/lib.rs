@@ -1,8 +1,11 @@
 //! The contract: what clients may ask of the daemon, and what is written to disk.
 //!
 //! The `.proto` files beside this crate decide; the code under `src/gen` is generated from them,
-//! checked in, and proven fresh by `tests/fresh.rs`, so that no build needs `protoc`. Nothing is
-//! written by hand here but the protocol version. Fields are added, never reused.
+//! checked in, and proven fresh by `tests/fresh.rs`, so that no build needs `protoc`. Fields are
+//! added, never reused. Written by hand are only the protocol version and [`json`], the one way to
+//! show an event as JSON: whoever does that sees this crate.
+
+pub mod json;
 
 /// The messages, clients and servers of `moltis.v1`.
 #[allow(

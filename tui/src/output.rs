@@ -7,6 +7,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
+use moltis_proto::json::usd;
 use serde_json::{Value, json};
 
 use crate::cli::Color;
@@ -289,12 +290,6 @@ pub(crate) fn dollars(microusd: u64) -> String {
         1..1_000_000 => format!("${:.4}", usd(microusd)),
         _ => format!("${:.2}", usd(microusd)),
     }
-}
-
-/// Money as a number of US dollars.
-pub(crate) fn usd(microusd: u64) -> f64 {
-    let value = microusd as f64;
-    value / 1e6
 }
 
 #[cfg(test)]

@@ -68,5 +68,4 @@ fn numbers_are_short() {
     assert_eq!([999, 12_345, 1_200_000].map(count), ["999", "12.3k", "1.2M"]);
     assert_eq!([12, 91_733_000].map(bytes), ["12 B", "91.7 MB"]);
     assert_eq!([0, 12_300, 2_500_000].map(dollars), ["", "$0.0123", "$2.50"]);
-    assert!((usd(1_500_000) - 1.5).abs() < f64::EPSILON);
 }

@@ -9,8 +9,8 @@ use crate::chain::{self, Hash};
 use crate::commit::used;
 use crate::error::Result;
 use crate::read::verified;
-use crate::search;
 use crate::tables::{Sums, Tables, add_sums};
+use crate::{search, transcript};
 
 /// A row of usage, and what is added to it.
 pub(crate) type Used = ((String, String), Sums);
@@ -80,7 +80,7 @@ pub(crate) fn rebuild(tables: &mut Tables<'_>) -> Result<()> {
     tables.ops.retain(|_, _| false)?;
     tables.usage.retain(|_, _| false)?;
     tables.due.retain(|_, _| false)?;
-    tables.transcripts.retain(|_, _| false)?;
+    transcript::reset(tables)?;
     search::reset(tables)?;
     for row in tables.usage_deleted.iter()? {
         let (key, sums) = row?;

@@ -24,7 +24,7 @@ use crate::read;
 use crate::search::{self, Addition, prepare_addition};
 use crate::tables::{DOOMED, DUE, INDEX_DUE, INDEXED, META_INDEX, TRANSCRIPT_DUE, TRANSCRIPTS};
 use crate::tables::{META, meta_number};
-use crate::transcript::{Position, Transcript};
+use crate::transcript::{self, Position, Transcript};
 use crate::words;
 use crate::writer::Writer;
 
@@ -243,7 +243,7 @@ impl Projector {
     /// Brings the transcripts of some sessions up to the log; of all that are due, if `look`.
     fn pass(&mut self, mut touched: BTreeSet<SessionId>, look: bool) -> Result<(), Told> {
         if std::mem::take(&mut self.first) {
-            self.renew_index()?;
+            self.renew()?;
             self.unindexed = self.engine.view(backlog)?;
         }
         let engine = Arc::clone(&self.engine);
@@ -392,13 +392,17 @@ impl Projector {
         })
     }
 
-    /// Drops an index that was made by another way of splitting words.
-    fn renew_index(&self) -> Result<(), Told> {
+    /// Drops an index that was made by another way of splitting words, and transcripts with lines
+    /// of another shape.
+    fn renew(&self) -> Result<(), Told> {
         let found = self.engine.view(|txn| meta_number(&txn.open_table(META)?, META_INDEX))?;
-        if found == Some(words::VERSION) {
-            return Ok(());
+        if found != Some(words::VERSION) {
+            self.writer.submit_blocking(|tables| search::reset(tables).map(Ok))?;
         }
-        self.writer.submit_blocking(|tables| search::reset(tables).map(Ok))
+        if !self.engine.view(transcript::is_current)? {
+            self.writer.submit_blocking(|tables| transcript::reset(tables).map(Ok))?;
+        }
+        Ok(())
     }
 
     /// Removes the transcripts of deleted sessions.

@@ -71,6 +71,8 @@ pub(crate) const META_FORMAT: &str = "format";
 pub(crate) const META_VAULT_KEY: &str = "vault_key";
 /// In [`META`]: the version of the word splitting that made the index, 8 bytes.
 pub(crate) const META_INDEX: &str = "index";
+/// In [`META`]: the version of the lines in transcripts, 8 bytes.
+pub(crate) const META_TRANSCRIPT: &str = "transcript";
 
 /// The transcript is behind the log.
 pub(crate) const TRANSCRIPT_DUE: u8 = 1;
@@ -150,6 +152,16 @@ impl<'txn> Tables<'txn> {
             self.unfinished.insert(id, ())?;
         }
         self.summaries.insert(id, seal(moltis_codec::row::summary_to_row(new)).as_slice())?;
+        Ok(())
+    }
+
+    /// Marks background work for all sessions.
+    pub(crate) fn mark_all_due(&mut self, bit: u8) -> Result<()> {
+        let sessions = self.summaries.iter()?.map(|row| Ok(row?.0.value().to_owned()));
+        for session in sessions.collect::<Result<Vec<String>>>()? {
+            let due = self.due.get(session.as_str())?.map_or(0, |row| row.value());
+            self.due.insert(session.as_str(), due | bit)?;
+        }
         Ok(())
     }
 

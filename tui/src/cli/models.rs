@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use clap_complete::ArgValueCandidates;
+use moltis_proto::json::usd;
 use moltis_proto::v1::{
     CatalogModel, CatalogRequest, ListModelsRequest, ListModelsResponse, Model, Price, PullRequest,
     RemoveModelRequest, SetDefaultRequest, Step, TestModelRequest,
@@ -13,7 +14,7 @@ use super::complete;
 use super::context::Context;
 use super::shape::some;
 use crate::client::{Client, EXIT_TURN, Failure};
-use crate::output::{Side, Table, bytes, count, usd};
+use crate::output::{Side, Table, bytes, count};
 
 /// Words of `moltis models`.
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,6 @@
 //! What was said is Markdown by custom and stands as it is. What only programs care for (settings,
 //! titles, starts of turns) is left out.
 
-use moltis_codec::line::ending_name;
 use moltis_core::Timestamp;
 use moltis_core::event::{Cause, Ending, Event, EventKind, Level, TurnFailure};
 use moltis_core::message::Part;
@@ -134,6 +133,15 @@ fn size(bytes: usize) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn ending_name(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Done => "done",
+        Ending::Failed => "failed",
+        Ending::Cancelled => "cancelled",
+        Ending::Interrupted => "interrupted",
+    }
 }
 
 #[cfg(test)]

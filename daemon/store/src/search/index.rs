@@ -122,10 +122,5 @@ pub(crate) fn reset(tables: &mut Tables<'_>) -> Result<()> {
     tables.indexed.retain(|_, _| false)?;
     tables.numbers.retain(|_, _| false)?;
     tables.meta.insert(META_INDEX, words::VERSION.to_le_bytes().as_slice())?;
-    let sessions = tables.summaries.iter()?.map(|row| Ok(row?.0.value().to_owned()));
-    for session in sessions.collect::<Result<Vec<String>>>()? {
-        let due = tables.due.get(session.as_str())?.map_or(0, |row| row.value());
-        tables.due.insert(session.as_str(), due | INDEX_DUE)?;
-    }
-    Ok(())
+    tables.mark_all_due(INDEX_DUE)
 }

@@ -10,7 +10,7 @@ use super::crash::{block_on, script, take};
 use super::*;
 use crate::error::Result;
 use crate::fold::rebuild;
-use crate::tables::{KEYS, OPS, RECENT, SUMMARIES, UNFINISHED, USAGE};
+use crate::tables::{KEYS, META_TRANSCRIPT, OPS, RECENT, SUMMARIES, UNFINISHED, USAGE};
 use crate::transcript::line;
 use crate::writer::Need;
 
@@ -120,10 +120,28 @@ fn a_transcript_is_the_history() {
     }
     assert_eq!(text.as_bytes(), lines);
     expect![[r#"
-        {"agent":"main","at":"2026-11-24T06:00:00Z","cause":"cli","key":null,"kind":"session_created","origin":"owner","seq":1,"settings":{"effort":null,"model":null,"queue":null},"turn":null}
-        {"at":"2026-11-24T06:00:01Z","cause":"cli","item":"item-op-a","kind":"user","op_id":"op-a","origin":"owner","queue":"followup","seq":2,"text":"ants","turn":"turn-op-a"}
+        {"agent":"main","at":"2026-11-24T06:00:00.000Z","cause":"cli","key":null,"kind":"session_created","origin":"owner","seq":1,"settings":{"effort":null,"model":null,"queue":null},"turn":null}
+        {"at":"2026-11-24T06:00:01.000Z","cause":"cli","images":[],"item":"item-op-a","kind":"user","op_id":"op-a","origin":"owner","queue":"followup","seq":2,"text":"ants","turn":"turn-op-a"}
     "#]]
     .assert_eq(&text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>());
+}
+
+#[test]
+fn a_transcript_of_another_shape_is_written_anew() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path());
+    block_on(conversation(&*store.journal(), "a", "ants"));
+    block_on(settle(&store));
+    let written = transcripts(dir.path());
+    block_on(store.parts().writer.submit(Need::Room, 0, |tables| {
+        Ok(Ok(tables.meta.insert(META_TRANSCRIPT, 0_u64.to_le_bytes().as_slice()).map(drop)?))
+    }))
+    .expect("written");
+    drop(store);
+    let path = dir.path().join("agents/main/sessions/a.jsonl");
+    std::fs::write(&path, written["a.jsonl"].replace("kind", "sort")).expect("written");
+    drop(open(dir.path()));
+    assert_eq!(transcripts(dir.path()), written);
 }
 
 proptest! {

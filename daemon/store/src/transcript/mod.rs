@@ -6,17 +6,37 @@
 //! events up to the seq that it remembers; what stands behind that is compared and, from the first
 //! difference, written anew, so that a half line of a crash does not survive.
 
-mod line;
-
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use moltis_codec::line::event_to_json;
 use moltis_core::event::Event;
+use redb::ReadTransaction;
 
 use crate::error::{Error, Result};
+use crate::tables::{META, META_TRANSCRIPT, TRANSCRIPT_DUE, Tables, meta_number};
 
-pub(crate) use line::line;
+/// The version of a line's shape. A file of another one is written anew.
+const VERSION: u64 = 1;
+
+/// Writes an event and a line break.
+pub(crate) fn line(event: &Event, out: &mut Vec<u8>) {
+    out.extend_from_slice(event_to_json(event).to_string().as_bytes());
+    out.push(b'\n');
+}
+
+/// Whether the transcripts have this version's shape.
+pub(crate) fn is_current(txn: &ReadTransaction) -> Result<bool> {
+    Ok(meta_number(&txn.open_table(META)?, META_TRANSCRIPT)? == Some(VERSION))
+}
+
+/// Forgets how far transcripts go; all are due to be compared from their beginning.
+pub(crate) fn reset(tables: &mut Tables<'_>) -> Result<()> {
+    tables.transcripts.retain(|_, _| false)?;
+    tables.meta.insert(META_TRANSCRIPT, VERSION.to_le_bytes().as_slice())?;
+    tables.mark_all_due(TRANSCRIPT_DUE)
+}
 
 /// How far a transcript is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
