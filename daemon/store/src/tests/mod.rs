@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod disk;
 mod failures;
+mod fixture;
 mod journal;
 mod offline;
 mod projections;

@@ -57,55 +57,6 @@ async fn a_newer_format_is_refused_untouched() {
     assert_eq!(std::fs::read(database(dir.path())).expect("read"), before);
 }
 
-#[tokio::test]
-async fn a_store_of_format_1_opens_for_ever() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let fixture = include_bytes!("../../tests/fixtures/format-1.redb");
-    std::fs::write(database(dir.path()), fixture).expect("written");
-    assert_eq!(check_offline(dir.path()).expect("checked").problems, Vec::<String>::new());
-    let store = open(dir.path());
-    let journal = store.journal();
-    let events = history(&*journal, "fixture").await;
-    let kinds: Vec<String> = events.iter().map(|event| format!("{:?}", event.kind)).collect();
-    expect_test::expect_file!["../../tests/fixtures/format-1.txt"].assert_eq(&kinds.join("\n"));
-    assert_eq!(journal.by_key("main").await, Ok(Some("fixture".into())));
-    assert_eq!(journal.search("ants", 10).await.expect("searched").len(), 2);
-    journal.append(&"fixture".into(), 5, vec![said(99, "new", "hello")]).await.expect("written");
-}
-
-/// Writes the fixture: run once per format, with `MOLTIS_WRITE_FIXTURE=1`, never again.
-#[tokio::test]
-async fn the_fixture_is_what_this_version_writes() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let store = open(dir.path());
-    let journal = store.journal();
-    let first = vec![created(0, Some("main")), said(1, "op", "ants of the garden")];
-    journal.append(&"fixture".into(), 0, first).await.expect("written");
-    let rest = vec![
-        answered(2, "op", "ants have six legs"),
-        ended(3, "op"),
-        event(
-            4,
-            None,
-            EventKind::TitleChanged {
-                title: "Ants".into(),
-                automatic: true,
-                usage: Usage::default(),
-            },
-        ),
-    ];
-    journal.append(&"fixture".into(), 2, rest).await.expect("written");
-    let backup = dir.path().join("backup");
-    journal.backup(&backup).await.expect("written");
-    let written = std::fs::read(&backup).expect("read");
-    assert!(written.len() < 200_000, "{} bytes", written.len());
-    if std::env::var_os("MOLTIS_WRITE_FIXTURE").is_some() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-        std::fs::create_dir_all(&folder).expect("made");
-        std::fs::write(folder.join("format-1.redb"), written).expect("written");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_while_writing_is_a_consistent_prefix_and_comes_back() {
     let dir = tempfile::tempdir().expect("a folder");
