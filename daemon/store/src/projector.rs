@@ -34,6 +34,8 @@ const GATHER: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_secs(1);
 /// The longest that transcripts go without a sync while there is work.
 const UNSYNCED: Duration = Duration::from_secs(5);
+/// How long the thread may go on once it is to end; what is left is due at the next start.
+const FINISH: Duration = Duration::from_secs(2);
 /// Transcripts that are open at a time.
 const OPEN: usize = 128;
 /// Sessions that may wait by name; beyond that the store's own list is read.
@@ -61,7 +63,8 @@ struct State {
     waiting: Vec<oneshot::Sender<()>>,
     /// Somebody waits for the index, too.
     index: bool,
-    stopping: bool,
+    /// The thread is to end, by then at the latest.
+    stopping: Option<Instant>,
 }
 
 impl State {
@@ -70,7 +73,11 @@ impl State {
     }
 
     fn is_urgent(&self) -> bool {
-        self.stopping || !self.waiting.is_empty()
+        self.stopping.is_some() || !self.waiting.is_empty()
+    }
+
+    fn is_late(&self) -> bool {
+        self.stopping.is_some_and(|by| by <= Instant::now())
     }
 }
 
@@ -113,7 +120,7 @@ impl Signal {
 
     /// Ends the thread after a last settling.
     pub(crate) fn stop(&self) {
-        self.lock().stopping = true;
+        self.lock().stopping = Some(Instant::now() + FINISH);
         self.wake.notify_one();
     }
 
@@ -166,39 +173,56 @@ struct Projector {
 /// What is to be done next.
 enum Task {
     Pass { touched: BTreeSet<SessionId>, look: bool },
-    Settle { index: bool, waiting: Vec<oneshot::Sender<()>> },
+    Settle,
     Stop,
+}
+
+/// Who waits, and whether for the index, too.
+#[derive(Default)]
+struct Waiting {
+    index: bool,
+    who: Vec<oneshot::Sender<()>>,
 }
 
 impl Projector {
     fn run(mut self) {
         loop {
-            match self.next() {
-                Task::Pass { touched, look } => self.report(|it| it.pass(touched, look)),
-                Task::Settle { index, waiting } => {
-                    self.report(|it| it.settle(index));
-                    for waiting in waiting {
-                        if waiting.send(()).is_err() {
-                            tracing::debug!("whoever waited for the projector has gone");
-                        }
-                    }
+            let (task, waiting) = self.next();
+            let settles = !matches!(task, Task::Pass { .. }) || !waiting.who.is_empty();
+            let stops = matches!(task, Task::Stop);
+            if let Task::Pass { touched, look } = task {
+                self.report(|it| it.pass(touched, look));
+            }
+            if settles {
+                self.report(|it| it.settle(waiting.index));
+            }
+            for waiting in waiting.who {
+                if waiting.send(()).is_err() {
+                    tracing::debug!("whoever waited for the projector has gone");
                 }
-                Task::Stop => {
-                    self.report(|it| it.settle(false));
-                    return;
-                }
+            }
+            if stops {
+                return;
             }
         }
     }
 
-    /// Waits for work, and lets a little more of it gather.
-    fn next(&self) -> Task {
+    /// Waits for work, and lets a little more of it gather. Whoever waits is answered after the work
+    /// that there was when they came, however much comes after that.
+    fn next(&self) -> (Task, Waiting) {
         let signal = &self.signal;
         let mut state = signal.lock();
+        let take = |state: &mut State| Waiting {
+            index: std::mem::take(&mut state.index),
+            who: std::mem::take(&mut state.waiting),
+        };
         loop {
+            if state.is_late() {
+                return (Task::Stop, take(&mut state));
+            }
             if state.has_work() {
                 if !self.open.is_empty() && self.synced.elapsed() > UNSYNCED {
-                    return Task::Settle { index: false, waiting: Vec::new() };
+                    return (Task::Settle, Waiting::default());
                 }
                 state = signal
                     .wake
@@ -206,14 +230,14 @@ impl Projector {
                     .unwrap_or_else(PoisonError::into_inner)
                     .0;
                 let look = std::mem::take(&mut state.look);
-                return Task::Pass { touched: std::mem::take(&mut state.touched), look };
+                let touched = std::mem::take(&mut state.touched);
+                return (Task::Pass { touched, look }, take(&mut state));
             }
             if !state.waiting.is_empty() {
-                let index = std::mem::take(&mut state.index);
-                return Task::Settle { index, waiting: std::mem::take(&mut state.waiting) };
+                return (Task::Settle, take(&mut state));
             }
-            if state.stopping {
-                return Task::Stop;
+            if state.stopping.is_some() {
+                return (Task::Stop, Waiting::default());
             }
             let idle = |state: &mut State| !state.has_work() && !state.is_urgent();
             if self.open.is_empty() {
@@ -226,7 +250,7 @@ impl Projector {
                 .unwrap_or_else(PoisonError::into_inner);
             state = next;
             if timeout.timed_out() {
-                return Task::Settle { index: false, waiting: Vec::new() };
+                return (Task::Settle, Waiting::default());
             }
         }
     }
@@ -251,6 +275,9 @@ impl Projector {
             touched.extend(engine.view(|txn| due(txn, TRANSCRIPT_DUE))?);
         }
         for session in touched {
+            if self.signal.lock().is_late() {
+                break;
+            }
             if self.open.len() >= OPEN {
                 self.sync()?;
             }
@@ -295,7 +322,7 @@ impl Projector {
         loop {
             let from = transcript.position().seq + 1;
             let events = read::events(txn, session, from, u64::MAX, EVENTS)?;
-            if events.is_empty() {
+            if events.is_empty() || self.signal.lock().is_late() {
                 break;
             }
             transcript.write(&events).map_err(Error::file("write", &path))?;
@@ -363,7 +390,7 @@ impl Projector {
                 if rows >= INDEX_ROWS {
                     rows = 0;
                     self.add(std::mem::take(&mut ready))?;
-                    if self.signal.lock().stopping {
+                    if self.signal.lock().stopping.is_some() {
                         return Ok(());
                     }
                 }
@@ -466,3 +493,7 @@ fn next_addition(txn: &ReadTransaction, session: &SessionId, after: u64) -> Resu
     }
     Ok(addition)
 }
+
+#[cfg(test)]
+#[path = "projector_tests.rs"]
+mod tests;

@@ -106,8 +106,8 @@ impl Store {
         Arc::clone(&self.vault) as Arc<dyn Vault>
     }
 
-    /// Brings transcripts up to the log, closes the database and ends the threads. Calls that come
-    /// later are told that the store is closed.
+    /// Brings transcripts up to the log as far as that takes a moment, closes the database and ends
+    /// the threads. Calls that come later are told that the store is closed.
     pub async fn close(self) {
         let closed = tokio::task::spawn_blocking(move || drop(self)).await;
         if let Err(error) = closed {
