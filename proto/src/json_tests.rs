@@ -32,6 +32,7 @@ fn a_person_s_message_in_a_history() {
           "images": [],
           "item": "i1",
           "kind": "user",
+          "model": null,
           "op_id": "o1",
           "origin": "owner",
           "queue": "steer",

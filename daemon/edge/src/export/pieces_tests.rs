@@ -21,9 +21,9 @@ async fn a_document_ends_where_the_session_ended() {
     let document: Vec<_> = pieces(assistant, &summary(), Format::Jsonl).collect().await;
     let text: String = document.into_iter().map(Result::unwrap).collect();
     expect![[r#"
-        {"at":"2026-01-01T00:00:00.000Z","cause":"tui","images":[],"item":"i1","kind":"user","op_id":"o1","origin":"owner","queue":"followup","seq":1,"text":"1: hi","turn":"t1"}
-        {"at":"2026-01-01T00:00:00.000Z","cause":"tui","images":[],"item":"i1","kind":"user","op_id":"o1","origin":"owner","queue":"followup","seq":2,"text":"2: hi","turn":"t1"}
-        {"at":"2026-01-01T00:00:00.000Z","cause":"tui","images":[],"item":"i1","kind":"user","op_id":"o1","origin":"owner","queue":"followup","seq":3,"text":"3: hi","turn":"t1"}
+        {"at":"2026-01-01T00:00:00.000Z","cause":"tui","images":[],"item":"i1","kind":"user","model":null,"op_id":"o1","origin":"owner","queue":"followup","seq":1,"text":"1: hi","turn":"t1"}
+        {"at":"2026-01-01T00:00:00.000Z","cause":"tui","images":[],"item":"i1","kind":"user","model":null,"op_id":"o1","origin":"owner","queue":"followup","seq":2,"text":"2: hi","turn":"t1"}
+        {"at":"2026-01-01T00:00:00.000Z","cause":"tui","images":[],"item":"i1","kind":"user","model":null,"op_id":"o1","origin":"owner","queue":"followup","seq":3,"text":"3: hi","turn":"t1"}
     "#]]
     .assert_eq(&text);
 }
