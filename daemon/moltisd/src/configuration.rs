@@ -12,7 +12,8 @@ use moltis_config::{
 use moltis_core::admin::{ConfigAdmin, ConfigValue};
 use moltis_core::{Code, Error, Result};
 
-use crate::settings::{SCHEMA, Settings, warnings};
+use crate::review::review;
+use crate::settings::{SCHEMA, Settings};
 
 /// Takes new settings into use.
 type Apply = Box<dyn Fn(&Settings) -> Result<()> + Send + Sync>;
@@ -27,24 +28,23 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads all layers. A file that is not there is written first, complete and commented.
+    /// Reads all layers.
     ///
     /// # Errors
     /// `Invalid` with the first error and its place.
     pub(crate) fn open(dir: &Path, flags: Vec<Flag>) -> Result<Self> {
-        let file = File::new(dir);
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let empty = RwLock::new(Arc::new(Config::default()));
-        let configuration = Self { file, env, flags, held: empty, apply: Mutex::new(None) };
-        configuration
-            .file
-            .create(&moltis_config::template(&SCHEMA))
-            .map_err(|error| in_file(&error))?;
+        let configuration = Self::unread(dir, flags);
         let config = configuration.read()?;
         configuration.hold(config);
         Ok(configuration)
+    }
+
+    /// Writes a file that is not there, complete and commented. Where that can't be done the daemon
+    /// goes on with its defaults: a directory may be read-only on purpose.
+    pub(crate) fn write_template(&self) {
+        if let Err(error) = self.file.create(&moltis_config::template(&SCHEMA)) {
+            tracing::warn!(%error, "there is no configuration file: the defaults hold");
+        }
     }
 
     /// Says who takes changed settings into use.
@@ -70,8 +70,12 @@ impl Configuration {
         let sources = Sources { file: text, env: &self.env, flags: &self.flags };
         let resolved = resolve(&SCHEMA, &sources);
         let mut problems = resolved.problems;
-        problems.extend(warnings(&resolved.config, self.file.mode()));
+        problems.extend(review(&resolved.config, self.file.mode(), &|name| self.variable(name)));
         (resolved.config, problems)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     /// The file's problems; its path is for the messages.
@@ -122,23 +126,34 @@ impl Configuration {
         Ok(restart)
     }
 
-    /// Changes keys in the file, all or none, and takes the result into use. The file is not
-    /// touched when the result would have errors.
-    pub(crate) fn change(&self, keys: &[(&str, &str)]) -> Result<()> {
-        self.file
-            .edit(|text| {
-                let mut text = text.to_owned();
-                for (path, value) in keys {
-                    text = self.edited(&text, path, value)?;
-                }
-                let (_, problems) = self.examine(&text);
-                match problems.iter().find(|problem| problem.severity == Severity::Error) {
-                    Some(problem) => Err(Refused(self.told(problem))),
-                    None => Ok(text),
-                }
-            })
-            .map_err(|Refused(error)| error)?;
-        self.take_up().map(drop)
+    /// Changes keys in the file, all or none, and takes the result into use; names the keys that
+    /// need a restart. The file is as before when the result has errors or can't be used.
+    pub(crate) fn change(&self, keys: &[(&str, &str)]) -> Result<Vec<String>> {
+        let (mut before, mut after) = (String::new(), String::new());
+        let changed = self.file.edit(|text| {
+            text.clone_into(&mut before);
+            text.clone_into(&mut after);
+            for (path, value) in keys {
+                after = self.edited(&after, path, value)?;
+            }
+            let (_, problems) = self.examine(&after);
+            match problems.iter().find(|problem| problem.severity == Severity::Error) {
+                Some(problem) => Err(Refused(self.told(problem))),
+                None => Ok(after.clone()),
+            }
+        });
+        changed.map_err(|Refused(error)| error)?;
+        self.take_up().inspect_err(|_| self.put_back(&before, &after))
+    }
+
+    /// Undoes an edit, unless someone has changed the file since.
+    fn put_back(&self, before: &str, after: &str) {
+        let undone = self
+            .file
+            .edit(|now| Ok::<_, FileError>(if now == after { before } else { now }.to_owned()));
+        if let Err(error) = undone {
+            tracing::error!(%error, "the file keeps a change that is not in use");
+        }
     }
 
     fn edited(&self, text: &str, path: &str, value: &str) -> Result<String, Refused> {
@@ -188,7 +203,7 @@ impl ConfigAdmin for Configuration {
     }
 
     async fn set(&self, key: &str, value: &str) -> Result<()> {
-        self.change(&[(key, value)])
+        self.change(&[(key, value)]).map(drop)
     }
 
     async fn reload(&self) -> Result<Vec<String>> {

@@ -10,6 +10,7 @@ mod env;
 mod flags;
 mod offline;
 mod readiness;
+mod review;
 mod serve;
 mod settings;
 
@@ -84,6 +85,7 @@ fn run(flags: &Flags, readiness: &Readiness, begun: Instant) -> Result<ExitCode>
     let settings = configuration.settings();
     let log =
         serve::begin_log(&data_dir, &settings.log_level, settings.log_json, flags.foreground)?;
+    configuration.write_template();
     serve::serve(configuration, data_dir, log, readiness, begun)?;
     Ok(ExitCode::SUCCESS)
 }

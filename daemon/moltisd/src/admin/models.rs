@@ -31,7 +31,7 @@ impl ModelAdmin for ModelKeeper {
     async fn set_default(&self, model: &ModelRef) -> Result<()> {
         // A provider that does not exist is refused before anything is written.
         self.providers.candidates(Some(model)).await?;
-        self.configuration.change(&[("chat.default_model", &model.to_string())])
+        self.configuration.change(&[("chat.default_model", &model.to_string())]).map(drop)
     }
 
     async fn catalog(&self) -> Result<Vec<CatalogModel>> {

@@ -64,7 +64,7 @@ impl ProviderKeeper {
         if keys.is_empty() {
             self.configuration.take_up().map(drop)
         } else {
-            self.configuration.change(&keys)
+            self.configuration.change(&keys).map(drop)
         }
     }
 }
