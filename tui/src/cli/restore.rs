@@ -22,6 +22,7 @@ pub(crate) struct RestoreArgs {
 
 /// Stops a running daemon, lets `moltisd` restore, and starts the daemon again if one ran.
 pub(super) async fn run(context: &Context, args: RestoreArgs) -> Result<(), Failure> {
+    context.connector.is_own("moltis restore")?;
     let shown = args.file.display();
     let file = std::fs::canonicalize(&args.file)
         .map_err(|error| Failure::io(format!("cannot read `{shown}`"), &error))?;

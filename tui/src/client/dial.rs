@@ -44,6 +44,8 @@ pub(crate) struct Connector {
     config_dir: PathBuf,
     data_dir: PathBuf,
     socket: PathBuf,
+    /// Whether the socket was named, rather than found by the data directory.
+    named: bool,
     autostart: bool,
     log_level: Option<String>,
     kind: &'static str,
@@ -76,8 +78,10 @@ impl Connector {
         let given = global.socket.as_deref();
         let given = given.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         // A socket that was named may lead to another machine: nothing is started for it.
-        let autostart = !global.no_autostart && given.is_none();
+        let named = given.is_some();
+        let autostart = !global.no_autostart && !named;
         Self {
+            named,
             config_dir: place::config_dir(global.config_dir.as_deref()),
             socket: given.unwrap_or_else(|| place::socket(&data_dir)),
             data_dir,
@@ -92,7 +96,8 @@ impl Connector {
         let config_dir = place::config_dir(Some(config_dir));
         let data_dir = place::data_dir(Some(data_dir));
         let socket = place::socket(&data_dir);
-        Self { config_dir, data_dir, socket, autostart: false, log_level: None, kind }
+        let (named, autostart) = (false, false);
+        Self { config_dir, data_dir, socket, named, autostart, log_level: None, kind }
     }
 
     /// Connects; starts the daemon when none runs and that is allowed.
@@ -146,6 +151,20 @@ impl Connector {
         }
     }
 
+    /// Whether the socket leads to the daemon of these directories. One that was named may lead to
+    /// another: what is done to the directories themselves must not be mixed with it.
+    ///
+    /// # Errors
+    /// A usage error that names the command.
+    pub(crate) fn is_own(&self, command: &str) -> Result<(), Failure> {
+        if !self.named {
+            return Ok(());
+        }
+        let message =
+            format!("`{command}` is for the daemon of the data directory, not of a socket");
+        Err(Failure::usage(message).with_hint("leave out --socket and unset MOLTIS_SOCKET"))
+    }
+
     /// Starts the daemon if none runs, even when scripts may not.
     pub(crate) async fn start(&self) -> Result<Client, Failure> {
         self.connect_as(true).await
@@ -156,11 +175,21 @@ impl Connector {
     pub(crate) async fn stopper(
         &self,
     ) -> Result<Option<(SystemClient<Channel>, Option<u32>)>, Failure> {
-        match self.channel().await {
-            Ok((channel, pid)) => Ok(Some((SystemClient::new(channel), pid))),
-            Err(Trouble::Absent(_)) => Ok(None),
-            Err(Trouble::Failed(failure)) => Err(failure),
+        let (channel, peer) = match self.channel().await {
+            Ok(connected) => connected,
+            Err(Trouble::Absent(_)) => return Ok(None),
+            Err(Trouble::Failed(failure)) => return Err(failure),
+        };
+        let mut system = SystemClient::new(channel);
+        if !self.named {
+            return Ok(Some((system, peer)));
         }
+        // Who serves a named socket may be a tunnel, whose end nobody asked for.
+        let said = match timeout(HANDSHAKE, system.hello(self.hello())).await {
+            Ok(Ok(hello)) => Some(hello.into_inner().pid),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        Ok(Some((system, peer.filter(|pid| said == Some(*pid)))))
     }
 
     /// Where the data is.
@@ -223,12 +252,7 @@ impl Connector {
     async fn open(&self) -> Result<Client, Trouble> {
         let (channel, _) = self.channel().await?;
         let mut system = SystemClient::new(channel.clone());
-        let hello = HelloRequest {
-            protocol: Some(ProtocolVersion { major: PROTOCOL_MAJOR, minor: PROTOCOL_MINOR }),
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            client: self.kind.to_owned(),
-        };
-        let answer = timeout(HANDSHAKE, system.hello(hello)).await;
+        let answer = timeout(HANDSHAKE, system.hello(self.hello())).await;
         let hello = match answer {
             Ok(Ok(hello)) => hello.into_inner(),
             Ok(Err(status)) => return Err(Trouble::Failed(status.into())),
@@ -250,6 +274,14 @@ impl Connector {
             system,
             hello,
         })
+    }
+
+    fn hello(&self) -> HelloRequest {
+        HelloRequest {
+            protocol: Some(ProtocolVersion { major: PROTOCOL_MAJOR, minor: PROTOCOL_MINOR }),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            client: self.kind.to_owned(),
+        }
     }
 
     async fn channel(&self) -> Result<(Channel, Option<u32>), Trouble> {
