@@ -132,6 +132,13 @@ pub(crate) fn report(what: &str, failure: &Failure, json: bool) {
     }
 }
 
+/// A failure of which scripts have read in a document already: people are told on stderr, and the
+/// exit code is all that is left to do.
+pub(crate) fn reported(what: &str, failure: &Failure) -> Failure {
+    report(what, failure, false);
+    Failure::silent(failure.exit)
+}
+
 fn failure_lines(what: &str, failure: &Failure) -> String {
     let message = SafeText::one_line(&failure.message);
     let hint = failure

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use super::context::{Context, is_interactive};
 use super::{complete, offline};
 use crate::client::{Client, Failure};
+use crate::output::reported;
 
 /// Words of `moltis config`.
 #[derive(Debug, Subcommand)]
@@ -57,7 +58,7 @@ impl ConfigCommand {
             Self::Show { .. } | Self::Get { .. } => "cannot show the configuration",
             Self::Set { .. } => "cannot change the configuration",
             Self::Edit => "cannot edit the configuration",
-            Self::Check => "cannot check the configuration",
+            Self::Check => "the configuration can't be used",
             Self::Template => "cannot print the template",
         }
     }
@@ -90,11 +91,7 @@ pub(super) async fn run(context: &Context, command: ConfigCommand) -> Result<(),
         ConfigCommand::Edit => edit(context).await,
         ConfigCommand::Check => check(context).await,
         ConfigCommand::Template => {
-            let ended = offline::run(&context.connector, &["--config-template"]).await?;
-            if !ended.status.success() {
-                return Err(offline::complaint(&ended));
-            }
-            let text = String::from_utf8_lossy(&ended.stdout);
+            let text = offline::template(&context.connector).await?;
             if output.json { output.json(&json!({ "text": text })) } else { output.raw(&text) }
         }
     }
@@ -139,19 +136,26 @@ async fn show(context: &Context, origin: bool) -> Result<(), Failure> {
 
 async fn check(context: &Context) -> Result<(), Failure> {
     let output = &context.output;
-    let words: &[&str] =
-        if output.json { &["--check-config", "--json"] } else { &["--check-config"] };
-    let ended = offline::run(&context.connector, words).await?;
-    output.raw(&String::from_utf8_lossy(&ended.stdout))?;
-    if ended.status.success() {
-        let warnings = String::from_utf8_lossy(&ended.stderr);
-        warnings.lines().for_each(|line| output.note(line));
-        return Ok(());
+    let checked = offline::check_config(&context.connector).await?;
+    let failure = checked.failure();
+    if output.json {
+        output.json(&checked.document)?;
+        let purpose = ConfigCommand::Check.purpose();
+        return failure.map_or(Ok(()), |failure| Err(reported(purpose, &failure)));
     }
-    if output.json && !ended.stdout.is_empty() {
-        return Err(Failure::silent(1));
+    for problem in &checked.problems {
+        output.line(&format!("{}: {}", problem.severity(), problem.line()))?;
+        if let Some(hint) = problem.hint() {
+            output.line(&format!("  hint: {hint}"))?;
+        }
     }
-    Err(offline::complaint(&ended))
+    match failure {
+        Some(failure) => Err(failure),
+        None if checked.problems.is_empty() => {
+            output.line(&format!("{}: all is well", file(context).display()))
+        }
+        None => Ok(()),
+    }
 }
 
 async fn edit(context: &Context) -> Result<(), Failure> {
@@ -159,10 +163,10 @@ async fn edit(context: &Context) -> Result<(), Failure> {
         let failure = Failure::usage("standard input and output are not a terminal");
         return Err(failure.with_hint("moltis config set KEY VALUE"));
     }
+    context.connector.is_own("moltis config edit")?;
     let path = file(context);
     if !path.exists() {
-        let template = offline::run(&context.connector, &["--config-template"]).await?;
-        write_new(&path, &template.stdout)?;
+        write_new(&path, &offline::template(&context.connector).await?)?;
     }
     let editor = ["VISUAL", "EDITOR"]
         .iter()
@@ -180,9 +184,12 @@ async fn edit(context: &Context) -> Result<(), Failure> {
     if !ended.success() {
         return Err(Failure::new("cancelled", format!("`{editor}` ended with {ended}")));
     }
-    let checked = offline::run(&context.connector, &["--check-config"]).await?;
-    if !checked.status.success() {
-        return Err(offline::complaint(&checked).with_hint("moltis config edit"));
+    let checked = offline::check_config(&context.connector).await?;
+    if let Some(failure) = checked.failure() {
+        return Err(failure);
+    }
+    for warning in &checked.problems {
+        context.output.note(&warning.line());
     }
     let Some(mut client) = context.connector.running().await? else {
         return context.output.line("the file is in order");
@@ -199,12 +206,12 @@ async fn edit(context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn write_new(path: &Path, text: &[u8]) -> Result<(), Failure> {
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
         let mut options = std::fs::File::options();
-        options.write(true).create_new(true).mode(0o600).open(path)?.write_all(text)
+        options.write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
     });
     written.map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))
 }

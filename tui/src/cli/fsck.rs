@@ -7,6 +7,7 @@ use serde_json::json;
 use super::context::Context;
 use super::offline;
 use crate::client::Failure;
+use crate::output::reported;
 
 /// Checks, prints what was found, and fails when something is wrong.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
@@ -22,16 +23,21 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         let well = if problems.is_empty() { "all is well" } else { "not all is well" };
         context.output.line(&format!("{sessions} sessions, {events} events: {well}"))?;
     }
-    match problems.len() {
-        0 => Ok(()),
-        count => Err(Failure::new("storage", format!("{count} problems"))
-            .with_hint("moltis restore FILE brings a backup back")),
+    if problems.is_empty() {
+        return Ok(());
     }
+    let failure = Failure::new("storage", format!("{} problems", problems.len()))
+        .with_hint("moltis restore FILE brings a backup back");
+    Err(if context.output.json { reported("cannot trust the store", &failure) } else { failure })
 }
 
 /// Lets a running daemon check, else `moltisd` itself.
 async fn check(context: &Context) -> Result<CheckResponse, Failure> {
-    if let Some(mut client) = context.connector.running().await? {
+    // A socket that was named leads to the only store that can be meant.
+    let own = context.connector.is_own("moltis fsck").is_ok();
+    let client =
+        if own { context.connector.running().await? } else { Some(context.connect().await?) };
+    if let Some(mut client) = client {
         return Ok(client.system.check(CheckRequest {}).await?.into_inner());
     }
     let said = offline::json(&context.connector, &["--fsck", "--json"]).await?;

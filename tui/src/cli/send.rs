@@ -22,7 +22,7 @@ use super::context::{Context, find};
 use super::transcript::Writer;
 use super::{complete, files, shape, tail};
 use crate::client::{Begin, Client, EXIT_TURN, Failure, Feed, op_id};
-use crate::output::{error_json, report};
+use crate::output::{error_json, reported};
 
 /// How long a message is sent again when the daemon is away.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -283,11 +283,9 @@ impl Follower<'_> {
                 line["error"] = error_json(failure);
             }
             self.context.output.json(&line)?;
-            // The line has it for scripts and is the last one: people are told on stderr alone.
-            return failure.map_or(Ok(()), |failure| {
-                report("cannot get an answer", &failure, false);
-                Err(Failure::silent(failure.exit))
-            });
+            // The line has it for scripts and is the last one.
+            return failure
+                .map_or(Ok(()), |failure| Err(reported("cannot get an answer", &failure)));
         }
         self.leave(failure.map_or(Ok(()), Err))
     }

@@ -1,6 +1,7 @@
 //! Whole-program tests: the real `moltisd`, in a temporary home, over its real socket.
 
 mod architecture;
+mod client;
 mod configuration;
 mod crash;
 mod spine;

@@ -33,7 +33,7 @@ fn base_url(vendor: &Vendor) -> String {
 }
 
 /// `moltis` beside `moltisd`: `cargo test --workspace` builds both.
-fn client_program() -> PathBuf {
+pub(crate) fn client_program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_moltisd")).with_file_name("moltis");
     assert!(program.exists(), "build with --workspace: {} is missing", program.display());
     program
