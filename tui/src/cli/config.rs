@@ -75,18 +75,21 @@ pub(super) async fn run(context: &Context, command: ConfigCommand) -> Result<(),
         }
         ConfigCommand::Show { origin } => show(context, origin).await,
         ConfigCommand::Get { key } => {
-            let value = values(&mut context.connect().await?).await?;
+            let value = values(&mut context.connect().await?, &key).await?;
             let value = value.into_iter().find(|value| value.key == key).ok_or_else(|| {
                 Failure::new("not_found", format!("there is no key `{key}`"))
                     .with_hint("moltis config show lists them")
             })?;
-            output.either(&value_json(&value), bare(&value.value))
+            match typed(&value) {
+                Value::String(text) if !output.json => output.line(&text),
+                _ => output.either(&value_json(&value), &value.value),
+            }
         }
         ConfigCommand::Set { key, value } => {
             let mut client = context.connect().await?;
-            let request = SetConfigRequest { key: key.clone(), value: value.clone() };
-            client.config.set(request).await?;
-            output.either(&json!({ "key": key, "value": value }), &format!("{key} = {value}"))
+            let request = SetConfigRequest { key, value };
+            let change = client.config.set(request).await?.into_inner();
+            changed(context, &change.holds.unwrap_or_default(), change.needs_restart)
         }
         ConfigCommand::Edit => edit(context).await,
         ConfigCommand::Check => check(context).await,
@@ -101,22 +104,41 @@ fn file(context: &Context) -> PathBuf {
     context.connector.config_dir().join("moltis.toml")
 }
 
-async fn values(client: &mut Client) -> Result<Vec<ConfigValue>, Failure> {
-    Ok(client.config.show(ShowConfigRequest {}).await?.into_inner().values)
+/// One value, or all for an empty key.
+async fn values(client: &mut Client, key: &str) -> Result<Vec<ConfigValue>, Failure> {
+    let request = ShowConfigRequest { key: key.to_owned() };
+    Ok(client.config.show(request).await?.into_inner().values)
 }
 
 fn value_json(value: &ConfigValue) -> Value {
-    json!({ "key": value.key, "value": value.value, "origin": value.origin })
+    json!({ "key": value.key, "value": typed(value), "origin": value.origin })
 }
 
-/// A TOML string without its quotes, when nothing in it is escaped.
-fn bare(value: &str) -> &str {
-    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.filter(|inner| !inner.contains(['\\', '"'])).unwrap_or(value)
+/// The value itself; its TOML when the daemon is older than this.
+fn typed(value: &ConfigValue) -> Value {
+    serde_json::from_str(&value.json).unwrap_or_else(|_| json!(value.value))
+}
+
+/// Says what holds after a change: that need not be what was written.
+fn changed(context: &Context, holds: &ConfigValue, needs_restart: bool) -> Result<(), Failure> {
+    let mut document = value_json(holds);
+    document["needs_restart"] = json!(needs_restart);
+    let line = format!("{} = {}", holds.key, holds.value);
+    context.output.either(&document, &line)?;
+    if holds.origin != "file" {
+        let origin = &holds.origin;
+        context
+            .output
+            .note(&format!("the file is changed, but this value is of {origin} and wins"));
+    }
+    if needs_restart {
+        context.output.note("this holds after `moltis daemon restart`");
+    }
+    Ok(())
 }
 
 async fn show(context: &Context, origin: bool) -> Result<(), Failure> {
-    let values = values(&mut context.connect().await?).await?;
+    let values = values(&mut context.connect().await?, "").await?;
     let output = &context.output;
     if output.json {
         return output.json(&Value::Array(values.iter().map(value_json).collect()));
@@ -214,16 +236,4 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         options.write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
     });
     written.map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_simple_string_is_printed_bare() {
-        assert_eq!(bare("\"abc\""), "abc");
-        assert_eq!(bare("12"), "12");
-        assert_eq!(bare(r#""a\"b""#), r#""a\"b""#);
-    }
 }

@@ -52,6 +52,15 @@ async fn run(home: &Home, words: &[&str]) -> Ran {
     moltis(home, words).output().await.unwrap().into()
 }
 
+/// Runs with that as standard input.
+async fn run_with(home: &Home, words: &[&str], input: &str) -> Ran {
+    let file = home.root().join("input");
+    fs::write(&file, input).unwrap();
+    let mut command = moltis(home, words);
+    command.stdin(fs::File::open(file).unwrap());
+    command.output().await.unwrap().into()
+}
+
 /// A message and its whole turn.
 async fn say(daemon: &Daemon, op: &str) -> String {
     let session = main_session(daemon).await.id;
@@ -185,4 +194,59 @@ async fn an_install_that_fails_leaves_nothing_and_the_daemon_as_it_was() {
         assert!(ran.stderr.contains("is not of moltis' making"), "{ran:?}");
     }
     assert!(unit.exists(), "what somebody else wrote is left alone");
+}
+
+#[tokio::test]
+async fn a_provider_that_needs_no_key_is_set_up_without_one() {
+    let home = home();
+    let _daemon = home.start().await;
+    let ran = run(&home, &["providers", "login", "ollama"]).await;
+    let line = "ollama is set up: it needs no key\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), line), "{ran:?}");
+    let own = ["providers", "login", "mine", "--kind", "openai", "--base-url", "http://[::1]:9/v1"];
+    let ran = run(&home, &own).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "mine is set up: it needs no key\n"));
+    let ran = run(&home, &["providers", "login", "openai"]).await;
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_stored_is_the_one_that_is_used() {
+    let home = home();
+    let text = "[providers.work]\nkind = \"openai\"\n# Of last year.\napi_key = \"old\"\n";
+    fs::write(home.config_file(), text).unwrap();
+    let daemon = home.start().await;
+    let ran = run_with(&home, &["providers", "login", "work", "--json"], "new\n").await;
+    assert_eq!((ran.code, &ran.json()["key_source"]), (Some(0), &"vault".into()), "{ran:?}");
+    let now = fs::read_to_string(home.config_file()).unwrap();
+    assert_eq!(now, text.replace("api_key = \"old\"\n", ""));
+    daemon.stop().await;
+
+    let home = home.env("MOLTIS_PROVIDERS__WORK__API_KEY", "mine");
+    let _daemon = home.start().await;
+    let ran = run_with(&home, &["providers", "login", "work"], "new\n").await;
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "work is set up: its key is of config\n")
+    );
+    assert!(ran.stderr.contains("that one wins over it"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_change_says_what_holds_and_when() {
+    let home = home().env("MOLTIS_CHAT__TIMEOUT_S", "7");
+    let _daemon = home.start().await;
+    let ran = run(&home, &["config", "set", "chat.timeout_s", "8", "--json"]).await;
+    assert_eq!(ran.json()["value"], 7, "{ran:?}");
+    assert!(ran.stderr.contains("env MOLTIS_CHAT__TIMEOUT_S and wins"), "{ran:?}");
+    let ran = run(&home, &["config", "set", "local.threads", "2", "--json"]).await;
+    assert_eq!(ran.json()["needs_restart"], true);
+    assert!(ran.stderr.contains("moltis daemon restart"), "{ran:?}");
+    let ran = run(&home, &["config", "set", "providers.work.api_key", "sk-1"]).await;
+    assert_eq!((ran.code, ran.stderr.contains("sk-1")), (Some(1), false), "{ran:?}");
+    assert!(ran.stderr.ends_with("hint: moltis providers login work\n"), "{ran:?}");
+    let ran = run(&home, &["config", "get", "chat.timeout"]).await;
+    assert!(ran.stderr.ends_with("hint: did you mean `chat.timeout_s`?\n"), "{ran:?}");
+    let ran = run(&home, &["config", "get", "chat.fallbacks", "--json"]).await;
+    assert_eq!(ran.json()["value"], serde_json::json!([]));
 }
