@@ -146,18 +146,30 @@ fn a_key_is_taken_out_and_every_comment_stays() {
             # More.
         "##]],
     );
-    gone("[providers.work]\nkey = \"\"\"a\nb\"\"\"\nkind = \"a\"", expect![[r#"
+    gone(
+        "[providers.work]\nkey = \"\"\"a\nb\"\"\"\nkind = \"a\"",
+        expect![[r#"
         [providers.work]
-        kind = "a""#]]);
-    gone("[providers]\nwork = { kind = \"a\", key = \"k\" } # inline\n", expect![[r#"
+        kind = "a""#]],
+    );
+    gone(
+        "[providers]\nwork = { kind = \"a\", key = \"k\" } # inline\n",
+        expect![[r#"
         [providers]
         work = { kind = "a"} # inline
-    "#]]);
-    gone("providers.work.key = \"k\"\nproviders.work.kind = \"a\"\n", expect![[r#"
+    "#]],
+    );
+    gone(
+        "providers.work.key = \"k\"\nproviders.work.kind = \"a\"\n",
+        expect![[r#"
         providers.work.kind = "a"
-    "#]]);
-    gone("[providers.work]\n# key = \"k\"\n", expect![[r#"
+    "#]],
+    );
+    gone(
+        "[providers.work]\n# key = \"k\"\n",
+        expect![[r#"
         [providers.work]
         # key = "k"
-    "#]]);
+    "#]],
+    );
 }
