@@ -5,13 +5,18 @@
 //! the command in silence.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::time::{Instant, interval_at};
 
 use crate::cli::Color;
 use crate::client::Failure;
 use crate::widget::{SafeText, width_of};
+
+/// How long nothing is said, and how often then.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The way to stdout and stderr.
 #[derive(Clone, Debug)]
@@ -81,6 +86,39 @@ impl Output {
         if io::stderr().is_terminal() {
             let text = SafeText::one_line(text);
             eprint(&format!("\r{}\u{1b}[K", cut(text.as_str(), self.width.saturating_sub(1))));
+        }
+    }
+
+    /// Waits for something; what takes longer than a second says so on a terminal.
+    pub(crate) async fn taking<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+        self.waiting(Some(what), Instant::now(), work).await
+    }
+
+    /// Waits for something that began then; `None` has nothing to say.
+    pub(crate) async fn waiting<T>(
+        &self,
+        what: Option<&str>,
+        begun: Instant,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let Some(what) = what.filter(|_| io::stderr().is_terminal()) else { return work.await };
+        let mut ticks = interval_at(Instant::now() + SECOND, SECOND);
+        let mut work = std::pin::pin!(work);
+        let mut shown = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut work => {
+                    if shown {
+                        self.progress("");
+                    }
+                    return ended;
+                }
+                _ = ticks.tick() => {
+                    shown = true;
+                    self.progress(&format!("{what} … {} s", begun.elapsed().as_secs()));
+                }
+            }
         }
     }
 

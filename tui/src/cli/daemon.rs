@@ -8,12 +8,11 @@ use moltis_proto::v1::system_client::SystemClient;
 use moltis_proto::v1::{HealthRequest, HealthResponse, LogLine, LogsRequest, ShutdownRequest};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use tonic::transport::Channel;
 use tonic::{Response, Streaming};
 
-use super::context::{Context, time};
+use super::context::{Context, interrupts, time};
 use super::shape;
-use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, daemon_program};
+use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, Wire, daemon_program};
 use crate::output::bytes;
 
 /// How long the daemon may take to stop: its turns are ended in order.
@@ -105,6 +104,10 @@ fn running(context: &Context, client: &Client) -> Result<(), Failure> {
 /// Stops a running daemon of any version and waits for its end; says whether one ran. One that does
 /// not answer is sent a signal, where its process is known.
 pub(super) async fn stop(context: &Context) -> Result<bool, Failure> {
+    context.output.taking("moltisd is stopping", stop_in_silence(context)).await
+}
+
+async fn stop_in_silence(context: &Context) -> Result<bool, Failure> {
     let Some((mut system, pid)) = context.connector.stopper().await? else { return Ok(false) };
     let watch = pid.and_then(Watch::of);
     let hang_up = if watch.is_none() { hang_up(&mut system).await } else { None };
@@ -139,7 +142,7 @@ pub(super) async fn stop(context: &Context) -> Result<bool, Failure> {
 }
 
 /// A stream that ends when the daemon hangs up: for one whose process can't be watched.
-async fn hang_up(system: &mut SystemClient<Channel>) -> Option<Streaming<LogLine>> {
+async fn hang_up(system: &mut SystemClient<Wire>) -> Option<Streaming<LogLine>> {
     let lines = system.logs(LogsRequest { last: 1, follow: true });
     timeout(ANSWER, lines).await.ok()?.ok().map(Response::into_inner)
 }
@@ -222,10 +225,15 @@ async fn logs(context: &Context, last: u32, follow: bool) -> Result<(), Failure>
     };
     let request = LogsRequest { last, follow };
     let mut lines = client.system.logs(request).await?.into_inner();
-    while let Some(line) = lines.message().await? {
+    let mut interrupt = interrupts()?;
+    loop {
+        let line = tokio::select! {
+            line = lines.message() => line?,
+            _ = interrupt.recv() => return Ok(()),
+        };
+        let Some(line) = line else { return Ok(()) };
         show_line(context, &line)?;
     }
-    Ok(())
 }
 
 fn show_line(context: &Context, line: &LogLine) -> Result<(), Failure> {
@@ -254,14 +262,29 @@ fn stored_logs(context: &Context, last: u32) -> Result<(), Failure> {
     let last = usize::try_from(last).unwrap_or(usize::MAX);
     for line in lines.iter().skip(lines.len().saturating_sub(last)) {
         if context.output.json {
-            // A log that was written as JSON is given as it is.
-            let document = serde_json::from_str(line).unwrap_or_else(|_| json!({ "text": line }));
-            context.output.json(&document)?;
+            context.output.json(&stored_line(line))?;
         } else {
             context.output.line(line)?;
         }
     }
     Ok(())
+}
+
+/// A line of the file, which is text or JSON, in the shape of those that the daemon tells.
+fn stored_line(line: &str) -> Value {
+    let shape = |at: &str, level: &str, target: &str, text: &str| json!({ "at": at, "level": level, "target": target, "text": text });
+    if let Ok(Value::Object(said)) = serde_json::from_str(line) {
+        let field = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
+        let fields = said.get("fields").map(Value::to_string).unwrap_or_default();
+        let text = format!("{} {fields}", field("message"));
+        return shape(field("at"), field("level"), field("target"), text.trim_end());
+    }
+    let parts = line.split_once(' ').and_then(|(at, rest)| {
+        let (level, rest) = rest.trim_start().split_once(' ')?;
+        let (target, text) = rest.trim_start().split_once(": ")?;
+        Some(shape(at, level, target, text))
+    });
+    parts.unwrap_or_else(|| shape("", "", "", line))
 }
 
 async fn install(context: &Context) -> Result<(), Failure> {
@@ -343,6 +366,15 @@ async fn uninstall(context: &Context) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stored_line_has_the_shape_of_a_told_one() {
+        let expected = json!({ "at": "2026-11-26T16:00:00Z", "level": "INFO", "target": "moltisd", "text": "ready pid=3" });
+        assert_eq!(stored_line("2026-11-26T16:00:00Z INFO  moltisd: ready pid=3"), expected);
+        let told = json!({ "at": "2026-11-26T16:00:00Z", "level": "INFO", "target": "moltisd", "message": "ready", "fields": { "pid": 3 } });
+        assert_eq!(stored_line(&told.to_string())["text"], "ready {\"pid\":3}");
+        assert_eq!(stored_line("half a")["text"], "half a");
+    }
 
     #[test]
     fn spans_have_two_units_at_most() {

@@ -9,6 +9,8 @@ use super::offline;
 use crate::client::Failure;
 use crate::output::reported;
 
+const CHECKING: &str = "checking the store";
+
 /// Checks, prints what was found, and fails when something is wrong.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let report = check(context).await?;
@@ -38,9 +40,11 @@ async fn check(context: &Context) -> Result<CheckResponse, Failure> {
     let client =
         if own { context.connector.running().await? } else { Some(context.connect().await?) };
     if let Some(mut client) = client {
-        return Ok(client.system.check(CheckRequest {}).await?.into_inner());
+        let check = client.system.check(CheckRequest {});
+        return Ok(context.output.taking(CHECKING, check).await?.into_inner());
     }
-    let said = offline::json(&context.connector, &["--fsck", "--json"]).await?;
+    let check = offline::json(&context.connector, &["--fsck", "--json"]);
+    let said = context.output.taking(CHECKING, check).await?;
     #[derive(Deserialize)]
     struct Report {
         sessions: u64,

@@ -139,7 +139,8 @@ async fn log_in(
 
 async fn detect(context: &Context, mut client: Client, adopt: bool) -> Result<(), Failure> {
     let output = &context.output;
-    let servers = client.providers.detect(DetectRequest {}).await?.into_inner().servers;
+    let detect = client.providers.detect(DetectRequest {});
+    let servers = output.taking("looking for servers", detect).await?.into_inner().servers;
     if adopt {
         for server in &servers {
             let request = AdoptRequest { server: Some(server.clone()) };

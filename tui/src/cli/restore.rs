@@ -30,7 +30,9 @@ pub(super) async fn run(context: &Context, args: RestoreArgs) -> Result<(), Fail
     let data_dir = context.connector.data_dir().display();
     context.consent(args.yes, &format!("Replace everything in {data_dir} by {shown}?"))?;
     let ran = daemon::stop(context).await?;
-    let restored = offline::json(&context.connector, &["--restore", file, "--json"]).await;
+    let words = ["--restore", file, "--json"];
+    let restore = offline::json(&context.connector, &words);
+    let restored = context.output.taking("restoring", restore).await;
     if ran {
         // The daemon comes back whether the backup was good or not: the old store is still there.
         context.connector.start().await?;

@@ -250,3 +250,52 @@ async fn a_change_says_what_holds_and_when() {
     let ran = run(&home, &["config", "get", "chat.fallbacks", "--json"]).await;
     assert_eq!(ran.json()["value"], serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn a_follower_ends_with_ctrl_c_and_nothing_is_wrong() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let vendor = Vendor::openai(&["Hi."]).await;
+    let home = crate::spine::home(&vendor);
+    let daemon = home.start().await;
+    say(&daemon, "op").await;
+    let followers =
+        [&["tail", "main", "--from", "1", "--json"][..], &["daemon", "logs", "-f", "--json"]];
+    for words in followers {
+        let mut child = moltis(&home, words).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap().unwrap();
+        assert!(first.starts_with('{'), "{first}");
+        let pid = child.id().unwrap().to_string();
+        Command::new("kill").args(["-s", "INT", &pid]).status().await.unwrap();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            assert!(line.ends_with('}'), "half a line: {line}");
+        }
+        assert_eq!(child.wait().await.unwrap().code(), Some(0), "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_json_a_query_is_one_document() {
+    let vendor = Vendor::openai(&["Hi."]).await;
+    let home = crate::spine::home(&vendor);
+    let daemon = home.start().await;
+    say(&daemon, "op").await;
+    for words in [
+        &["sessions", "export", "main", "--json"][..],
+        &["sessions", "history", "main", "--json"],
+        &["completions", "bash", "--json"],
+        &["config", "template", "--json"],
+        &["config", "check", "--json"],
+        &["doctor", "--json"],
+    ] {
+        run(&home, words).await.json();
+    }
+    daemon.stop().await;
+    let ran = run(&home, &["daemon", "logs", "--json"]).await;
+    for line in ran.stdout.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let fields: Vec<&String> = line.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["at", "level", "target", "text"]);
+        assert_ne!(line["target"], "", "{line}");
+    }
+}
