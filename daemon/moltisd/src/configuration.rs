@@ -131,8 +131,9 @@ impl Configuration {
         if let Some(apply) = &*self.apply.lock().unwrap_or_else(PoisonError::into_inner) {
             apply(&Settings::of(&config))?;
         }
-        tracing::info!(changed = changed.len(), "took the configuration into use");
+        let changed = changed.len();
         self.hold(config);
+        tracing::info!(changed, "took the configuration into use");
         Ok(restart)
     }
 

@@ -8,6 +8,8 @@ mod compose;
 mod configuration;
 mod env;
 mod flags;
+#[cfg(test)]
+mod man_tests;
 mod offline;
 mod readiness;
 mod review;

@@ -42,3 +42,27 @@ async fn a_configuration_that_can_not_be_written_keeps_no_daemon_from_starting()
     let log = std::fs::read_to_string(home.data_dir().join("logs/moltisd.log")).unwrap();
     assert!(log.contains("the defaults hold"), "{log}");
 }
+
+#[tokio::test]
+async fn a_hang_up_takes_the_file_into_use_unless_it_has_an_error() {
+    let home = home();
+    let daemon = home.start().await;
+    let log = home.data_dir().join("logs/moltisd.log");
+    let until_logged = async |what: &str| {
+        while !std::fs::read_to_string(&log).unwrap().contains(what) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let timeout = async || {
+        let request = v1::ShowConfigRequest { key: "chat.timeout_s".to_owned() };
+        daemon.config().show(request).await.unwrap().into_inner().values[0].value.clone()
+    };
+    std::fs::write(home.config_file(), "[chat]\ntimeout_s = 7\n").unwrap();
+    daemon.signal("HUP").await;
+    until_logged("took the configuration into use").await;
+    assert_eq!(timeout().await, "7");
+    std::fs::write(home.config_file(), "[chat]\ntimeout_s = -1\n").unwrap();
+    daemon.signal("HUP").await;
+    until_logged("the configuration stays as it was").await;
+    assert_eq!(timeout().await, "7");
+}
