@@ -134,7 +134,7 @@ proptest! {
 #[test]
 fn a_key_is_taken_out_and_every_comment_stays() {
     let gone = |before: &str, after: Expect| {
-        after.assert_eq(&unset(before, "providers.work.key").unwrap())
+        after.assert_eq(&unset(before, "providers.work.key").unwrap());
     };
     gone(
         "# Ours.\n[providers.work]\nkind = \"a\"\n# Its key.\nkey = \"k\"\n# More.\n",

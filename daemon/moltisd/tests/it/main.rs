@@ -4,5 +4,6 @@ mod architecture;
 mod client;
 mod configuration;
 mod crash;
+mod keys;
 mod spine;
 mod terminal;
