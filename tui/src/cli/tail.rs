@@ -91,3 +91,19 @@ fn progress_line(session: &str, progress: &Progress) -> Value {
         "text": progress.text,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_of_the_answer_is_a_delta() {
+        let kind = |strand: Strand| {
+            let delta = Delta { strand: strand.into(), ..Delta::default() };
+            line("s", &Fed::Delta(delta)).unwrap()["type"].clone()
+        };
+        assert_eq!(kind(Strand::Text), "delta");
+        assert_eq!(kind(Strand::Reasoning), "reasoning");
+        assert_eq!(kind(Strand::Arguments), "arguments");
+    }
+}
