@@ -105,6 +105,10 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
             }
         }
     };
+    if args.detach && stopping {
+        Box::pin(stop(&context.connector, client, &receipt, &mut interrupt)).await?;
+        return Err(cancelled());
+    }
     if args.detach {
         return print_receipt(context, &receipt);
     }
@@ -116,7 +120,7 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
     let feed = tokio::select! {
         feed = Box::pin(attach) => feed?,
         _ = interrupt.recv() => {
-            Box::pin(stop(&context.connector, client, &receipt)).await?;
+            Box::pin(stop(&context.connector, client, &receipt, &mut interrupt)).await?;
             return Err(cancelled());
         }
     };
@@ -158,22 +162,30 @@ async fn submit(
     }
 }
 
-/// Stops the turn, also when the connection breaks meanwhile: the turn may go on without it.
+/// Stops the turn, also when the connection breaks meanwhile: the turn may go on without it. A second
+/// Ctrl-C leaves without the daemon's answer.
 async fn stop(
     connector: &Connector,
     mut client: Client,
     receipt: &SendResponse,
+    interrupt: &mut Signal,
 ) -> Result<(), Failure> {
     let request =
         StopRequest { session: receipt.session.clone(), all: false, turn: receipt.turn.clone() };
     let begun = Instant::now();
-    loop {
-        match client.sessions.stop(request.clone()).await.map_err(Failure::from) {
-            Err(failure) if failure.is_unavailable() && begun.elapsed() < PATIENCE => {
-                client = Box::pin(connector.come_back()).await?;
+    let stopped = async {
+        loop {
+            match client.sessions.stop(request.clone()).await.map_err(Failure::from) {
+                Err(failure) if failure.is_unavailable() && begun.elapsed() < PATIENCE => {
+                    client = Box::pin(connector.come_back()).await?;
+                }
+                stopped => return stopped.map(drop),
             }
-            stopped => return stopped.map(drop),
         }
+    };
+    tokio::select! {
+        stopped = stopped => stopped,
+        _ = interrupt.recv() => Err(cancelled()),
     }
 }
 
@@ -207,8 +219,9 @@ impl Follower<'_> {
         mut stopping: bool,
     ) -> Result<(), Failure> {
         let begun = Instant::now();
-        if stopping && let Err(failure) = self.stop(&feed, &mut interrupt).await {
-            return self.leave(Err(failure));
+        let connector = &self.context.connector;
+        if stopping {
+            stop(connector, feed.client().clone(), &self.receipt, &mut interrupt).await?;
         }
         loop {
             let what = Some(self.doing.as_str()).filter(|_| self.silent);
@@ -219,7 +232,8 @@ impl Follower<'_> {
                         return self.leave(Err(cancelled()));
                     }
                     stopping = true;
-                    let stopped = self.stop(&feed, &mut interrupt).await;
+                    let client = feed.client().clone();
+                    let stopped = stop(connector, client, &self.receipt, &mut interrupt).await;
                     if stopped.is_err() {
                         return self.leave(stopped);
                     }
@@ -233,15 +247,6 @@ impl Follower<'_> {
             if let Some(ended) = self.show(fed)? {
                 return self.done(&ended);
             }
-        }
-    }
-
-    /// Stops the turn; a second Ctrl-C leaves without the daemon's answer.
-    async fn stop(&self, feed: &Feed, interrupt: &mut Signal) -> Result<(), Failure> {
-        let client = feed.client().clone();
-        tokio::select! {
-            stopped = stop(&self.context.connector, client, &self.receipt) => stopped,
-            _ = interrupt.recv() => Err(cancelled()),
         }
     }
 
@@ -266,11 +271,12 @@ impl Follower<'_> {
             Fed::Delta(delta) => {
                 let is_new = self.answer.is_new(&delta.item);
                 let fresh = self.answer.delta(&delta);
+                "waiting for the model".clone_into(&mut self.doing);
                 if !output.json && !fresh.is_empty() {
                     if is_new {
                         self.writer.end_line()?;
                     }
-                    self.silent = false;
+                    self.begin_text();
                     self.writer.piece(fresh)?;
                 }
                 Ok(None)
@@ -283,7 +289,7 @@ impl Follower<'_> {
                         if is_new {
                             self.writer.end_line()?;
                         }
-                        self.silent = false;
+                        self.begin_text();
                         self.writer.piece(&fresh)?;
                     }
                     Ok(None)
@@ -311,8 +317,18 @@ impl Follower<'_> {
         }
     }
 
+    /// Clears what was shown while nothing of the answer was: later that would take a half line along.
+    fn begin_text(&mut self) {
+        if self.silent {
+            self.context.output.progress("");
+            self.silent = false;
+        }
+    }
+
     fn leave(&mut self, ended: Result<(), Failure>) -> Result<(), Failure> {
-        self.context.output.progress("");
+        if self.silent {
+            self.context.output.progress("");
+        }
         if !self.context.output.json {
             self.writer.end_line()?;
         }
