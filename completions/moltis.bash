@@ -1,4 +1,4 @@
-
+COMP_WORDBREAKS=${COMP_WORDBREAKS//:}
 _clap_complete_moltis() {
     local IFS=$'\013'
     local _CLAP_COMPLETE_INDEX=${COMP_CWORD}

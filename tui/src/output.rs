@@ -5,14 +5,19 @@
 //! the command in silence.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use moltis_proto::json::usd;
 use serde_json::{Value, json};
+use tokio::time::{Instant, interval_at};
 
 use crate::cli::Color;
 use crate::client::Failure;
 use crate::widget::{SafeText, width_of};
+
+/// How long nothing is said, and how often then.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The way to stdout and stderr.
 #[derive(Clone, Debug)]
@@ -85,6 +90,39 @@ impl Output {
         }
     }
 
+    /// Waits for something; what takes longer than a second says so on a terminal.
+    pub(crate) async fn taking<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+        self.waiting(Some(what), Instant::now(), work).await
+    }
+
+    /// Waits for something that began then; `None` has nothing to say.
+    pub(crate) async fn waiting<T>(
+        &self,
+        what: Option<&str>,
+        begun: Instant,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let Some(what) = what.filter(|_| io::stderr().is_terminal()) else { return work.await };
+        let mut ticks = interval_at(Instant::now() + SECOND, SECOND);
+        let mut work = std::pin::pin!(work);
+        let mut shown = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut work => {
+                    if shown {
+                        self.progress("");
+                    }
+                    return ended;
+                }
+                _ = ticks.tick() => {
+                    shown = true;
+                    self.progress(&format!("{what} … {} s", begun.elapsed().as_secs()));
+                }
+            }
+        }
+    }
+
     /// A text in bold, where that can be shown.
     pub(crate) fn bold(&self, text: &str) -> String {
         paint(text, "1", self.color)
@@ -131,6 +169,13 @@ pub(crate) fn report(what: &str, failure: &Failure, json: bool) {
         // The exit code says it once more to who can't be written to.
         let _ = writeln!(io::stdout().lock(), "{document}");
     }
+}
+
+/// A failure of which scripts have read in a document already: people are told on stderr, and the
+/// exit code is all that is left to do.
+pub(crate) fn reported(what: &str, failure: &Failure) -> Failure {
+    report(what, failure, false);
+    Failure::silent(failure.exit)
 }
 
 fn failure_lines(what: &str, failure: &Failure) -> String {

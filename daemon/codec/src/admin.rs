@@ -96,7 +96,8 @@ pub fn found_from_wire(found: v1::FoundServer) -> Result<FoundServer> {
 
 /// A configuration value and where it came from.
 pub fn value_to_wire(value: ConfigValue) -> v1::ConfigValue {
-    v1::ConfigValue { key: value.key, value: value.value, origin: value.origin }
+    let ConfigValue { key, value, json, origin } = value;
+    v1::ConfigValue { key, value, origin, json }
 }
 
 /// How the daemon is.

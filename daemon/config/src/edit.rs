@@ -38,6 +38,45 @@ pub fn set(text: &str, path: &str, value: &Value) -> Result<String, EditError> {
         .ok_or_else(|| EditError::Shape(path.to_owned()))
 }
 
+/// Takes the key at `path` out and leaves everything else alone. A key that is not there is no error.
+///
+/// # Errors
+/// When the text is not TOML or the key can't be taken out of it.
+pub fn unset(text: &str, path: &str) -> Result<String, EditError> {
+    let mut wanted = flat(text).ok_or(EditError::NotToml)?;
+    if wanted.remove(path).is_none() {
+        return Ok(text.to_owned());
+    }
+    let shape = || EditError::Shape(path.to_owned());
+    let (table, key) = path.rsplit_once('.').ok_or_else(shape)?;
+    let ways: [fn(&str, &str, &str) -> Option<String>; 2] = [without_lines, without];
+    ways.into_iter()
+        .filter_map(|way| way(text, table, key))
+        .find(|changed| flat(changed).as_ref() == Some(&wanted))
+        .ok_or_else(shape)
+}
+
+/// Takes out the lines that the key stands on; the comments above it stay.
+fn without_lines(text: &str, table: &str, key: &str) -> Option<String> {
+    let document = Document::parse(text).ok()?;
+    let mut here: &dyn TableLike = document.as_table();
+    for name in table.split('.') {
+        here = here.get(name)?.as_table_like()?;
+    }
+    let span = here.get(key)?.span()?;
+    let begin = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let rest = text.get(span.end..)?;
+    let end = span.end + rest.find('\n').map_or(rest.len(), |at| at + 1);
+    Some(format!("{}{}", text.get(..begin)?, text.get(end..)?))
+}
+
+/// Takes the key out of a table that shares its line with others.
+fn without(text: &str, table: &str, key: &str) -> Option<String> {
+    let mut document: DocumentMut = text.parse().ok()?;
+    table_of(document.as_table_mut(), table)?.remove(key)?;
+    Some(document.to_string())
+}
+
 /// Replaces the value of a key that is there; a comment behind it stays.
 fn in_place(text: &str, table: &str, key: &str, value: &Value) -> Option<String> {
     let mut document: DocumentMut = text.parse().ok()?;

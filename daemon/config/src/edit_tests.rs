@@ -130,3 +130,46 @@ proptest! {
         prop_assert!(after.contains(&remark));
     }
 }
+
+#[test]
+fn a_key_is_taken_out_and_every_comment_stays() {
+    let gone = |before: &str, after: Expect| {
+        after.assert_eq(&unset(before, "providers.work.key").unwrap());
+    };
+    gone(
+        "# Ours.\n[providers.work]\nkind = \"a\"\n# Its key.\nkey = \"k\"\n# More.\n",
+        expect![[r##"
+            # Ours.
+            [providers.work]
+            kind = "a"
+            # Its key.
+            # More.
+        "##]],
+    );
+    gone(
+        "[providers.work]\nkey = \"\"\"a\nb\"\"\"\nkind = \"a\"",
+        expect![[r#"
+        [providers.work]
+        kind = "a""#]],
+    );
+    gone(
+        "[providers]\nwork = { kind = \"a\", key = \"k\" } # inline\n",
+        expect![[r#"
+        [providers]
+        work = { kind = "a"} # inline
+    "#]],
+    );
+    gone(
+        "providers.work.key = \"k\"\nproviders.work.kind = \"a\"\n",
+        expect![[r#"
+        providers.work.kind = "a"
+    "#]],
+    );
+    gone(
+        "[providers.work]\n# key = \"k\"\n",
+        expect![[r#"
+        [providers.work]
+        # key = "k"
+    "#]],
+    );
+}

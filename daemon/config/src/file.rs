@@ -99,6 +99,10 @@ impl File {
     /// # Errors
     /// When the directory can't be made or written.
     pub fn create(&self, text: &str) -> Result<bool, FileError> {
+        // One that is there may be in a directory that can't be written.
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return Ok(false);
+        }
         let dir = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(dir).map_err(self.failed("make the directory of"))?;
         let draft = self.write_draft(&self.path, text, 0o600)?;

@@ -74,3 +74,15 @@ fn the_directory_is_the_flag_else_the_variable_else_in_the_home() {
     assert_eq!(config_dir(None, only_home).unwrap(), Path::new("/h/.config/moltis"));
     assert!(matches!(config_dir(None, |_| None), Err(FileError::NoHome)));
 }
+
+#[test]
+fn a_file_that_is_there_needs_no_room_beside_it() {
+    let (dir, file) = home();
+    assert!(file.create("a = 1\n").unwrap());
+    // A folder that no draft could replace: as good as a directory that can't be written.
+    let draft = file.path().with_extension(format!("toml.{}.tmp", std::process::id()));
+    fs::create_dir_all(draft.join("x")).unwrap();
+    assert!(!file.create("b = 2\n").unwrap());
+    assert_eq!(file.read().unwrap().unwrap(), "a = 1\n");
+    drop(dir);
+}

@@ -16,7 +16,7 @@ mod schema;
 mod template;
 mod value;
 
-pub use edit::{EditError, set};
+pub use edit::{EditError, set, unset};
 pub use file::{File, FileError, config_dir, home_dir};
 pub use problem::{Place, Problem, Severity};
 pub use resolve::{Config, Flag, Origin, Resolved, Setting, Sources, resolve};

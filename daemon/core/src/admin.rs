@@ -136,8 +136,9 @@ pub trait ProviderAdmin: Send + Sync {
     /// The kinds that can be set up: name, and whether a key is needed.
     fn kinds(&self) -> Vec<(String, bool)>;
 
-    /// Stores a key in the vault and sets the provider up in the configuration if it is not;
-    /// `kind` and `base_url` may be empty for the well-known ones.
+    /// Stores a key in the vault and sets the provider up in the configuration if it is not; a key
+    /// in the file goes, so that the new one is used. `kind` and `base_url` may be empty for the
+    /// well-known ones, the key for those that need none.
     async fn login(&self, name: &str, kind: &str, base_url: &str, key: SecretString) -> Result<()>;
 
     /// Removes a key from the vault; says whether there was one.
@@ -157,8 +158,19 @@ pub struct ConfigValue {
     pub key: String,
     /// Its value as TOML; secrets are shown as `***`.
     pub value: String,
+    /// The same as JSON.
+    pub json: String,
     /// `default`, `file`, `env MOLTIS_…` or `flag --…`.
     pub origin: String,
+}
+
+/// What came of changing a key in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigChange {
+    /// What holds: another value where a layer over the file wins.
+    pub holds: ConfigValue,
+    /// Whether the change only holds after a restart.
+    pub needs_restart: bool,
 }
 
 /// Looking after the configuration.
@@ -170,11 +182,18 @@ pub trait ConfigAdmin: Send + Sync {
     /// Every key with its value and origin, in the file's order.
     async fn show(&self) -> Result<Vec<ConfigValue>>;
 
+    /// One key.
+    ///
+    /// # Errors
+    /// `NotFound` with the nearest name.
+    async fn get(&self, key: &str) -> Result<ConfigValue>;
+
     /// Changes one key in the file, keeping comments and order, and takes it into use.
     ///
     /// # Errors
-    /// `Invalid` for an unknown key (with the nearest name) or a value of the wrong kind.
-    async fn set(&self, key: &str, value: &str) -> Result<()>;
+    /// `Invalid` for an unknown key (with the nearest name), a secret one, or a value of the wrong
+    /// kind.
+    async fn set(&self, key: &str, value: &str) -> Result<ConfigChange>;
 
     /// Reads the file again. Keys that need a restart are named.
     async fn reload(&self) -> Result<Vec<String>>;

@@ -315,6 +315,15 @@ impl ProviderAdmin for Ports {
     }
 }
 
+fn config_value() -> ConfigValue {
+    ConfigValue {
+        key: "chat.model".to_owned(),
+        value: "\"p/m\"".to_owned(),
+        json: "\"p/m\"".to_owned(),
+        origin: "file".to_owned(),
+    }
+}
+
 #[async_trait]
 impl Highlighter for Ports {
     async fn highlight(&self, language: String, text: String) -> Option<Pieces> {
@@ -331,16 +340,16 @@ impl ConfigAdmin for Ports {
     }
 
     async fn show(&self) -> Result<Vec<ConfigValue>> {
-        let value = ConfigValue {
-            key: "chat.model".to_owned(),
-            value: "\"p/m\"".to_owned(),
-            origin: "file".to_owned(),
-        };
-        self.0.ask("show".to_owned(), vec![value])
+        self.0.ask("show".to_owned(), vec![config_value()])
     }
 
-    async fn set(&self, key: &str, value: &str) -> Result<()> {
-        self.0.ask(format!("set {key} {value}"), ())
+    async fn get(&self, key: &str) -> Result<ConfigValue> {
+        self.0.ask(format!("get {key}"), config_value())
+    }
+
+    async fn set(&self, key: &str, value: &str) -> Result<ConfigChange> {
+        let change = ConfigChange { holds: config_value(), needs_restart: true };
+        self.0.ask(format!("set {key} {value}"), change)
     }
 
     async fn reload(&self) -> Result<Vec<String>> {

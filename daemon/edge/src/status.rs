@@ -11,6 +11,10 @@ use tonic::body::Body;
 use tonic::codegen::http::Response;
 use tonic::metadata::MetadataValue;
 
+/// The one code that is no [`Code`]: only the transport knows it, and clients of every version must
+/// understand it for ever.
+pub(crate) const VERSION_MISMATCH: &str = "version_mismatch";
+
 /// The longest text of the status itself; the detail has its own bounds.
 const LONGEST_TEXT: usize = 512;
 
@@ -74,7 +78,8 @@ fn refused_by_grpc(status: &Status) -> Status {
     match status.code() {
         tonic::Code::Unimplemented => {
             let message = "this daemon does not know the call";
-            detailed(tonic::Code::Unimplemented, "invalid", message, "moltis daemon restart")
+            let hint = "moltis daemon restart";
+            detailed(tonic::Code::Unimplemented, VERSION_MISMATCH, message, hint)
         }
         tonic::Code::OutOfRange | tonic::Code::Internal | tonic::Code::InvalidArgument => {
             let message = format!("the request can't be read: {}", plain(said));

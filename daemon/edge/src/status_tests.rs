@@ -13,8 +13,9 @@ fn what_grpc_refused_by_itself_gets_a_detail() {
     let (code, error) = refused(Status::out_of_range("Error, decoded message length too large"));
     assert_eq!((code, error.code), (tonic::Code::InvalidArgument, Code::Invalid));
     assert_eq!(error.message, "the request can't be read: decoded message length too large");
-    let (code, error) = refused(Status::unimplemented(""));
-    assert_eq!((code, error.code), (tonic::Code::Unimplemented, Code::Invalid));
+    let unknown = with_detail(Status::unimplemented("").into_http());
+    let unknown = Status::from_header_map(unknown.headers()).unwrap();
+    assert_eq!(crate::rig::detail(&unknown).code, VERSION_MISMATCH);
     let (code, error) = refused(Status::deadline_exceeded("slow"));
     assert_eq!((code, error.code), (tonic::Code::DeadlineExceeded, Code::Unavailable));
     let (code, error) = refused(Status::data_loss("odd"));

@@ -7,15 +7,26 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use moltis_config::{
-    Config, EditError, File, FileError, Flag, Problem, Severity, Sources, resolve,
+    Config, File, FileError, Flag, Problem, Setting, Severity, Sources, Value, resolve,
 };
-use moltis_core::admin::{ConfigAdmin, ConfigValue};
+use moltis_core::admin::{ConfigAdmin, ConfigChange, ConfigValue};
 use moltis_core::{Code, Error, Result};
+use serde_json::json;
 
-use crate::settings::{SCHEMA, Settings, warnings};
+use crate::review::review;
+use crate::settings::{SCHEMA, Settings};
 
 /// Takes new settings into use.
 type Apply = Box<dyn Fn(&Settings) -> Result<()> + Send + Sync>;
+
+/// An edit of one key of the file.
+#[derive(Clone, Debug)]
+pub(crate) enum Edit {
+    /// To what a person typed.
+    Set(String, String),
+    /// Away with it.
+    Unset(String),
+}
 
 /// The file, the layers over it, and what holds.
 pub(crate) struct Configuration {
@@ -27,24 +38,23 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads all layers. A file that is not there is written first, complete and commented.
+    /// Reads all layers.
     ///
     /// # Errors
     /// `Invalid` with the first error and its place.
     pub(crate) fn open(dir: &Path, flags: Vec<Flag>) -> Result<Self> {
-        let file = File::new(dir);
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let empty = RwLock::new(Arc::new(Config::default()));
-        let configuration = Self { file, env, flags, held: empty, apply: Mutex::new(None) };
-        configuration
-            .file
-            .create(&moltis_config::template(&SCHEMA))
-            .map_err(|error| in_file(&error))?;
+        let configuration = Self::unread(dir, flags);
         let config = configuration.read()?;
         configuration.hold(config);
         Ok(configuration)
+    }
+
+    /// Writes a file that is not there, complete and commented. Where that can't be done the daemon
+    /// goes on with its defaults: a directory may be read-only on purpose.
+    pub(crate) fn write_template(&self) {
+        if let Err(error) = self.file.create(&moltis_config::template(&SCHEMA)) {
+            tracing::warn!(%error, "there is no configuration file: the defaults hold");
+        }
     }
 
     /// Says who takes changed settings into use.
@@ -70,8 +80,12 @@ impl Configuration {
         let sources = Sources { file: text, env: &self.env, flags: &self.flags };
         let resolved = resolve(&SCHEMA, &sources);
         let mut problems = resolved.problems;
-        problems.extend(warnings(&resolved.config, self.file.mode()));
+        problems.extend(review(&resolved.config, self.file.mode(), &|name| self.variable(name)));
         (resolved.config, problems)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     /// The file's problems; its path is for the messages.
@@ -117,44 +131,82 @@ impl Configuration {
         if let Some(apply) = &*self.apply.lock().unwrap_or_else(PoisonError::into_inner) {
             apply(&Settings::of(&config))?;
         }
-        tracing::info!(changed = changed.len(), "took the configuration into use");
+        let changed = changed.len();
         self.hold(config);
+        tracing::info!(changed, "took the configuration into use");
         Ok(restart)
     }
 
-    /// Changes keys in the file, all or none, and takes the result into use. The file is not
-    /// touched when the result would have errors.
-    pub(crate) fn change(&self, keys: &[(&str, &str)]) -> Result<()> {
-        self.file
-            .edit(|text| {
-                let mut text = text.to_owned();
-                for (path, value) in keys {
-                    text = self.edited(&text, path, value)?;
-                }
-                let (_, problems) = self.examine(&text);
-                match problems.iter().find(|problem| problem.severity == Severity::Error) {
-                    Some(problem) => Err(Refused(self.told(problem))),
-                    None => Ok(text),
-                }
-            })
-            .map_err(|Refused(error)| error)?;
-        self.take_up().map(drop)
+    /// Changes keys in the file, all or none, and takes the result into use; names the keys that
+    /// need a restart. The file is as before when the result has errors or can't be used.
+    pub(crate) fn change(&self, edits: &[Edit]) -> Result<Vec<String>> {
+        let (mut before, mut after) = (String::new(), String::new());
+        let changed = self.file.edit(|text| {
+            text.clone_into(&mut before);
+            text.clone_into(&mut after);
+            for edit in edits {
+                after = edited(&after, edit)?;
+            }
+            let (_, problems) = self.examine(&after);
+            match problems.iter().find(|problem| problem.severity == Severity::Error) {
+                Some(problem) => Err(Refused(self.told(problem))),
+                None => Ok(after.clone()),
+            }
+        });
+        changed.map_err(|Refused(error)| error)?;
+        self.take_up().inspect_err(|_| self.put_back(&before, &after))
     }
 
-    fn edited(&self, text: &str, path: &str, value: &str) -> Result<String, Refused> {
-        let Some(key) = SCHEMA.key(path) else {
-            let error = Error::new(Code::Invalid, format!("unknown key `{path}`"));
-            return Err(Refused(match SCHEMA.nearest(path) {
-                Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
-                None => error.with_hint("moltis config show"),
-            }));
-        };
-        let invalid =
-            |reason: String| Refused(Error::new(Code::Invalid, format!("set `{path}`: {reason}")));
-        let value = key.kind.parse(value).map_err(invalid)?;
-        key.examine(&value).map_err(invalid)?;
-        moltis_config::set(text, path, &value)
-            .map_err(|error: EditError| invalid(error.to_string()))
+    /// Undoes an edit, unless someone has changed the file since.
+    fn put_back(&self, before: &str, after: &str) {
+        let undone = self
+            .file
+            .edit(|now| Ok::<_, FileError>(if now == after { before } else { now }.to_owned()));
+        if let Err(error) = undone {
+            tracing::error!(%error, "the file keeps a change that is not in use");
+        }
+    }
+}
+
+fn edited(text: &str, edit: &Edit) -> Result<String, Refused> {
+    let invalid = |path: &str, reason: String| {
+        Refused(Error::new(Code::Invalid, format!("set `{path}`: {reason}")))
+    };
+    match edit {
+        Edit::Set(path, value) => {
+            let key = SCHEMA.key(path).ok_or_else(|| Refused(unknown(Code::Invalid, path)))?;
+            let value = key.kind.parse(value).map_err(|reason| invalid(path, reason))?;
+            key.examine(&value).map_err(|reason| invalid(path, reason))?;
+            moltis_config::set(text, path, &value).map_err(|error| invalid(path, error.to_string()))
+        }
+        Edit::Unset(path) => {
+            moltis_config::unset(text, path).map_err(|error| invalid(path, error.to_string()))
+        }
+    }
+}
+
+/// A key that there is not.
+fn unknown(code: Code, path: &str) -> Error {
+    let error = Error::new(code, format!("unknown key `{path}`"));
+    match SCHEMA.nearest(path) {
+        Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
+        None => error.with_hint("moltis config show"),
+    }
+}
+
+fn shown(setting: &Setting) -> ConfigValue {
+    let json = match &setting.value {
+        value if setting.key.secret && !value.is_empty() => json!("***"),
+        Value::Text(text) => json!(text),
+        Value::Bool(flag) => json!(flag),
+        Value::Integer(number) => json!(number),
+        Value::List(items) => json!(items),
+    };
+    ConfigValue {
+        key: setting.path.clone(),
+        value: setting.shown(),
+        json: json.to_string(),
+        origin: setting.origin.to_string(),
     }
 }
 
@@ -178,17 +230,30 @@ impl ConfigAdmin for Configuration {
     }
 
     async fn show(&self) -> Result<Vec<ConfigValue>> {
-        let config = self.held();
-        let value = |setting: &moltis_config::Setting| ConfigValue {
-            key: setting.path.clone(),
-            value: setting.shown(),
-            origin: setting.origin.to_string(),
-        };
-        Ok(config.settings().iter().map(value).collect())
+        Ok(self.held().settings().iter().map(shown).collect())
     }
 
-    async fn set(&self, key: &str, value: &str) -> Result<()> {
-        self.change(&[(key, value)])
+    async fn get(&self, key: &str) -> Result<ConfigValue> {
+        if let Some(setting) = self.held().get(key) {
+            return Ok(shown(setting));
+        }
+        if SCHEMA.key(key).is_none() {
+            return Err(unknown(Code::NotFound, key));
+        }
+        let error = Error::new(Code::NotFound, format!("nothing sets `{key}`"));
+        Err(error.with_hint(format!("moltis config set {key} VALUE")))
+    }
+
+    async fn set(&self, key: &str, value: &str) -> Result<ConfigChange> {
+        if SCHEMA.key(key).is_some_and(|known| known.secret) {
+            let name = key.split('.').nth(1).unwrap_or("NAME");
+            let message = format!("`{key}` is a secret: others can read it in a command line");
+            let error = Error::new(Code::Invalid, message);
+            return Err(error.with_hint(format!("moltis providers login {name}")));
+        }
+        let restart = self.change(&[Edit::Set(key.to_owned(), value.to_owned())])?;
+        let needs_restart = restart.iter().any(|path| path == key);
+        Ok(ConfigChange { holds: self.get(key).await?, needs_restart })
     }
 
     async fn reload(&self) -> Result<Vec<String>> {

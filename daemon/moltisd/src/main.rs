@@ -8,8 +8,11 @@ mod compose;
 mod configuration;
 mod env;
 mod flags;
+#[cfg(test)]
+mod man_tests;
 mod offline;
 mod readiness;
+mod review;
 mod serve;
 mod settings;
 
@@ -78,12 +81,13 @@ fn run(flags: &Flags, readiness: &Readiness, begun: Instant) -> Result<ExitCode>
     if let Some(backup) = &flags.restore {
         return offline::restore(backup, &data_dir, flags.json);
     }
+    become_daemon(flags, readiness);
     make_private(&data_dir)?;
     let configuration = Configuration::open(&config_dir, flags.settings())?;
-    become_daemon(flags, readiness);
     let settings = configuration.settings();
     let log =
         serve::begin_log(&data_dir, &settings.log_level, settings.log_json, flags.foreground)?;
+    configuration.write_template();
     serve::serve(configuration, data_dir, log, readiness, begun)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -121,7 +125,8 @@ fn become_daemon(flags: &Flags, readiness: &Readiness) {
     // A system that refuses leaves the owner's own settings in force.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     if !flags.foreground && readiness.is_awaited() {
-        // Fails for the leader of a group, which has no terminal to lose that it did not choose.
+        // A session of its own: Ctrl-C in the client's terminal is not for the daemon. Fails for the
+        // leader of a group, which has no terminal to lose that it did not choose.
         let _ = rustix::process::setsid();
     }
 }

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use moltis_config::{Config, Key, Kind, Place, Preset, Problem, Schema, Section};
+use moltis_config::{Config, Key, Kind, Preset, Schema, Section};
 use moltis_core::models::ModelRef;
 use moltis_core::provider::Effort;
 use moltis_core::session::{QueueMode, Titles, TurnRules};
-use moltis_providers::{ProviderConfig, Providers};
+use moltis_providers::ProviderConfig;
 use secrecy::SecretString;
 
 const MODEL_HINT: &str = "a model is written `provider/model`";
@@ -98,7 +98,7 @@ pub(crate) const SCHEMA: Schema = Schema {
                 Kind::Text,
                 Preset::Text(""),
                 "A vendor or a dialect: openai, openai-responses, anthropic, gemini, ollama, openrouter, …\n\
-                 (`moltis providers list` shows all). Empty: the vendor of the section's name.",
+                 (`moltis providers list --kinds` shows all). Empty: the vendor of the section's name.",
             )
         },
         Key {
@@ -305,56 +305,4 @@ fn provider(config: &Config, name: &str) -> ProviderConfig {
         api_key_env: text("api_key_env"),
         models: config.list(&format!("providers.{name}.models")).to_vec(),
     }
-}
-
-/// What is questionable about a configuration without errors, as it stands in a file of these
-/// permission bits.
-pub(crate) fn warnings(config: &Config, file_mode: Option<u32>) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let kinds = Providers::kinds();
-    for name in config.names("providers") {
-        let path = |key: &str| format!("providers.{name}.{key}");
-        let place =
-            |key: &str| config.get(&path(key)).map_or(Place::Whole, moltis_config::Setting::place);
-        let kind = match config.text(&path("kind")) {
-            "" => name,
-            kind => kind,
-        };
-        if !kinds.iter().any(|(known, _)| known == kind) {
-            let message = format!("no vendor or dialect is called `{kind}`");
-            found.push(
-                Problem::error(path("kind"), place("kind"), message)
-                    .with_hint("moltis providers list"),
-            );
-        }
-        if matches!(place("api_key"), Place::File { .. })
-            && !config.text(&path("api_key")).is_empty()
-        {
-            let message = format!("the key of `{name}` lies in the file as plain text");
-            let hint = format!("moltis providers login {name}");
-            found
-                .push(Problem::warning(path("api_key"), place("api_key"), message).with_hint(hint));
-            if file_mode.is_some_and(|mode| mode & 0o077 != 0) {
-                let message = "others on this machine can read this file, and it holds a key";
-                found.push(
-                    Problem::warning(path("api_key"), Place::Whole, message)
-                        .with_hint("chmod 600 the file"),
-                );
-            }
-        }
-        let url = config.text(&path("base_url"));
-        if url.starts_with("http://") && !is_loopback(url) {
-            let message = format!("`{name}` is asked without encryption, key included");
-            found.push(
-                Problem::warning(path("base_url"), place("base_url"), message)
-                    .with_hint("use https://"),
-            );
-        }
-    }
-    found
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url.trim_start_matches("http://");
-    ["127.", "localhost", "[::1]"].iter().any(|own| host.starts_with(own))
 }

@@ -30,7 +30,7 @@ pub mod vendors;
 pub use dialect::Dialect;
 pub use endpoint::EnvVar;
 pub use providers::Providers;
-pub use setup::{Error, ProviderConfig, Setup};
+pub use setup::{Error, ProviderConfig, Setup, examine};
 
 #[cfg(test)]
 mod testing;

@@ -108,45 +108,80 @@ pub(crate) struct Sources {
     pub(crate) env_var: EnvVar,
 }
 
-impl Sources {
-    fn var(&self, name: &str) -> Option<String> {
-        let value = (self.env_var)(name)?.trim().to_owned();
-        if value.is_empty() { None } else { Some(value) }
-    }
+fn var(env_var: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    let value = env_var(name)?.trim().to_owned();
+    if value.is_empty() { None } else { Some(value) }
 }
 
-/// The endpoints, first come first chosen: the container's, the configured ones, those of the
-/// environment in the table's order.
+/// The providers that [`crate::Providers::new`] would set up: the name of each, or what it would
+/// be refused for. Nobody is asked; `others` are the names of those that are not asked over HTTP.
+pub fn examine(
+    providers: &[ProviderConfig],
+    others: &[&str],
+    env_var: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Result<String, Error>> {
+    let placed = placed(providers, others, env_var);
+    placed.into_iter().map(|placed| placed.map(|placed| placed.config.name)).collect()
+}
+
+/// The endpoints, first come first chosen.
 pub(crate) fn endpoints(setup: &Setup, sources: &Sources) -> Result<Vec<Endpoint>, Error> {
-    let mut list: Vec<Endpoint> = Vec::new();
-    let is_taken = |name: &str| setup.providers.iter().any(|config| config.name == name);
-    let container = sources.var(ONE_PROVIDER).filter(|name| !is_taken(name));
-    if let Some(name) = &container {
-        let mut config = ProviderConfig { name: name.clone(), ..ProviderConfig::default() };
-        config.base_url = sources.var(ONE_BASE_URL);
+    let others: Vec<&str> = setup.extra.iter().map(|extra| extra.name()).collect();
+    placed(&setup.providers, &others, &sources.env_var)
+        .into_iter()
+        .map(|placed| Ok(endpoint(placed?, sources)))
+        .collect()
+}
+
+/// A provider whose vendor and address are known.
+struct Placed {
+    config: ProviderConfig,
+    vendor: &'static Vendor,
+    base_url: String,
+    /// Whether the address is the environment's.
+    of_env: bool,
+}
+
+/// The container's, the configured ones, those of the environment in the table's order.
+fn placed(
+    providers: &[ProviderConfig],
+    others: &[&str],
+    env_var: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Result<Placed, Error>> {
+    let mut configs: Vec<ProviderConfig> = Vec::new();
+    let is_taken = |name: &str| providers.iter().any(|config| config.name == name);
+    if let Some(name) = var(env_var, ONE_PROVIDER).filter(|name| !is_taken(name)) {
+        let mut config = ProviderConfig { name, ..ProviderConfig::default() };
+        config.base_url = var(env_var, ONE_BASE_URL);
         config.api_key_env = Some(ONE_KEY.to_owned());
-        list.push(endpoint(&config, sources)?);
+        configs.push(config);
     }
-    for config in &setup.providers {
-        let extra = setup.extra.iter().any(|extra| extra.name() == config.name);
-        if extra || list.iter().any(|other| *other.name == *config.name) {
-            return Err(Error::Twice { name: config.name.clone() });
-        }
-        list.push(endpoint(config, sources)?);
-    }
+    configs.extend(providers.iter().cloned());
     for vendor in VENDORS.iter().filter(|vendor| vendor.from_env) {
-        let has_key = vendor.key_envs.iter().any(|name| sources.var(name).is_some());
-        let has_place = vendor.local && sources.var(vendor.base_url_env).is_some();
-        let is_new = !list.iter().any(|other| *other.name == *vendor.name);
+        let has_key = vendor.key_envs.iter().any(|name| var(env_var, name).is_some());
+        let has_place = vendor.local && var(env_var, vendor.base_url_env).is_some();
+        let is_new = !configs.iter().any(|other| *other.name == *vendor.name);
         if is_new && (has_key || has_place) {
             let name = vendor.name.to_owned();
-            list.push(endpoint(&ProviderConfig { name, ..ProviderConfig::default() }, sources)?);
+            configs.push(ProviderConfig { name, ..ProviderConfig::default() });
         }
     }
-    Ok(list)
+    let mut names: Vec<String> = others.iter().map(|&name| name.to_owned()).collect();
+    let place_once = |config: ProviderConfig| {
+        let name = config.name.clone();
+        if names.contains(&name) {
+            return Err(Error::Twice { name });
+        }
+        names.push(name);
+        place(config, env_var)
+    };
+    configs.into_iter().map(place_once).collect()
 }
 
-fn endpoint(config: &ProviderConfig, sources: &Sources) -> Result<Endpoint, Error> {
+fn place(
+    config: ProviderConfig,
+    env_var: &dyn Fn(&str) -> Option<String>,
+) -> Result<Placed, Error> {
     let name = config.name.as_str();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(fits) {
@@ -159,17 +194,23 @@ fn endpoint(config: &ProviderConfig, sources: &Sources) -> Result<Endpoint, Erro
         nearest: vendors::nearest(kind),
     })?;
     let given = config.base_url.clone().filter(|url| !url.trim().is_empty());
-    let of_env = if given.is_none() { sources.var(vendor.base_url_env) } else { None };
+    let of_env = if given.is_none() { var(env_var, vendor.base_url_env) } else { None };
     let place = given.as_deref().or(of_env.as_deref()).unwrap_or(vendor.base_url);
     let base_url = vendor.dialect.base_url(place);
     if !is_http(&base_url) {
         return Err(Error::BaseUrl { name: name.to_owned(), base_url });
     }
+    Ok(Placed { vendor, base_url, of_env: of_env.is_some(), config })
+}
+
+fn endpoint(placed: Placed, sources: &Sources) -> Endpoint {
+    let Placed { config, vendor, base_url, of_env } = placed;
+    let name = config.name.as_str();
     let actual = actual_vendor(vendor, &base_url);
     let is_at_home = actual.is_some();
     // A usual key is the vendor's alone: at an address that the configuration names it is sent
     // only when the configuration names it too.
-    let trusted = actual.or(of_env.is_some().then_some(vendor));
+    let trusted = actual.or(of_env.then_some(vendor));
     let usual = trusted.map_or(&[][..], |vendor| vendor.key_envs);
     let quirks = match actual {
         Some(actual) => actual.quirks,
@@ -178,7 +219,7 @@ fn endpoint(config: &ProviderConfig, sources: &Sources) -> Result<Endpoint, Erro
         }
         None => vendor.quirks,
     };
-    Ok(Endpoint {
+    Endpoint {
         name: name.into(),
         kind: vendor.name,
         vendor: actual.unwrap_or(vendor),
@@ -186,16 +227,16 @@ fn endpoint(config: &ProviderConfig, sources: &Sources) -> Result<Endpoint, Erro
         quirks,
         base_url,
         keys: Keys {
-            config: config.api_key.clone(),
-            config_env: config.api_key_env.clone(),
             vault_name: format!("provider/{name}"),
+            config: config.api_key,
+            config_env: config.api_key_env,
             usual: usual.iter().map(|&name| name.to_owned()).collect(),
             needed: is_at_home && vendor.needs_key,
             vault: Arc::clone(&sources.vault),
             env_var: sources.env_var,
         },
-        models: config.models.clone(),
-    })
+        models: config.models,
+    }
 }
 
 /// The vendor behind an address: the one that was said, or another one of the same dialect that

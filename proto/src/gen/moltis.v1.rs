@@ -3498,8 +3498,12 @@ pub mod providers_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ShowConfigRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowConfigRequest {
+    /// Only this key; empty is all.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ShowConfigResponse {
     #[prost(string, tag = "1")]
@@ -3519,6 +3523,9 @@ pub struct ConfigValue {
     /// `default`, `file`, `env NAME` or `flag --NAME`.
     #[prost(string, tag = "3")]
     pub origin: ::prost::alloc::string::String,
+    /// The value as JSON.
+    #[prost(string, tag = "4")]
+    pub json: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetConfigRequest {
@@ -3527,8 +3534,15 @@ pub struct SetConfigRequest {
     #[prost(string, tag = "2")]
     pub value: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SetConfigResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetConfigResponse {
+    /// What holds: another value where a layer over the file wins.
+    #[prost(message, optional, tag = "1")]
+    pub holds: ::core::option::Option<ConfigValue>,
+    /// Whether the change only holds after a restart.
+    #[prost(bool, tag = "2")]
+    pub needs_restart: bool,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -25,11 +25,16 @@ pub(super) async fn run(context: &Context, args: BackupArgs) -> Result<(), Failu
     let path = match args.path {
         Some(path) => std::path::absolute(&path)
             .map_err(|error| Failure::io(format!("cannot use `{}`", path.display()), &error))?,
-        None => default_path(context)?,
+        None => {
+            let own = context.connector.is_own("moltis backup");
+            own.map_err(|failure| failure.with_hint("moltis backup FILE"))?;
+            default_path(context)?
+        }
     };
     let path = path.to_str().ok_or_else(|| Failure::usage("the path is not UTF-8"))?.to_owned();
     let mut client = context.connect().await?;
-    let answer = client.system.backup(BackupRequest { path: path.clone() }).await?.into_inner();
+    let backup = client.system.backup(BackupRequest { path: path.clone() });
+    let answer = context.output.taking("writing the backup", backup).await?.into_inner();
     let document = json!({
         "path": path,
         "sessions": answer.sessions,

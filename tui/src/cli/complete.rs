@@ -90,7 +90,7 @@ pub(super) fn kinds() -> Vec<CompletionCandidate> {
 /// Keys of the configuration, with their values.
 pub(super) fn config_keys() -> Vec<CompletionCandidate> {
     ask(async |mut client: Client| {
-        let values = client.config.show(ShowConfigRequest {}).await?.into_inner().values;
+        let values = client.config.show(ShowConfigRequest::default()).await?.into_inner().values;
         Ok(values.into_iter().map(|value| candidate(value.key, &value.value)).collect())
     })
 }

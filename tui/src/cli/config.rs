@@ -14,6 +14,7 @@ use tokio::process::Command;
 use super::context::{Context, is_interactive};
 use super::{complete, offline};
 use crate::client::{Client, Failure};
+use crate::output::reported;
 
 /// Words of `moltis config`.
 #[derive(Debug, Subcommand)]
@@ -57,7 +58,7 @@ impl ConfigCommand {
             Self::Show { .. } | Self::Get { .. } => "cannot show the configuration",
             Self::Set { .. } => "cannot change the configuration",
             Self::Edit => "cannot edit the configuration",
-            Self::Check => "cannot check the configuration",
+            Self::Check => "the configuration can't be used",
             Self::Template => "cannot print the template",
         }
     }
@@ -74,27 +75,26 @@ pub(super) async fn run(context: &Context, command: ConfigCommand) -> Result<(),
         }
         ConfigCommand::Show { origin } => show(context, origin).await,
         ConfigCommand::Get { key } => {
-            let value = values(&mut context.connect().await?).await?;
+            let value = values(&mut context.connect().await?, &key).await?;
             let value = value.into_iter().find(|value| value.key == key).ok_or_else(|| {
                 Failure::new("not_found", format!("there is no key `{key}`"))
                     .with_hint("moltis config show lists them")
             })?;
-            output.either(&value_json(&value), bare(&value.value))
+            match typed(&value) {
+                Value::String(text) if !output.json => output.line(&text),
+                _ => output.either(&value_json(&value), &value.value),
+            }
         }
         ConfigCommand::Set { key, value } => {
             let mut client = context.connect().await?;
-            let request = SetConfigRequest { key: key.clone(), value: value.clone() };
-            client.config.set(request).await?;
-            output.either(&json!({ "key": key, "value": value }), &format!("{key} = {value}"))
+            let request = SetConfigRequest { key, value };
+            let change = client.config.set(request).await?.into_inner();
+            changed(context, &change.holds.unwrap_or_default(), change.needs_restart)
         }
         ConfigCommand::Edit => edit(context).await,
         ConfigCommand::Check => check(context).await,
         ConfigCommand::Template => {
-            let ended = offline::run(&context.connector, &["--config-template"]).await?;
-            if !ended.status.success() {
-                return Err(offline::complaint(&ended));
-            }
-            let text = String::from_utf8_lossy(&ended.stdout);
+            let text = offline::template(&context.connector).await?;
             if output.json { output.json(&json!({ "text": text })) } else { output.raw(&text) }
         }
     }
@@ -104,22 +104,41 @@ fn file(context: &Context) -> PathBuf {
     context.connector.config_dir().join("moltis.toml")
 }
 
-async fn values(client: &mut Client) -> Result<Vec<ConfigValue>, Failure> {
-    Ok(client.config.show(ShowConfigRequest {}).await?.into_inner().values)
+/// One value, or all for an empty key.
+async fn values(client: &mut Client, key: &str) -> Result<Vec<ConfigValue>, Failure> {
+    let request = ShowConfigRequest { key: key.to_owned() };
+    Ok(client.config.show(request).await?.into_inner().values)
 }
 
 fn value_json(value: &ConfigValue) -> Value {
-    json!({ "key": value.key, "value": value.value, "origin": value.origin })
+    json!({ "key": value.key, "value": typed(value), "origin": value.origin })
 }
 
-/// A TOML string without its quotes, when nothing in it is escaped.
-fn bare(value: &str) -> &str {
-    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.filter(|inner| !inner.contains(['\\', '"'])).unwrap_or(value)
+/// The value itself; its TOML when the daemon is older than this.
+fn typed(value: &ConfigValue) -> Value {
+    serde_json::from_str(&value.json).unwrap_or_else(|_| json!(value.value))
+}
+
+/// Says what holds after a change: that need not be what was written.
+fn changed(context: &Context, holds: &ConfigValue, needs_restart: bool) -> Result<(), Failure> {
+    let mut document = value_json(holds);
+    document["needs_restart"] = json!(needs_restart);
+    let line = format!("{} = {}", holds.key, holds.value);
+    context.output.either(&document, &line)?;
+    if holds.origin != "file" {
+        let origin = &holds.origin;
+        context
+            .output
+            .note(&format!("the file is changed, but this value is of {origin} and wins"));
+    }
+    if needs_restart {
+        context.output.note("this holds after `moltis daemon restart`");
+    }
+    Ok(())
 }
 
 async fn show(context: &Context, origin: bool) -> Result<(), Failure> {
-    let values = values(&mut context.connect().await?).await?;
+    let values = values(&mut context.connect().await?, "").await?;
     let output = &context.output;
     if output.json {
         return output.json(&Value::Array(values.iter().map(value_json).collect()));
@@ -139,19 +158,26 @@ async fn show(context: &Context, origin: bool) -> Result<(), Failure> {
 
 async fn check(context: &Context) -> Result<(), Failure> {
     let output = &context.output;
-    let words: &[&str] =
-        if output.json { &["--check-config", "--json"] } else { &["--check-config"] };
-    let ended = offline::run(&context.connector, words).await?;
-    output.raw(&String::from_utf8_lossy(&ended.stdout))?;
-    if ended.status.success() {
-        let warnings = String::from_utf8_lossy(&ended.stderr);
-        warnings.lines().for_each(|line| output.note(line));
-        return Ok(());
+    let checked = offline::check_config(&context.connector).await?;
+    let failure = checked.failure();
+    if output.json {
+        output.json(&checked.document)?;
+        let purpose = ConfigCommand::Check.purpose();
+        return failure.map_or(Ok(()), |failure| Err(reported(purpose, &failure)));
     }
-    if output.json && !ended.stdout.is_empty() {
-        return Err(Failure::silent(1));
+    for problem in &checked.problems {
+        output.line(&format!("{}: {}", problem.severity(), problem.line()))?;
+        if let Some(hint) = problem.hint() {
+            output.line(&format!("  hint: {hint}"))?;
+        }
     }
-    Err(offline::complaint(&ended))
+    match failure {
+        Some(failure) => Err(failure),
+        None if checked.problems.is_empty() => {
+            output.line(&format!("{}: all is well", file(context).display()))
+        }
+        None => Ok(()),
+    }
 }
 
 async fn edit(context: &Context) -> Result<(), Failure> {
@@ -159,10 +185,10 @@ async fn edit(context: &Context) -> Result<(), Failure> {
         let failure = Failure::usage("standard input and output are not a terminal");
         return Err(failure.with_hint("moltis config set KEY VALUE"));
     }
+    context.connector.is_own("moltis config edit")?;
     let path = file(context);
     if !path.exists() {
-        let template = offline::run(&context.connector, &["--config-template"]).await?;
-        write_new(&path, &template.stdout)?;
+        write_new(&path, &offline::template(&context.connector).await?)?;
     }
     let editor = ["VISUAL", "EDITOR"]
         .iter()
@@ -180,9 +206,12 @@ async fn edit(context: &Context) -> Result<(), Failure> {
     if !ended.success() {
         return Err(Failure::new("cancelled", format!("`{editor}` ended with {ended}")));
     }
-    let checked = offline::run(&context.connector, &["--check-config"]).await?;
-    if !checked.status.success() {
-        return Err(offline::complaint(&checked).with_hint("moltis config edit"));
+    let checked = offline::check_config(&context.connector).await?;
+    if let Some(failure) = checked.failure() {
+        return Err(failure);
+    }
+    for warning in &checked.problems {
+        context.output.note(&warning.line());
     }
     let Some(mut client) = context.connector.running().await? else {
         return context.output.line("the file is in order");
@@ -199,24 +228,12 @@ async fn edit(context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn write_new(path: &Path, text: &[u8]) -> Result<(), Failure> {
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
         let mut options = std::fs::File::options();
-        options.write(true).create_new(true).mode(0o600).open(path)?.write_all(text)
+        options.write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
     });
     written.map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_simple_string_is_printed_bare() {
-        assert_eq!(bare("\"abc\""), "abc");
-        assert_eq!(bare("12"), "12");
-        assert_eq!(bare(r#""a\"b""#), r#""a\"b""#);
-    }
 }

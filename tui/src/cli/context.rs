@@ -5,6 +5,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use jiff::Timestamp;
 use moltis_proto::v1::{FindRequest, Session};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::GlobalFlags;
 use crate::client::{Client, Connector, Failure};
 use crate::output::Output;
@@ -51,6 +53,11 @@ impl Context {
             Err(Failure::new("cancelled", "left as it was"))
         }
     }
+}
+
+/// Ctrl-C from now on, in place of the process's end.
+pub(super) fn interrupts() -> Result<Signal, Failure> {
+    signal(SignalKind::interrupt()).map_err(|error| Failure::io("cannot listen for Ctrl-C", &error))
 }
 
 /// Whether there is a person to ask and to show something to.

@@ -4,16 +4,21 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::time::Duration;
 
 use clap::Subcommand;
+use moltis_proto::v1::system_client::SystemClient;
 use moltis_proto::v1::{HealthRequest, HealthResponse, LogLine, LogsRequest, ShutdownRequest};
 use serde_json::{Value, json};
+use tokio::time::timeout;
+use tonic::{Response, Streaming};
 
-use super::context::{Context, time};
+use super::context::{Context, interrupts, time};
 use super::shape;
-use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, daemon_program};
+use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, Wire, daemon_program};
 use crate::output::bytes;
 
 /// How long the daemon may take to stop: its turns are ended in order.
 const STOP: Duration = Duration::from_secs(30);
+/// How long it may take to say that it will.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How much of the log's file is read when the daemon does not run.
 const LOG_TAIL: u64 = 1 << 20;
 
@@ -62,6 +67,7 @@ impl DaemonCommand {
 pub(super) async fn run(context: &Context, command: DaemonCommand) -> Result<(), Failure> {
     match command {
         DaemonCommand::Start => {
+            context.connector.is_own("moltis daemon start")?;
             let client = context.connector.start().await?;
             running(context, &client)
         }
@@ -71,6 +77,7 @@ pub(super) async fn run(context: &Context, command: DaemonCommand) -> Result<(),
             context.output.either(&json!({ "running": false, "was_running": ran }), line)
         }
         DaemonCommand::Restart => {
+            context.connector.is_own("moltis daemon restart")?;
             stop(context).await?;
             let client = context.connector.start().await?;
             running(context, &client)
@@ -94,26 +101,59 @@ fn running(context: &Context, client: &Client) -> Result<(), Failure> {
     context.output.either(&document, &line)
 }
 
-/// Stops a running daemon of any version and waits for its end; says whether one ran.
+/// Stops a running daemon of any version and waits for its end; says whether one ran. One that does
+/// not answer is sent a signal, where its process is known.
 pub(super) async fn stop(context: &Context) -> Result<bool, Failure> {
+    context.output.taking("moltisd is stopping", stop_in_silence(context)).await
+}
+
+async fn stop_in_silence(context: &Context) -> Result<bool, Failure> {
     let Some((mut system, pid)) = context.connector.stopper().await? else { return Ok(false) };
     let watch = pid.and_then(Watch::of);
-    match system.shutdown(ShutdownRequest {}).await.map_err(Failure::from) {
-        // It hung up before it had answered: it stops.
-        Err(failure) if !failure.is_unavailable() => return Err(failure),
-        _ => {}
+    let hang_up = if watch.is_none() { hang_up(&mut system).await } else { None };
+    match timeout(ANSWER, system.shutdown(ShutdownRequest {})).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(status)) => {
+            let failure = Failure::from(status);
+            // It hung up before it had answered: it stops.
+            if !failure.is_unavailable() {
+                return Err(failure);
+            }
+        }
+        Err(_) => terminate(pid)?,
     }
-    let ended = match watch {
-        Some(watch) => watch.ended(STOP).await,
-        None => true,
+    let ended = match (watch, hang_up) {
+        (Some(watch), _) => watch.ended(STOP).await,
+        (None, Some(mut lines)) => {
+            let ended = async { while let Ok(Some(_)) = lines.message().await {} };
+            timeout(STOP, ended).await.is_ok()
+        }
+        (None, None) => true,
     };
     if ended {
         return Ok(true);
     }
-    let pid = pid.unwrap_or_default();
     let seconds = STOP.as_secs();
-    Err(Failure::new("busy", format!("moltisd (pid {pid}) is still running after {seconds} s"))
-        .with_hint(format!("kill {pid}")))
+    let failure = Failure::new("busy", format!("moltisd is still running after {seconds} s"));
+    Err(match pid {
+        Some(pid) => failure.with_hint(format!("kill -9 {pid}")),
+        None => failure,
+    })
+}
+
+/// A stream that ends when the daemon hangs up: for one whose process can't be watched.
+async fn hang_up(system: &mut SystemClient<Wire>) -> Option<Streaming<LogLine>> {
+    let lines = system.logs(LogsRequest { last: 1, follow: true });
+    timeout(ANSWER, lines).await.ok()?.ok().map(Response::into_inner)
+}
+
+fn terminate(pid: Option<u32>) -> Result<(), Failure> {
+    use rustix::process::{Pid, Signal, kill_process};
+    let stuck = Failure::unavailable("moltisd accepts but does not answer");
+    let pid = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw).ok_or(stuck)?;
+    let raw = pid.as_raw_nonzero();
+    kill_process(pid, Signal::TERM)
+        .map_err(|error| Failure::io(format!("cannot end moltisd (pid {raw})"), &error.into()))
 }
 
 async fn status(context: &Context) -> Result<(), Failure> {
@@ -176,7 +216,7 @@ fn duration(seconds: u64) -> String {
 
 async fn logs(context: &Context, last: u32, follow: bool) -> Result<(), Failure> {
     let Some(mut client) = context.connector.running().await? else {
-        if follow {
+        if follow || context.connector.is_own("moltis daemon logs").is_err() {
             return Err(
                 Failure::unavailable("moltisd is not running").with_hint("moltis daemon start")
             );
@@ -185,10 +225,15 @@ async fn logs(context: &Context, last: u32, follow: bool) -> Result<(), Failure>
     };
     let request = LogsRequest { last, follow };
     let mut lines = client.system.logs(request).await?.into_inner();
-    while let Some(line) = lines.message().await? {
+    let mut interrupt = interrupts()?;
+    loop {
+        let line = tokio::select! {
+            line = lines.message() => line?,
+            _ = interrupt.recv() => return Ok(()),
+        };
+        let Some(line) = line else { return Ok(()) };
         show_line(context, &line)?;
     }
-    Ok(())
 }
 
 fn show_line(context: &Context, line: &LogLine) -> Result<(), Failure> {
@@ -217,9 +262,7 @@ fn stored_logs(context: &Context, last: u32) -> Result<(), Failure> {
     let last = usize::try_from(last).unwrap_or(usize::MAX);
     for line in lines.iter().skip(lines.len().saturating_sub(last)) {
         if context.output.json {
-            // A log that was written as JSON is given as it is.
-            let document = serde_json::from_str(line).unwrap_or_else(|_| json!({ "text": line }));
-            context.output.json(&document)?;
+            context.output.json(&stored_line(line))?;
         } else {
             context.output.line(line)?;
         }
@@ -227,42 +270,94 @@ fn stored_logs(context: &Context, last: u32) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A line of the file, which is text or JSON, in the shape of those that the daemon tells.
+fn stored_line(line: &str) -> Value {
+    let shape = |at: &str, level: &str, target: &str, text: &str| json!({ "at": at, "level": level, "target": target, "text": text });
+    if let Ok(Value::Object(said)) = serde_json::from_str(line) {
+        let field = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
+        let fields = said.get("fields").map(Value::to_string).unwrap_or_default();
+        let text = format!("{} {fields}", field("message"));
+        return shape(field("at"), field("level"), field("target"), text.trim_end());
+    }
+    let parts = line.split_once(' ').and_then(|(at, rest)| {
+        let (level, rest) = rest.trim_start().split_once(' ')?;
+        let (target, text) = rest.trim_start().split_once(": ")?;
+        Some(shape(at, level, target, text))
+    });
+    parts.unwrap_or_else(|| shape("", "", "", line))
+}
+
 async fn install(context: &Context) -> Result<(), Failure> {
     if !cfg!(target_os = "linux") {
         return Err(Failure::new("failed", "only systemd is supported")
             .with_hint("`moltis` starts moltisd whenever it needs it"));
     }
+    context.connector.is_own("moltis daemon install")?;
     let program = daemon_program().map_err(|failure| failure.with_exit(1))?;
     let unit = Unit::of(&program, &context.connector);
+    unit.is_free()?;
     unit.write()?;
-    let path = unit.path().display().to_string();
-    // Two can't hold one directory: the one that runs makes room for systemd's.
-    let ran = stop(context).await?;
-    if let Err(failure) = unit.enable().await {
-        if ran {
-            context.connector.start().await?;
-        }
-        let why = failure.message;
-        context.output.note(&format!("systemd did not take it: {why}"));
-        let document = json!({ "unit": path, "enabled": false });
-        return context.output.either(&document, &format!("{path} is written, but not enabled"));
+    if let Err(failure) = enable(context, &unit).await {
+        unit.remove()?;
+        return Err(failure.with_hint("`moltis` starts moltisd whenever it needs it"));
     }
+    let path = unit.path().display().to_string();
     let line = format!("{path} is enabled: moltisd starts at every login");
     context.output.either(&json!({ "unit": path, "enabled": true }), &line)?;
     context.output.note("`loginctl enable-linger` lets it run while nobody is logged in");
+    let unseen: Vec<String> =
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let unseen: Vec<&str> = unseen.iter().map(String::as_str).filter(is_for_daemon).collect();
+    if !unseen.is_empty() {
+        let names = unseen.join(" ");
+        context.output.note(&format!(
+            "systemd's moltisd does not see {names} of this shell; \
+             `moltis providers login NAME` stores a key"
+        ));
+    }
     Ok(())
 }
 
+/// Hands the daemon over to systemd. Two can't hold one directory, so the one that runs makes room;
+/// when systemd then does not take it, it comes back.
+async fn enable(context: &Context, unit: &Unit) -> Result<(), Failure> {
+    // Without systemd this fails first, while the daemon still runs.
+    unit.reload().await?;
+    let ran = stop(context).await?;
+    let enabled = unit.enable().await;
+    if enabled.is_err() && ran {
+        unit.remove()?;
+        context.connector.start().await?;
+    }
+    enabled
+}
+
+/// Whether the daemon reads a variable of that name: a vendor's key or address, or one of ours.
+fn is_for_daemon(name: &&str) -> bool {
+    let places = ["MOLTIS_CONFIG_DIR", "MOLTIS_DATA_DIR", "MOLTIS_SOCKET"];
+    name.ends_with("_API_KEY")
+        || name.ends_with("_BASE_URL")
+        || name.starts_with("MOLTIS_") && !places.contains(name)
+}
+
 async fn uninstall(context: &Context) -> Result<(), Failure> {
+    context.connector.is_own("moltis daemon uninstall")?;
     let program = daemon_program().unwrap_or_else(|_| "moltisd".into());
     let unit = Unit::of(&program, &context.connector);
     let path = unit.path().display().to_string();
-    if unit.path().exists()
-        && let Err(failure) = unit.disable().await
-    {
-        context.output.note(&failure.message);
+    if unit.path().exists() {
+        if !unit.is_ours() {
+            let failure = Failure::new("conflict", format!("`{path}` is not of moltis' making"));
+            return Err(failure.with_hint("remove it by hand"));
+        }
+        if let Err(failure) = unit.disable().await {
+            context.output.note(&failure.message);
+        }
     }
     let removed = unit.remove()?;
+    if removed && let Err(failure) = unit.reload().await {
+        context.output.note(&failure.message);
+    }
     let line =
         if removed { format!("{path} is removed") } else { "nothing was installed".to_owned() };
     context.output.either(&json!({ "unit": path, "removed": removed }), &line)
@@ -271,6 +366,15 @@ async fn uninstall(context: &Context) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stored_line_has_the_shape_of_a_told_one() {
+        let expected = json!({ "at": "2026-11-26T16:00:00Z", "level": "INFO", "target": "moltisd", "text": "ready pid=3" });
+        assert_eq!(stored_line("2026-11-26T16:00:00Z INFO  moltisd: ready pid=3"), expected);
+        let told = json!({ "at": "2026-11-26T16:00:00Z", "level": "INFO", "target": "moltisd", "message": "ready", "fields": { "pid": 3 } });
+        assert_eq!(stored_line(&told.to_string())["text"], "ready {\"pid\":3}");
+        assert_eq!(stored_line("half a")["text"], "half a");
+    }
 
     #[test]
     fn spans_have_two_units_at_most() {

@@ -84,7 +84,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let connector = &context.connector;
     report.add(directory("data", connector.data_dir(), "moltis daemon start"))?;
     report.add(directory("config", connector.config_dir(), "moltis daemon start"))?;
-    report.add(configuration(context).await)?;
+    for finding in configuration(context).await {
+        report.add(finding)?;
+    }
     report.add(room(connector.data_dir()))?;
     report.add(match daemon_program() {
         Ok(program) => Finding::ok("program", program.display().to_string()),
@@ -170,26 +172,25 @@ fn directory(check: &'static str, path: &Path, hint: &str) -> Finding {
     }
 }
 
-async fn configuration(context: &Context) -> Finding {
-    let path = context.connector.config_dir().join("moltis.toml");
-    if !path.exists() {
-        return Finding::ok("settings", "no file: the defaults and the environment hold");
+async fn configuration(context: &Context) -> Vec<Finding> {
+    let checked = match offline::check_config(&context.connector).await {
+        Ok(checked) => checked,
+        Err(failure) => return vec![Finding::failed("settings", failure)],
+    };
+    if checked.problems.is_empty() {
+        let path = context.connector.config_dir().join("moltis.toml");
+        return vec![if path.exists() {
+            Finding::ok("settings", path.display().to_string())
+        } else {
+            Finding::ok("settings", "no file: the defaults and the environment hold")
+        }];
     }
-    match offline::run(&context.connector, &["--check-config"]).await {
-        Err(failure) => Finding::failed("settings", failure),
-        Ok(ended) if !ended.status.success() => {
-            let failure = offline::complaint(&ended);
-            let hint = failure.hint.clone().unwrap_or_else(|| "moltis config edit".to_owned());
-            Finding::fail("settings", failure.message, hint)
-        }
-        Ok(ended) => {
-            let said = String::from_utf8_lossy(&ended.stderr);
-            match said.lines().find(|line| !line.trim().is_empty()) {
-                Some(warning) => Finding::warn("settings", warning.trim(), "moltis config check"),
-                None => Finding::ok("settings", path.display().to_string()),
-            }
-        }
-    }
+    let finding = |problem: &offline::Problem| {
+        let hint = problem.hint().unwrap_or("moltis config edit");
+        let as_bad = if problem.is_error() { Finding::fail } else { Finding::warn };
+        as_bad("settings", problem.line(), hint.to_owned())
+    };
+    checked.problems.iter().map(finding).collect()
 }
 
 fn room(data_dir: &Path) -> Finding {

@@ -11,13 +11,11 @@ use moltis_proto::v1::{Image, Part};
 
 use crate::client::Failure;
 
-/// The largest picture.
-const LARGEST_IMAGE: u64 = 20 << 20;
-/// The largest text, from a file or standard input.
-const LARGEST_TEXT: u64 = 10 << 20;
-
-/// The largest message: the daemon takes 32 MB.
-const LARGEST_MESSAGE: usize = 30 << 20;
+/// The most that pictures may weigh, one or all of a message. With the text it is what the daemon
+/// takes.
+const LARGEST_IMAGES: usize = 12 << 20;
+/// The longest text, one or all of a message: the daemon takes no more.
+const LONGEST_TEXT: usize = 4 << 20;
 
 /// The parts of a message: what was written, then the files in order.
 pub(super) fn parts(words: &[String], files: &[impl AsRef<Path>]) -> Result<Vec<Part>, Failure> {
@@ -29,9 +27,21 @@ pub(super) fn parts(words: &[String], files: &[impl AsRef<Path>]) -> Result<Vec<
     for file in files {
         parts.push(attachment(file.as_ref())?);
     }
-    if parts.iter().map(prost::Message::encoded_len).sum::<usize>() > LARGEST_MESSAGE {
-        let most = LARGEST_MESSAGE >> 20;
-        return Err(Failure::usage(format!("the message is larger than {most} MB in all")));
+    let (mut text, mut images) = (0, 0);
+    for part in &parts {
+        match &part.part {
+            Some(Inner::Text(said)) => text += said.len(),
+            Some(Inner::Image(image)) => images += image.data.len(),
+            // Nothing else is made here.
+            _ => {}
+        }
+    }
+    for (what, weight, most) in [("text", text, LONGEST_TEXT), ("pictures", images, LARGEST_IMAGES)]
+    {
+        if weight > most {
+            let message = format!("the message has more than {} MiB of {what}", most >> 20);
+            return Err(Failure::usage(message));
+        }
     }
     if parts.is_empty() {
         return Err(Failure::usage("there is nothing to say").with_hint("moltis send TEXT"));
@@ -39,16 +49,19 @@ pub(super) fn parts(words: &[String], files: &[impl AsRef<Path>]) -> Result<Vec<
     Ok(parts)
 }
 
-/// The words; a lone `-` among them stands for standard input, which is read as well when there are
+/// The words; a lone `-` before or after them stands for standard input, which is read as well when there are
 /// neither words nor files.
 fn written(words: &[String], bare: bool) -> Result<String, Failure> {
-    let piped = words.iter().any(|word| word == "-");
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "-").collect();
+    let (words, piped) = match words {
+        [first, rest @ ..] if first == "-" => (rest, true),
+        [rest @ .., last] if last == "-" => (rest, true),
+        words => (words, false),
+    };
     let said = words.join(" ");
     if !(piped || said.is_empty() && bare && !io::stdin().is_terminal()) {
         return Ok(said);
     }
-    let bytes = read(io::stdin().lock(), LARGEST_TEXT, "standard input")?;
+    let bytes = read(io::stdin().lock(), LONGEST_TEXT, "standard input")?;
     let input =
         String::from_utf8(bytes).map_err(|_| Failure::usage("standard input is not UTF-8 text"))?;
     let input = input.trim_end_matches('\n');
@@ -59,18 +72,18 @@ fn attachment(path: &Path) -> Result<Part, Failure> {
     let shown = path.display().to_string();
     let file =
         File::open(path).map_err(|error| Failure::io(format!("cannot read `{shown}`"), &error))?;
-    let bytes = read(file, LARGEST_IMAGE, &shown)?;
+    let bytes = read(file, LARGEST_IMAGES, &shown)?;
     let name = path.file_name().map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
     part(&name, bytes).map_err(|why| Failure::usage(format!("`{shown}` {why}")))
 }
 
-fn read(from: impl Read, most: u64, name: &str) -> Result<Vec<u8>, Failure> {
+fn read(from: impl Read, most: usize, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    from.take(most + 1)
+    from.take(u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::io(format!("cannot read `{name}`"), &error))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > most) {
-        return Err(Failure::usage(format!("`{name}` is larger than {} MB", most >> 20)));
+    if bytes.len() > most {
+        return Err(Failure::usage(format!("`{name}` is larger than {} MiB", most >> 20)));
     }
     Ok(bytes)
 }
@@ -80,8 +93,8 @@ fn part(name: &str, bytes: Vec<u8>) -> Result<Part, String> {
         let media_type = media_type.to_owned();
         return Ok(Part { part: Some(Inner::Image(Image { media_type, data: bytes })) });
     }
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST_TEXT) {
-        return Err(format!("is larger than {} MB", LARGEST_TEXT >> 20));
+    if bytes.len() > LONGEST_TEXT {
+        return Err(format!("is larger than {} MiB", LONGEST_TEXT >> 20));
     }
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => {
@@ -150,9 +163,27 @@ mod tests {
     }
 
     #[test]
-    fn words_are_joined() {
-        let words = ["hello".to_owned(), "there".to_owned()];
+    fn words_are_joined_and_a_minus_between_them_is_one() {
+        let words = ["7", "-", "3"].map(str::to_owned);
         let parts = parts(&words, &[] as &[&Path]).unwrap();
-        assert_eq!(parts, [Part { part: Some(Inner::Text("hello there".to_owned())) }]);
+        assert_eq!(parts, [Part { part: Some(Inner::Text("7 - 3".to_owned())) }]);
+    }
+
+    #[test]
+    fn what_the_daemon_would_refuse_is_not_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: Vec<u8>| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let picture = [b"GIF89a".to_vec(), vec![0; 7 << 20]].concat();
+        let pictures = [file("a", picture.clone()), file("b", picture)];
+        assert!(parts(&[], &pictures[..1]).is_ok());
+        let failure = parts(&[], &pictures).unwrap_err();
+        assert_eq!(failure.message, "the message has more than 12 MiB of pictures");
+        let text = vec![b'a'; 3 << 20];
+        let failure = parts(&[], &[file("c", text.clone()), file("d", text)]).unwrap_err();
+        assert_eq!((failure.exit, failure.message.contains("4 MiB of text")), (2, true));
     }
 }

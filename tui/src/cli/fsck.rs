@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::offline;
 use crate::client::Failure;
+use crate::output::reported;
+
+const CHECKING: &str = "checking the store";
 
 /// Words of `moltis fsck`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -36,27 +39,35 @@ pub(super) async fn run(context: &Context, args: FsckArgs) -> Result<(), Failure
         let well = if problems.is_empty() { "all is well" } else { "not all is well" };
         context.output.line(&format!("{sessions} sessions, {events} events: {well}"))?;
     }
+    if problems.is_empty() {
+        return Ok(());
+    }
     let hint = if *rebuild_mends {
         "moltis fsck --rebuild mends that: the events are sound"
     } else {
         "moltis restore FILE brings a backup back"
     };
-    match problems.len() {
-        0 => Ok(()),
-        count => Err(Failure::new("storage", format!("{count} problems")).with_hint(hint)),
-    }
+    let failure = Failure::new("storage", format!("{} problems", problems.len())).with_hint(hint);
+    Err(if context.output.json { reported("cannot trust the store", &failure) } else { failure })
 }
 
 /// Lets a running daemon check, else `moltisd` itself; only the latter can rebuild.
 async fn check(context: &Context, rebuild: bool) -> Result<CheckResponse, Failure> {
     if rebuild {
+        context.connector.is_own("moltis fsck --rebuild")?;
         let words = ["--fsck", "--rebuild", "--json"];
-        return report(offline::json_while_stopped(context, &words).await?.0);
+        return report(offline::json_while_stopped(context, "rebuilding", &words).await?.0);
     }
-    if let Some(mut client) = context.connector.running().await? {
-        return Ok(client.system.check(CheckRequest {}).await?.into_inner());
+    // A socket that was named leads to the only store that can be meant.
+    let own = context.connector.is_own("moltis fsck").is_ok();
+    let client =
+        if own { context.connector.running().await? } else { Some(context.connect().await?) };
+    if let Some(mut client) = client {
+        let check = client.system.check(CheckRequest {});
+        return Ok(context.output.taking(CHECKING, check).await?.into_inner());
     }
-    report(offline::json(&context.connector, &["--fsck", "--json"]).await?)
+    let check = offline::json(&context.connector, &["--fsck", "--json"]);
+    report(context.output.taking(CHECKING, check).await?)
 }
 
 fn report(said: Value) -> Result<CheckResponse, Failure> {

@@ -6,18 +6,23 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use super::context::is_interactive;
 use crate::client::Failure;
 
 /// The longest key.
 const LONGEST: usize = 64 << 10;
 
-/// Asks for a secret on the terminal, or reads the first line of standard input.
+/// Asks for a secret on the terminal, or reads the first line of standard input; it may be empty.
 pub(super) fn secret(question: &str) -> Result<String, Failure> {
-    let key = if io::stdin().is_terminal() { ask(question)? } else { first_line()? };
+    let key = match (io::stdin().is_terminal(), is_interactive()) {
+        (true, true) => ask(question)?,
+        (true, false) => {
+            let failure = Failure::usage("standard output is not a terminal: nothing is asked");
+            return Err(failure.with_hint("give the key on standard input"));
+        }
+        (false, _) => first_line()?,
+    };
     let key = key.trim();
-    if key.is_empty() {
-        return Err(Failure::usage("no key was given"));
-    }
     if key.chars().any(char::is_control) {
         return Err(Failure::usage("a key has no control characters"));
     }

@@ -1,11 +1,12 @@
 //! The man pages of the repository are what the command line says. `UPDATE_EXPECT=1` renews them.
+//! The daemon's own page is moltisd's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, bold, italic, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 use super::Cli;
 use crate::keymap::{Context, table};
@@ -98,76 +99,16 @@ fn pages(command: &clap::Command, name: &str, into: &mut BTreeMap<String, Vec<u8
     }
 }
 
-/// The daemon's page, by hand: its few flags are for service managers.
-fn daemon_page() -> Vec<u8> {
-    let mut roff = Roff::new();
-    roff.control("TH", ["moltisd", "8", "", "Moltis", "Moltis"]);
-    roff.control("SH", ["NAME"]);
-    roff.text([roman("moltisd - the daemon that holds sessions, models, and keys")]);
-    roff.control("SH", ["SYNOPSIS"]);
-    roff.text([bold("moltisd"), roman(" [OPTIONS]")]);
-    roff.control("SH", ["DESCRIPTION"]);
-    roff.text([
-        roman("A person need not start it: "),
-        bold("moltis"),
-        roman("(1) does when none runs. It serves one data directory, which it locks."),
-    ]);
-    roff.control("SH", ["OPTIONS"]);
-    let options: [(&str, &str, &str); 11] = [
-        ("--config-dir", "DIR", "Where moltis.toml is; ~/.config/moltis unless given."),
-        ("--data-dir", "DIR", "Where the data is; ~/.moltis unless given."),
-        ("--log-level", "LEVEL", "How chatty the log is: error, warn, info, debug, or trace."),
-        ("--json-logs", "", "Log as JSON, a line each."),
-        ("--foreground", "", "Log to standard error as well."),
-        ("--check-config", "", "Check the configuration and leave."),
-        ("--config-template", "", "Print the complete, commented configuration and leave."),
-        ("--fsck", "", "Check the store and leave."),
-        ("--rebuild", "", "Before that, make anew all that follows from the events."),
-        ("--restore", "FILE", "Replace the store by a backup's and leave; the old one is kept."),
-        ("--json", "", "Answer one of the former four in JSON."),
-    ];
-    for (flag, value, text) in options {
-        roff.control("TP", []);
-        roff.text([bold(flag), roman(" "), italic(value)]);
-        roff.text([roman(text)]);
-    }
-    roff.control("SH", ["SIGNALS"]);
-    for (signal, text) in [
-        ("SIGTERM, SIGINT", "Stop in order; at once on a second one."),
-        ("SIGHUP", "Read the configuration again."),
-    ] {
-        roff.control("TP", []);
-        roff.text([bold(signal)]);
-        roff.text([roman(text)]);
-    }
-    roff.control("SH", ["ENVIRONMENT"]);
-    for (name, text) in [
-        ("MOLTIS_CONFIG_DIR, MOLTIS_DATA_DIR", "As the flags."),
-        ("MOLTIS_SECTION__KEY", "Any key of the configuration."),
-        ("MOLTIS_READY_FD", "A descriptor that is told when the daemon listens or why not."),
-        ("NOTIFY_SOCKET", "Of systemd: is told READY=1 and STOPPING=1."),
-    ] {
-        roff.control("TP", []);
-        roff.text([bold(name)]);
-        roff.text([roman(text)]);
-    }
-    roff.control("SH", ["SEE ALSO"]);
-    roff.text([bold("moltis"), roman("(1), "), bold("moltis-daemon"), roman("(1)")]);
-    let mut page = Vec::new();
-    roff.to_writer(&mut page).unwrap();
-    page
-}
-
 #[test]
 fn the_man_pages_are_fresh() {
     let mut fresh = BTreeMap::new();
     let mut command = Cli::command();
     command.build();
     pages(&command, "moltis", &mut fresh);
-    fresh.insert("moltisd.8".to_owned(), daemon_page());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../man");
     let stored: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+        .map(|entries| entries.map(|entry| entry.unwrap().path()))
+        .map(|paths| paths.filter(|path| path.extension().is_some_and(|it| it == "1")).collect())
         .unwrap_or_default();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::create_dir_all(&folder).unwrap();

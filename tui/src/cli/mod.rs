@@ -33,6 +33,7 @@ mod vault;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::client::Failure;
@@ -58,13 +59,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalFlags {
     /// Where `moltis.toml` is [default: ~/.config/moltis]
-    #[arg(long, global = true, env = "MOLTIS_CONFIG_DIR", value_name = "DIR", value_hint = ValueHint::DirPath, hide_env_values = true)]
+    #[arg(long, global = true, env = "MOLTIS_CONFIG_DIR", value_parser = path(), value_name = "DIR", value_hint = ValueHint::DirPath, hide_env_values = true)]
     pub(crate) config_dir: Option<PathBuf>,
     /// Where the data is [default: ~/.moltis]
-    #[arg(long, global = true, env = "MOLTIS_DATA_DIR", value_name = "DIR", value_hint = ValueHint::DirPath, hide_env_values = true)]
+    #[arg(long, global = true, env = "MOLTIS_DATA_DIR", value_parser = path(), value_name = "DIR", value_hint = ValueHint::DirPath, hide_env_values = true)]
     pub(crate) data_dir: Option<PathBuf>,
     /// The daemon's socket, when it is not in the data directory; nothing is started then
-    #[arg(long, global = true, env = "MOLTIS_SOCKET", value_name = "PATH", value_hint = ValueHint::FilePath, hide_env_values = true)]
+    #[arg(long, global = true, env = "MOLTIS_SOCKET", value_parser = path(), value_name = "PATH", value_hint = ValueHint::FilePath, hide_env_values = true)]
     pub(crate) socket: Option<PathBuf>,
     /// Print JSON: a document for a query, a line for each thing of a stream
     #[arg(long, global = true)]
@@ -78,6 +79,11 @@ pub(crate) struct GlobalFlags {
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+}
+
+/// A path; an empty one, of a variable that is set to nothing, counts as none.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// How chatty a log is.
@@ -229,9 +235,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(args) => Box::pin(restore::run(&context, args)).await,
         Command::Fsck(args) => fsck::run(&context, args).await,
         Command::Vault(command) => vault::run(&context, command).await,
-        Command::Bench(args) => Box::pin(bench::run(&args, global.json))
-            .await
-            .map_err(|error| Failure::new("internal", format!("{error:#}"))),
+        Command::Bench(args) => {
+            Box::pin(bench::run(&args, &context.output)).await.map_err(|error| {
+                let failed = |error| Failure::new("internal", format!("{error:#}"));
+                error.downcast::<Failure>().unwrap_or_else(failed)
+            })
+        }
         Command::Completions(args) => completions::run(&context, &args),
     }
 }

@@ -8,10 +8,9 @@ use moltis_proto::v1::{
     RemoveModelRequest, SetDefaultRequest, Step, TestModelRequest,
 };
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::complete;
-use super::context::Context;
+use super::context::{Context, interrupts};
 use super::shape::some;
 use crate::client::{Client, EXIT_TURN, Failure};
 use crate::output::{Side, Table, bytes, count};
@@ -82,7 +81,8 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
         }
         ModelsCommand::List { refresh, .. } => {
             let request = ListModelsRequest { refresh };
-            let list = client.models.list(request).await?.into_inner();
+            let list = output.taking("asking the vendors", client.models.list(request)).await?;
+            let list = list.into_inner();
             show_list(context, &list)
         }
         ModelsCommand::Default { model: None } => {
@@ -105,7 +105,8 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
         }
         ModelsCommand::Test { model } => {
             let request = TestModelRequest { model: model.clone() };
-            let test = client.models.test(request).await?.into_inner();
+            let test = output.taking("waiting for the model", client.models.test(request)).await?;
+            let test = test.into_inner();
             let document = json!({
                 "model": model,
                 "text": test.text,
@@ -242,19 +243,20 @@ fn catalog_table(models: &[CatalogModel]) -> Table {
 /// Pulls with a progress bar on stderr; with `--json`, a line for each step.
 async fn pull(context: &Context, mut client: Client, name: String) -> Result<(), Failure> {
     let output = &context.output;
-    let mut interrupt = signal(SignalKind::interrupt())
-        .map_err(|error| Failure::io("cannot listen for Ctrl-C", &error))?;
+    let mut interrupt = interrupts()?;
     let name = absolute_file(&name)?;
-    let mut steps = client.models.pull(PullRequest { name: name.clone() }).await?.into_inner();
+    let request = PullRequest { name: name.clone() };
+    let mut steps = tokio::select! {
+        steps = client.models.pull(request) => steps?.into_inner(),
+        _ = interrupt.recv() => return Err(paused(&name)),
+    };
     let mut begun: Option<(std::time::Instant, u64)> = None;
     loop {
         let step = tokio::select! {
             step = steps.message() => step,
             _ = interrupt.recv() => {
                 output.progress("");
-                let failure = Failure::new("cancelled", "paused");
-                let hint = format!("moltis models pull {name} goes on");
-                return Err(failure.with_hint(hint).with_exit(EXIT_TURN));
+                return Err(paused(&name));
             }
         };
         let step = step.inspect_err(|_| output.progress(""))?;
@@ -278,6 +280,11 @@ async fn pull(context: &Context, mut client: Client, name: String) -> Result<(),
             return if output.json { Ok(()) } else { output.line(&line) };
         }
     }
+}
+
+fn paused(name: &str) -> Failure {
+    let hint = format!("moltis models pull {name} goes on");
+    Failure::new("cancelled", "paused").with_hint(hint).with_exit(EXIT_TURN)
 }
 
 /// `file:PATH` with an absolute path: the daemon has another working directory.

@@ -106,7 +106,15 @@ async fn log_in(
     let effective = kind.as_deref().or(known.map(|known| known.kind.as_str())).unwrap_or(&name);
     let needs_key =
         list.kinds.iter().find(|kind| kind.name == effective).is_none_or(|k| k.needs_key);
-    let key = if needs_key { login::secret(&format!("Key of {name}"))? } else { String::new() };
+    let key = match (needs_key, &base_url) {
+        (false, _) => String::new(),
+        // A server of one's own may want one, or not.
+        (true, Some(_)) => login::secret(&format!("Key of {name} (empty for none)"))?,
+        (true, None) => Some(login::secret(&format!("Key of {name}"))?)
+            .filter(|key| !key.is_empty())
+            .ok_or_else(|| Failure::usage("no key was given"))?,
+    };
+    let given = !key.is_empty();
     let request = LoginRequest {
         name: name.clone(),
         kind: kind.unwrap_or_default(),
@@ -114,14 +122,25 @@ async fn log_in(
         key,
     };
     client.providers.login(request).await?;
-    let stored = if needs_key { "the key is in the vault" } else { "it needs no key" };
-    let line = format!("{name} is set up: {stored}");
-    context.output.either(&json!({ "name": name, "ready": true }), &line)
+    let list = client.providers.list(ListProvidersRequest {}).await?.into_inner().providers;
+    let now = list.into_iter().find(|provider| provider.name == name).unwrap_or_default();
+    let line = match now.key_source.as_str() {
+        "vault" => format!("{name} is set up: the key is in the vault"),
+        "none needed" => format!("{name} is set up: it needs no key"),
+        source => format!("{name} is set up: its key is of {source}"),
+    };
+    let document = json!({ "name": name, "ready": now.ready, "key_source": now.key_source });
+    context.output.either(&document, &line)?;
+    if given && now.key_source != "vault" {
+        context.output.note("the new key is stored, but that one wins over it");
+    }
+    Ok(())
 }
 
 async fn detect(context: &Context, mut client: Client, adopt: bool) -> Result<(), Failure> {
     let output = &context.output;
-    let servers = client.providers.detect(DetectRequest {}).await?.into_inner().servers;
+    let detect = client.providers.detect(DetectRequest {});
+    let servers = output.taking("looking for servers", detect).await?.into_inner().servers;
     if adopt {
         for server in &servers {
             let request = AdoptRequest { server: Some(server.clone()) };

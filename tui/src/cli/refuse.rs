@@ -1,6 +1,6 @@
 //! A line that can't be understood, said in the way of all errors.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -11,8 +11,12 @@ use crate::output::report;
 /// Prints the help or version that was asked for, or what is wrong with the line.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let printed = error.print().and_then(|()| std::io::stdout().flush());
-        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return match printed {
+            // A reader that has enough is nothing wrong.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            Ok(()) | Err(_) => ExitCode::SUCCESS,
+        };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // The help says it better than a line could; it goes to stderr.

@@ -22,6 +22,7 @@ pub(crate) struct RestoreArgs {
 
 /// Stops a running daemon, lets `moltisd` restore, and starts the daemon again if one ran.
 pub(super) async fn run(context: &Context, args: RestoreArgs) -> Result<(), Failure> {
+    context.connector.is_own("moltis restore")?;
     let shown = args.file.display();
     let file = std::fs::canonicalize(&args.file)
         .map_err(|error| Failure::io(format!("cannot read `{shown}`"), &error))?;
@@ -29,7 +30,7 @@ pub(super) async fn run(context: &Context, args: RestoreArgs) -> Result<(), Fail
     let data_dir = context.connector.data_dir().display();
     context.consent(args.yes, &format!("Replace everything in {data_dir} by {shown}?"))?;
     let words = ["--restore", file, "--json"];
-    let (mut document, ran) = offline::json_while_stopped(context, &words).await?;
+    let (mut document, ran) = offline::json_while_stopped(context, "restoring", &words).await?;
     let count = |name: &str| document[name].as_u64().unwrap_or_default();
     let line = format!("restored {} sessions, {} events", count("sessions"), count("events"));
     document["daemon"] = json!(if ran { "restarted" } else { "not running" });

@@ -14,15 +14,15 @@ use moltis_proto::v1::{
     CreateRequest, Ending, QueueMode, SendRequest, SendResponse, StopRequest, TurnEnded,
 };
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::context::{Context, find};
+use super::context::{Context, find, interrupts};
 use super::transcript::Writer;
 use super::{complete, files, shape, tail};
-use crate::client::{Begin, Client, EXIT_TURN, Failure, Feed, op_id};
-use crate::output::{error_json, report};
+use crate::client::{Begin, Client, Connector, EXIT_TURN, Failure, Feed, op_id};
+use crate::output::{error_json, reported};
 
 /// How long a message is sent again when the daemon is away.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,8 +66,7 @@ enum Queue {
 /// Sends, and unless detached, prints until the turn has ended.
 pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure> {
     let parts = files::parts(&args.text, &args.file)?;
-    let mut interrupt = signal(SignalKind::interrupt())
-        .map_err(|error| Failure::io("cannot listen for Ctrl-C", &error))?;
+    let mut interrupt = interrupts()?;
     let queue = match args.queue {
         None => QueueMode::Unspecified,
         Some(Queue::Followup) => QueueMode::Followup,
@@ -84,14 +83,32 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
     let begin = async {
         let mut client = context.connect().await?;
         let session = open_session(&mut client, args.new, &args.session).await?;
-        let request = SendRequest { session, ..request };
-        let receipt = submit(context, &mut client, request).await?;
-        Ok::<_, Failure>((client, receipt))
+        Ok::<_, Failure>((client, session))
     };
-    let (client, receipt) = tokio::select! {
+    let (mut client, session) = tokio::select! {
         begun = Box::pin(begin) => begun?,
         _ = interrupt.recv() => return Err(cancelled()),
     };
+    // From here on the message may have arrived: Ctrl-C waits for the receipt and stops the turn.
+    let mut stopping = false;
+    let receipt = {
+        let mut submit = Box::pin(submit(context, &mut client, SendRequest { session, ..request }));
+        loop {
+            tokio::select! {
+                receipt = &mut submit => break receipt?,
+                _ = interrupt.recv() => {
+                    if stopping {
+                        return Err(cancelled());
+                    }
+                    stopping = true;
+                }
+            }
+        }
+    };
+    if args.detach && stopping {
+        Box::pin(stop(&context.connector, client, &receipt, &mut interrupt)).await?;
+        return Err(cancelled());
+    }
     if args.detach {
         return print_receipt(context, &receipt);
     }
@@ -100,14 +117,22 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
     }
     let begin = Begin::After(receipt.seq.saturating_sub(1));
     let attach = Feed::attach(&context.connector, &client, &receipt.session, begin);
-    let feed = Box::pin(attach).await?;
+    let feed = tokio::select! {
+        feed = Box::pin(attach) => feed?,
+        _ = interrupt.recv() => {
+            Box::pin(stop(&context.connector, client, &receipt, &mut interrupt)).await?;
+            return Err(cancelled());
+        }
+    };
     let follower = Follower {
         context,
         receipt,
         writer: Writer::new(&context.output),
         answer: Answer::default(),
+        doing: "queued".to_owned(),
+        silent: true,
     };
-    Box::pin(follower.follow(feed, interrupt)).await
+    Box::pin(follower.follow(feed, interrupt, stopping)).await
 }
 
 async fn open_session(client: &mut Client, new: bool, name: &str) -> Result<String, Failure> {
@@ -137,6 +162,37 @@ async fn submit(
     }
 }
 
+/// Stops the turn, also when the connection breaks meanwhile: the turn may go on without it. A second
+/// Ctrl-C leaves without the daemon's answer.
+async fn stop(
+    connector: &Connector,
+    mut client: Client,
+    receipt: &SendResponse,
+    interrupt: &mut Signal,
+) -> Result<(), Failure> {
+    let request = StopRequest {
+        op_id: op_id(),
+        session: receipt.session.clone(),
+        all: false,
+        turn: receipt.turn.clone(),
+    };
+    let begun = Instant::now();
+    let stopped = async {
+        loop {
+            match client.sessions.stop(request.clone()).await.map_err(Failure::from) {
+                Err(failure) if failure.is_unavailable() && begun.elapsed() < PATIENCE => {
+                    client = Box::pin(connector.come_back()).await?;
+                }
+                stopped => return stopped.map(drop),
+            }
+        }
+    };
+    tokio::select! {
+        stopped = stopped => stopped,
+        _ = interrupt.recv() => Err(cancelled()),
+    }
+}
+
 fn print_receipt(context: &Context, receipt: &SendResponse) -> Result<(), Failure> {
     let SendResponse { session, turn, item, seq } = receipt;
     let document = json!({ "session": session, "turn": turn, "item": item, "seq": seq });
@@ -153,20 +209,35 @@ struct Follower<'a> {
     receipt: SendResponse,
     writer: Writer<'a>,
     answer: Answer,
+    /// What it waits for, for people.
+    doing: String,
+    /// Whether nothing of the answer was printed yet.
+    silent: bool,
 }
 
 impl Follower<'_> {
-    async fn follow(mut self, mut feed: Feed, mut interrupt: Signal) -> Result<(), Failure> {
-        let mut stopping = false;
+    async fn follow(
+        mut self,
+        mut feed: Feed,
+        mut interrupt: Signal,
+        mut stopping: bool,
+    ) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let connector = &self.context.connector;
+        if stopping {
+            stop(connector, feed.client().clone(), &self.receipt, &mut interrupt).await?;
+        }
         loop {
+            let what = Some(self.doing.as_str()).filter(|_| self.silent);
             let fed = tokio::select! {
-                fed = feed.next() => fed,
+                fed = self.context.output.waiting(what, begun, feed.next()) => fed,
                 _ = interrupt.recv() => {
                     if stopping {
                         return self.leave(Err(cancelled()));
                     }
                     stopping = true;
-                    let stopped = self.stop(&mut feed, &mut interrupt).await;
+                    let client = feed.client().clone();
+                    let stopped = stop(connector, client, &self.receipt, &mut interrupt).await;
                     if stopped.is_err() {
                         return self.leave(stopped);
                     }
@@ -180,25 +251,6 @@ impl Follower<'_> {
             if let Some(ended) = self.show(fed)? {
                 return self.done(&ended);
             }
-        }
-    }
-
-    /// Stops the turn; a second Ctrl-C leaves without the daemon's answer.
-    async fn stop(&self, feed: &mut Feed, interrupt: &mut Signal) -> Result<(), Failure> {
-        let mut sessions = feed.client().sessions.clone();
-        let request = StopRequest {
-            op_id: op_id(),
-            session: self.receipt.session.clone(),
-            all: false,
-            turn: self.receipt.turn.clone(),
-        };
-        tokio::select! {
-            stopped = sessions.stop(request) => match stopped.map_err(Failure::from) {
-                // The feed waits for the daemon; when it is back, the turn was interrupted.
-                Err(failure) if !failure.is_unavailable() => Err(failure),
-                _ => Ok(()),
-            },
-            _ = interrupt.recv() => Err(cancelled()),
         }
     }
 
@@ -223,11 +275,12 @@ impl Follower<'_> {
             Fed::Delta(delta) => {
                 let is_new = self.answer.is_new(&delta.item);
                 let fresh = self.answer.delta(&delta);
+                "waiting for the model".clone_into(&mut self.doing);
                 if !output.json && !fresh.is_empty() {
                     if is_new {
                         self.writer.end_line()?;
                     }
-                    output.progress("");
+                    self.begin_text();
                     self.writer.piece(fresh)?;
                 }
                 Ok(None)
@@ -240,8 +293,13 @@ impl Follower<'_> {
                         if is_new {
                             self.writer.end_line()?;
                         }
+                        self.begin_text();
                         self.writer.piece(&fresh)?;
                     }
+                    Ok(None)
+                }
+                Some(Kind::TurnStarted(_)) => {
+                    "waiting for the model".clone_into(&mut self.doing);
                     Ok(None)
                 }
                 Some(Kind::Notice(notice)) if !output.json => {
@@ -255,14 +313,26 @@ impl Follower<'_> {
             Fed::Progress(progress) if !output.json => {
                 self.writer.end_line()?;
                 output.progress(&progress.text);
+                self.doing = progress.text;
+                self.silent = true;
                 Ok(None)
             }
             Fed::Progress(_) | Fed::Snapshot(_) | Fed::CaughtUp(_) => Ok(None),
         }
     }
 
+    /// Clears what was shown while nothing of the answer was: later that would take a half line along.
+    fn begin_text(&mut self) {
+        if self.silent {
+            self.context.output.progress("");
+            self.silent = false;
+        }
+    }
+
     fn leave(&mut self, ended: Result<(), Failure>) -> Result<(), Failure> {
-        self.context.output.progress("");
+        if self.silent {
+            self.context.output.progress("");
+        }
         if !self.context.output.json {
             self.writer.end_line()?;
         }
@@ -284,11 +354,9 @@ impl Follower<'_> {
                 line["error"] = error_json(failure);
             }
             self.context.output.json(&line)?;
-            // The line has it for scripts and is the last one: people are told on stderr alone.
-            return failure.map_or(Ok(()), |failure| {
-                report("cannot get an answer", &failure, false);
-                Err(Failure::silent(failure.exit))
-            });
+            // The line has it for scripts and is the last one.
+            return failure
+                .map_or(Ok(()), |failure| Err(reported("cannot get an answer", &failure)));
         }
         self.leave(failure.map_or(Ok(()), Err))
     }

@@ -16,7 +16,7 @@ use super::context::{Context, find, time};
 use super::transcript::Transcript;
 use super::{complete, shape};
 use crate::client::{Client, Failure, op_id};
-use crate::output::{Side, Table, ago, count, dollars};
+use crate::output::{Side, Table, ago, count, dollars, reported};
 
 /// Words of `moltis sessions`.
 #[derive(Debug, Subcommand)]
@@ -300,9 +300,6 @@ async fn history(
     };
     let mut transcript = Transcript::new(&context.output);
     let mut first = true;
-    if context.output.json {
-        context.output.raw("[")?;
-    }
     'pages: while left > 0 {
         let page = HistoryRequest {
             session: request.session.clone(),
@@ -310,7 +307,15 @@ async fn history(
             before_seq: None,
             limit: left.min(PAGE),
         };
-        let events = client.sessions.history(page).await?.into_inner().events;
+        let events = match client.sessions.history(page).await {
+            Ok(page) => page.into_inner().events,
+            Err(status) if context.output.json && !first => {
+                // What is printed already stays one document.
+                context.output.raw("]\n")?;
+                return Err(reported("cannot read the session", &status.into()));
+            }
+            Err(status) => return Err(status.into()),
+        };
         if events.is_empty() {
             break;
         }
@@ -321,7 +326,7 @@ async fn history(
             after = event.seq;
             left -= 1;
             if context.output.json {
-                let comma = if first { "" } else { ",\n" };
+                let comma = if first { "[" } else { ",\n" };
                 context.output.raw(&format!("{comma}{}", shape::flat_event(event)))?;
             } else {
                 transcript.event(event)?;
@@ -329,7 +334,11 @@ async fn history(
             first = false;
         }
     }
-    if context.output.json { context.output.raw("]\n") } else { transcript.end() }
+    match (context.output.json, first) {
+        (true, true) => context.output.raw("[]\n"),
+        (true, false) => context.output.raw("]\n"),
+        (false, _) => transcript.end(),
+    }
 }
 
 /// The seq before the first of the last `limit` events before `end`: seqs have no gaps.
@@ -388,17 +397,25 @@ async fn export(
     format: Format,
     path: Option<&Path>,
 ) -> Result<(), Failure> {
-    let format = match format {
-        Format::Markdown => ExportFormat::Markdown,
-        Format::Jsonl => ExportFormat::Jsonl,
+    let (format, name) = match format {
+        Format::Markdown => (ExportFormat::Markdown, "markdown"),
+        Format::Jsonl => (ExportFormat::Jsonl, "jsonl"),
     };
-    let request = ExportRequest { session, format: format.into() };
+    let request = ExportRequest { session: session.clone(), format: format.into() };
     let mut pieces = client.sessions.export(request).await?.into_inner();
     let Some(path) = path else {
+        let mut text = String::new();
         while let Some(piece) = pieces.message().await? {
-            context.output.raw(&piece.text)?;
+            if context.output.json {
+                text.push_str(&piece.text);
+            } else {
+                context.output.raw(&piece.text)?;
+            }
         }
-        return Ok(());
+        if !context.output.json {
+            return Ok(());
+        }
+        return context.output.json(&json!({ "session": session, "format": name, "text": text }));
     };
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| Failure::io(format!("cannot write `{shown}`"), &error);

@@ -3,10 +3,10 @@
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use moltis_proto::v1::attach_response::Feed as Fed;
-use moltis_proto::v1::{Delta, Progress};
+use moltis_proto::v1::{Delta, Progress, Strand};
 use serde_json::{Value, json};
 
-use super::context::{Context, find};
+use super::context::{Context, find, interrupts};
 use super::transcript::Transcript;
 use super::{complete, shape};
 use crate::client::{Begin, Failure, Feed};
@@ -22,15 +22,21 @@ pub(crate) struct TailArgs {
     from: Option<u64>,
 }
 
-/// Follows; ends only when the session is gone or the daemon does not come back.
+/// Follows until Ctrl-C, which is its normal end; fails when the session is gone or the daemon does
+/// not come back.
 pub(super) async fn run(context: &Context, args: TailArgs) -> Result<(), Failure> {
     let mut client = context.connect().await?;
     let session = find(&mut client, &args.session).await?.id;
     let begin = args.from.map_or(Begin::Now, |seq| Begin::After(seq.saturating_sub(1)));
     let mut feed = Feed::attach(&context.connector, &client, &session, begin).await?;
     let mut transcript = Transcript::new(&context.output);
+    let mut interrupt = interrupts()?;
     loop {
-        let fed = match feed.next().await {
+        let fed = tokio::select! {
+            fed = feed.next() => fed,
+            _ = interrupt.recv() => return transcript.end(),
+        };
+        let fed = match fed {
             Ok(fed) => fed,
             Err(failure) => {
                 transcript.end()?;
@@ -61,13 +67,17 @@ pub(super) fn line(session: &str, fed: &Fed) -> Option<Value> {
     }
 }
 
+/// Only text of the answer is a `delta`: who joins the deltas has the answer.
 fn delta_line(session: &str, delta: &Delta) -> Value {
+    let kind = match delta.strand() {
+        Strand::Unspecified | Strand::Text => "delta",
+        strand @ (Strand::Reasoning | Strand::Arguments) => shape::strand(strand),
+    };
     json!({
-        "type": "delta",
+        "type": kind,
         "session": session,
         "turn": delta.turn,
         "item": delta.item,
-        "strand": shape::strand(delta.strand()),
         "offset": delta.offset,
         "text": delta.text,
     })
@@ -80,4 +90,20 @@ fn progress_line(session: &str, progress: &Progress) -> Value {
         "turn": progress.turn,
         "text": progress.text,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_of_the_answer_is_a_delta() {
+        let kind = |strand: Strand| {
+            let delta = Delta { strand: strand.into(), ..Delta::default() };
+            line("s", &Fed::Delta(delta)).unwrap()["type"].clone()
+        };
+        assert_eq!(kind(Strand::Text), "delta");
+        assert_eq!(kind(Strand::Reasoning), "reasoning");
+        assert_eq!(kind(Strand::Arguments), "arguments");
+    }
 }

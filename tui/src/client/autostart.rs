@@ -122,12 +122,12 @@ async fn spawn(connector: &Connector, program: &Path, run: &Path) -> Result<(), 
     command
         .env("MOLTIS_READY_FD", "1")
         .env_remove("MOLTIS_SOCKET")
+        // Whoever supervises this client has not asked for the daemon.
+        .env_remove("NOTIFY_SOCKET")
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(errors)
-        // A group of its own: Ctrl-C in this terminal is not for the daemon.
-        .process_group(0);
+        .stderr(errors);
     let mut daemon = command
         .spawn()
         .map_err(|error| Failure::io(format!("cannot run `{}`", program.display()), &error))?;

@@ -19,7 +19,11 @@ use moltis_proto::v1::{HelloRequest, HelloResponse, ProtocolVersion};
 use moltis_proto::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Request, Status};
 
 use super::autostart::{self, StartError};
 use super::failure::{Failure, plain};
@@ -45,20 +49,36 @@ pub(crate) struct Connector {
     config_dir: PathBuf,
     data_dir: PathBuf,
     socket: PathBuf,
+    /// Whether the socket was named, rather than found by the data directory.
+    named: bool,
     autostart: bool,
     log_level: Option<String>,
-    kind: &'static str,
+    kind: Kind,
+}
+
+/// A connection whose every call says what kind of client asks.
+pub(crate) type Wire = InterceptedService<Channel, Kind>;
+
+/// Says in a call's metadata what kind of client asks: events are recorded with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind(&'static str);
+
+impl Interceptor for Kind {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("moltis-client", MetadataValue::from_static(self.0));
+        Ok(request)
+    }
 }
 
 /// One connection, as the clients of all services.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    pub(crate) sessions: SessionsClient<Channel>,
-    pub(crate) models: ModelsClient<Channel>,
-    pub(crate) providers: ProvidersClient<Channel>,
-    pub(crate) config: ConfigClient<Channel>,
-    pub(crate) system: SystemClient<Channel>,
-    pub(crate) code: CodeClient<Channel>,
+    pub(crate) sessions: SessionsClient<Wire>,
+    pub(crate) models: ModelsClient<Wire>,
+    pub(crate) providers: ProvidersClient<Wire>,
+    pub(crate) config: ConfigClient<Wire>,
+    pub(crate) system: SystemClient<Wire>,
+    pub(crate) code: CodeClient<Wire>,
     /// What the daemon said of itself.
     pub(crate) hello: HelloResponse,
 }
@@ -74,18 +94,23 @@ enum Trouble {
 impl Connector {
     /// A connector for what the flags say; `kind` is the client's name in the daemon's records.
     pub(crate) fn new(global: &GlobalFlags, kind: &'static str) -> Self {
-        let data_dir = place::data_dir(global.data_dir.as_deref());
-        let given = global.socket.as_deref();
-        let given = given.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let given =
+            |path: &'_ Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        let data_dir = place::data_dir(given(&global.data_dir).as_deref());
+        let config_dir = place::config_dir(given(&global.config_dir).as_deref());
+        let given = given(&global.socket);
+        let given = given.map(|path| std::path::absolute(&path).unwrap_or(path));
         // A socket that was named may lead to another machine: nothing is started for it.
-        let autostart = !global.no_autostart && given.is_none();
+        let named = given.is_some();
+        let autostart = !global.no_autostart && !named;
         Self {
-            config_dir: place::config_dir(global.config_dir.as_deref()),
+            named,
+            config_dir,
             socket: given.unwrap_or_else(|| place::socket(&data_dir)),
             data_dir,
             autostart,
             log_level: global.log_level.map(|level| level.name().to_owned()),
-            kind,
+            kind: Kind(kind),
         }
     }
 
@@ -94,7 +119,8 @@ impl Connector {
         let config_dir = place::config_dir(Some(config_dir));
         let data_dir = place::data_dir(Some(data_dir));
         let socket = place::socket(&data_dir);
-        Self { config_dir, data_dir, socket, autostart: false, log_level: None, kind }
+        let (named, autostart) = (false, false);
+        Self { config_dir, data_dir, socket, named, autostart, log_level: None, kind: Kind(kind) }
     }
 
     /// Connects; starts the daemon when none runs and that is allowed.
@@ -148,6 +174,20 @@ impl Connector {
         }
     }
 
+    /// Whether the socket leads to the daemon of these directories. One that was named may lead to
+    /// another: what is done to the directories themselves must not be mixed with it.
+    ///
+    /// # Errors
+    /// A usage error that names the command.
+    pub(crate) fn is_own(&self, command: &str) -> Result<(), Failure> {
+        if !self.named {
+            return Ok(());
+        }
+        let message =
+            format!("`{command}` is for the daemon of the data directory, not of a socket");
+        Err(Failure::usage(message).with_hint("leave out --socket and unset MOLTIS_SOCKET"))
+    }
+
     /// Starts the daemon if none runs, even when scripts may not.
     pub(crate) async fn start(&self) -> Result<Client, Failure> {
         self.connect_as(true).await
@@ -157,12 +197,22 @@ impl Connector {
     /// daemon of any version. `None` when none runs.
     pub(crate) async fn stopper(
         &self,
-    ) -> Result<Option<(SystemClient<Channel>, Option<u32>)>, Failure> {
-        match self.channel().await {
-            Ok((channel, pid)) => Ok(Some((SystemClient::new(channel), pid))),
-            Err(Trouble::Absent(_)) => Ok(None),
-            Err(Trouble::Failed(failure)) => Err(failure),
+    ) -> Result<Option<(SystemClient<Wire>, Option<u32>)>, Failure> {
+        let (channel, peer) = match self.channel().await {
+            Ok(connected) => connected,
+            Err(Trouble::Absent(_)) => return Ok(None),
+            Err(Trouble::Failed(failure)) => return Err(failure),
+        };
+        let mut system = SystemClient::with_interceptor(channel, self.kind);
+        if !self.named {
+            return Ok(Some((system, peer)));
         }
+        // Who serves a named socket may be a tunnel, whose end nobody asked for.
+        let said = match timeout(HANDSHAKE, system.hello(self.hello())).await {
+            Ok(Ok(hello)) => Some(hello.into_inner().pid),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        Ok(Some((system, peer.filter(|pid| said == Some(*pid)))))
     }
 
     /// Where the data is.
@@ -224,13 +274,8 @@ impl Connector {
 
     async fn open(&self) -> Result<Client, Trouble> {
         let (channel, _) = self.channel().await?;
-        let mut system = SystemClient::new(channel.clone());
-        let hello = HelloRequest {
-            protocol: Some(ProtocolVersion { major: PROTOCOL_MAJOR, minor: PROTOCOL_MINOR }),
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            client: self.kind.to_owned(),
-        };
-        let answer = timeout(HANDSHAKE, system.hello(hello)).await;
+        let mut system = SystemClient::with_interceptor(channel.clone(), self.kind);
+        let answer = timeout(HANDSHAKE, system.hello(self.hello())).await;
         let hello = match answer {
             Ok(Ok(hello)) => hello.into_inner(),
             Ok(Err(status)) => return Err(Trouble::Failed(status.into())),
@@ -243,16 +288,25 @@ impl Connector {
         };
         check_version(&hello).map_err(Trouble::Failed)?;
         Ok(Client {
-            sessions: SessionsClient::new(channel.clone())
+            sessions: SessionsClient::with_interceptor(channel.clone(), self.kind)
                 .max_decoding_message_size(LARGEST_MESSAGE)
                 .max_encoding_message_size(LARGEST_MESSAGE),
-            models: ModelsClient::new(channel.clone()).max_decoding_message_size(LARGEST_MESSAGE),
-            providers: ProvidersClient::new(channel.clone()),
-            config: ConfigClient::new(channel.clone()),
-            code: CodeClient::new(channel.clone()),
+            models: ModelsClient::with_interceptor(channel.clone(), self.kind)
+                .max_decoding_message_size(LARGEST_MESSAGE),
+            providers: ProvidersClient::with_interceptor(channel.clone(), self.kind),
+            code: CodeClient::with_interceptor(channel.clone(), self.kind),
+            config: ConfigClient::with_interceptor(channel, self.kind),
             system,
             hello,
         })
+    }
+
+    fn hello(&self) -> HelloRequest {
+        HelloRequest {
+            protocol: Some(ProtocolVersion { major: PROTOCOL_MAJOR, minor: PROTOCOL_MINOR }),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            client: self.kind.0.to_owned(),
+        }
     }
 
     async fn channel(&self) -> Result<(Channel, Option<u32>), Trouble> {

@@ -13,7 +13,7 @@ mod place;
 mod unit;
 
 pub(crate) use autostart::daemon_program;
-pub(crate) use dial::{Client, Connector};
+pub(crate) use dial::{Client, Connector, Wire};
 pub(crate) use exit::Watch;
 pub(crate) use failure::{EXIT_TURN, EXIT_UNREACHABLE, Failure};
 pub(crate) use feed::{Begin, Feed};

@@ -14,6 +14,12 @@ use super::failure::Failure;
 /// The unit's name.
 const NAME: &str = "moltisd.service";
 
+/// By this line a unit of this program's making is known.
+const MARK: &str = "Description=Moltis, a personal AI gateway\n";
+
+/// What stands before the directories of a unit.
+const DIRECTORIES: &str = " --foreground --config-dir ";
+
 /// The unit as it is to be.
 pub(crate) struct Unit {
     path: PathBuf,
@@ -42,6 +48,30 @@ impl Unit {
         std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.text)
     }
 
+    /// Whether it may be written: nothing is there, or what this program wrote for these directories.
+    pub(crate) fn is_free(&self) -> Result<(), Failure> {
+        let Ok(text) = std::fs::read_to_string(&self.path) else { return Ok(()) };
+        let shown = self.path.display();
+        if !text.contains(MARK) {
+            let failure = Failure::new("conflict", format!("`{shown}` is not of moltis' making"));
+            return Err(failure.with_hint("move it away"));
+        }
+        let words = |text: &str| {
+            let line = text.lines().find(|line| line.starts_with("ExecStart="))?;
+            line.split_once(DIRECTORIES).map(|(_, words)| words.to_owned())
+        };
+        if words(&text) == words(&self.text) {
+            return Ok(());
+        }
+        let failure = Failure::new("conflict", format!("`{shown}` is for other directories"));
+        Err(failure.with_hint("moltis daemon uninstall"))
+    }
+
+    /// Whether this program wrote the one that is there.
+    pub(crate) fn is_ours(&self) -> bool {
+        std::fs::read_to_string(&self.path).is_ok_and(|text| text.contains(MARK))
+    }
+
     /// Writes it.
     pub(crate) fn write(&self) -> Result<(), Failure> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
@@ -66,9 +96,13 @@ impl Unit {
         systemctl(&["start", NAME]).await
     }
 
-    /// Makes systemd read the unit, and start it now and at every login.
+    /// Makes systemd read what was written or removed.
+    pub(crate) async fn reload(&self) -> Result<(), Failure> {
+        systemctl(&["daemon-reload"]).await
+    }
+
+    /// Makes systemd start it now and at every login.
     pub(crate) async fn enable(&self) -> Result<(), Failure> {
-        systemctl(&["daemon-reload"]).await?;
         systemctl(&["enable", "--now", NAME]).await
     }
 
@@ -100,12 +134,12 @@ async fn systemctl(arguments: &[&str]) -> Result<(), Failure> {
 fn text(program: &Path, config_dir: &Path, data_dir: &Path) -> String {
     format!(
         "[Unit]\n\
-         Description=Moltis, a personal AI gateway\n\
+         {MARK}\
          Documentation=man:moltisd(8)\n\
          \n\
          [Service]\n\
          Type=notify\n\
-         ExecStart={} --foreground --config-dir {} --data-dir {}\n\
+         ExecStart={}{DIRECTORIES}{} --data-dir {}\n\
          ExecReload=kill -HUP $MAINPID\n\
          Restart=on-failure\n\
          RestartSec=2\n\

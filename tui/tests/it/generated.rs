@@ -13,6 +13,12 @@ fn the_completion_scripts_are_fresh() {
         let ran = home.run(&["completions", shell]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.stdout.contains("COMPLETE"), "{ran:?}");
+        let mended = match shell {
+            "bash" => "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n_clap_complete_moltis() {",
+            "zsh" => "else\n    compdef _clap_dynamic_completer_moltis moltis\nfi",
+            _ => "moltis",
+        };
+        assert!(ran.stdout.contains(mended), "the generated script has another form: {ran:?}");
         let path = folder.join(file);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::create_dir_all(&folder).unwrap();

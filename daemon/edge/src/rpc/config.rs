@@ -26,9 +26,15 @@ impl Config {
 impl Service for Config {
     async fn show(
         &self,
-        _: Request<v1::ShowConfigRequest>,
+        request: Request<v1::ShowConfigRequest>,
     ) -> Result<Response<v1::ShowConfigResponse>, Status> {
-        let values = self.config.show().await.map_err(to_status)?;
+        let values = match request.into_inner().key {
+            key if key.is_empty() => self.config.show().await.map_err(to_status)?,
+            key => {
+                let key = id_from_wire("key", key).map_err(to_status)?;
+                vec![self.config.get(&key).await.map_err(to_status)?]
+            }
+        };
         Ok(Response::new(v1::ShowConfigResponse {
             path: path_to_wire(&self.config.path()),
             values: values.into_iter().map(value_to_wire).collect(),
@@ -41,8 +47,11 @@ impl Service for Config {
     ) -> Result<Response<v1::SetConfigResponse>, Status> {
         let v1::SetConfigRequest { key, value } = request.into_inner();
         let key = id_from_wire("key", key).map_err(to_status)?;
-        self.config.set(&key, &value).await.map_err(to_status)?;
-        Ok(Response::new(v1::SetConfigResponse {}))
+        let change = self.config.set(&key, &value).await.map_err(to_status)?;
+        Ok(Response::new(v1::SetConfigResponse {
+            holds: Some(value_to_wire(change.holds)),
+            needs_restart: change.needs_restart,
+        }))
     }
 
     async fn reload(

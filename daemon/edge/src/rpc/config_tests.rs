@@ -8,13 +8,16 @@ use crate::rig::{Rig, codes, told};
 async fn every_call_reaches_its_port() {
     let rig = Rig::start();
     let mut client = ConfigClient::new(rig.channel().await);
-    let shown = client.show(v1::ShowConfigRequest {}).await.unwrap().into_inner();
+    let shown = client.show(v1::ShowConfigRequest::default()).await.unwrap().into_inner();
     assert_eq!((shown.path.as_str(), shown.values[0].origin.as_str()), ("/c/moltis.toml", "file"));
     let set = v1::SetConfigRequest { key: "chat.model".to_owned(), value: "p/m".to_owned() };
-    client.set(set).await.unwrap();
+    let changed = client.set(set).await.unwrap().into_inner();
+    assert!(changed.needs_restart && changed.holds.is_some());
+    let one = v1::ShowConfigRequest { key: "chat.model".to_owned() };
+    assert_eq!(client.show(one).await.unwrap().into_inner().values.len(), 1);
     let reloaded = client.reload(v1::ReloadRequest {}).await.unwrap().into_inner();
     assert_eq!(reloaded.needs_restart, ["store.path"]);
-    assert_eq!(rig.fake.take_asked(), "show\nset chat.model p/m\nreload");
+    assert_eq!(rig.fake.take_asked(), "show\nset chat.model p/m\nget chat.model\nreload");
 }
 
 #[tokio::test]

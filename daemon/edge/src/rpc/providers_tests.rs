@@ -30,7 +30,7 @@ async fn every_call_reaches_its_port() {
 }
 
 #[tokio::test]
-async fn a_login_without_a_name_or_a_key_does_not_reach_the_port() {
+async fn a_login_without_a_name_or_with_an_absurd_key_does_not_reach_the_port() {
     let rig = Rig::start();
     let mut client = ProvidersClient::new(rig.channel().await);
     let login = |name: &str, key: String| v1::LoginRequest {
@@ -40,7 +40,6 @@ async fn a_login_without_a_name_or_a_key_does_not_reach_the_port() {
     };
     for request in [
         login("", "sk".to_owned()),
-        login("openai", String::new()),
         login("openai", "k".repeat(16 * 1024 + 1)),
         login("open ai", "sk".to_owned()),
     ] {

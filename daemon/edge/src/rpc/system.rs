@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::replies::Replies;
-use crate::status::{detailed, to_status};
+use crate::status::{VERSION_MISMATCH, detailed, to_status};
 
 /// Lines of the log, when the request names no number.
 const LINES: u32 = 100;
@@ -40,15 +40,17 @@ impl System {
         Self { system, build, stop }
     }
 
-    /// The one error without a [`Code`]: only the transport knows it, and clients of every version
-    /// must understand it for ever.
     fn mismatch(&self, theirs: v1::ProtocolVersion, build: &str) -> Status {
         let message = format!(
             "the daemon ({}) speaks protocol {PROTOCOL_MAJOR}.{PROTOCOL_MINOR}, this client ({build}) {}.{}",
             self.build, theirs.major, theirs.minor
         );
-        let hint = "moltis daemon restart";
-        detailed(tonic::Code::FailedPrecondition, "version_mismatch", &message, hint)
+        let hint = if theirs.major > PROTOCOL_MAJOR {
+            "moltis daemon restart"
+        } else {
+            "install the moltis that came with the daemon"
+        };
+        detailed(tonic::Code::FailedPrecondition, VERSION_MISMATCH, &message, hint)
     }
 }
 

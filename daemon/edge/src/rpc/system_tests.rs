@@ -27,11 +27,13 @@ async fn the_same_major_version_is_welcome() {
 #[tokio::test]
 async fn another_major_version_is_told_both_and_what_mends_it() {
     let (_rig, mut client) = rig().await;
-    for request in [hello(PROTOCOL_MAJOR + 1, 4), v1::HelloRequest::default()] {
+    let newer = (hello(PROTOCOL_MAJOR + 1, 4), "moltis daemon restart");
+    let older = (v1::HelloRequest::default(), "install the moltis that came with the daemon");
+    for (request, hint) in [newer, older] {
         let status = client.hello(request).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::FailedPrecondition);
         assert_eq!(detail(&status).code, "version_mismatch");
-        assert_eq!(detail(&status).hint, "moltis daemon restart");
+        assert_eq!(detail(&status).hint, hint);
     }
     let status = client.hello(hello(2, 4)).await.unwrap_err();
     expect!["the daemon (moltisd 1.2.3) speaks protocol 1.0, this client (moltis 9) 2.4"]

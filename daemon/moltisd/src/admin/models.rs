@@ -9,7 +9,7 @@ use moltis_core::models::{ModelRef, Models as _};
 use moltis_local::Local;
 use moltis_providers::Providers;
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Edit};
 
 /// Looks after models.
 pub(crate) struct ModelKeeper {
@@ -31,7 +31,8 @@ impl ModelAdmin for ModelKeeper {
     async fn set_default(&self, model: &ModelRef) -> Result<()> {
         // A provider that does not exist is refused before anything is written.
         self.providers.candidates(Some(model)).await?;
-        self.configuration.change(&[("chat.default_model", &model.to_string())])
+        let edit = Edit::Set("chat.default_model".to_owned(), model.to_string());
+        self.configuration.change(&[edit]).map(drop)
     }
 
     async fn catalog(&self) -> Result<Vec<CatalogModel>> {

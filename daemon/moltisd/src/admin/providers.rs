@@ -9,7 +9,7 @@ use moltis_core::{Code, Error, Result};
 use moltis_providers::Providers;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Edit};
 
 /// Looks after providers.
 pub(crate) struct ProviderKeeper {
@@ -36,7 +36,7 @@ impl ProviderKeeper {
     /// The keys to write for a provider; none for one that the configuration has as it is. One
     /// that is there because of a variable gets its section: without the variable, a key in the
     /// vault would belong to nobody.
-    fn section(&self, name: &str, kind: &str, base_url: &str) -> Result<Vec<(String, String)>> {
+    fn section(&self, name: &str, kind: &str, base_url: &str) -> Result<Vec<Edit>> {
         let known = Providers::kinds().iter().any(|(known, _)| known == name);
         let settings = self.configuration.settings();
         let there = settings.providers.iter().any(|provider| provider.name == name);
@@ -48,22 +48,35 @@ impl ProviderKeeper {
         let mut keys = Vec::new();
         if !kind.is_empty() || !there {
             let kind = if kind.is_empty() { name } else { kind };
-            keys.push((format!("providers.{name}.kind"), kind.to_owned()));
+            keys.push(Edit::Set(format!("providers.{name}.kind"), kind.to_owned()));
         }
         if !base_url.is_empty() {
-            keys.push((format!("providers.{name}.base_url"), base_url.to_owned()));
+            keys.push(Edit::Set(format!("providers.{name}.base_url"), base_url.to_owned()));
         }
         Ok(keys)
     }
 
-    fn write(&self, keys: &[(String, String)]) -> Result<()> {
-        let keys: Vec<(&str, &str)> =
-            keys.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect();
-        if keys.is_empty() {
+    fn write(&self, edits: &[Edit]) -> Result<()> {
+        if edits.is_empty() {
             self.configuration.take_up().map(drop)
         } else {
-            self.configuration.change(&keys)
+            self.configuration.change(edits).map(drop)
         }
+    }
+
+    /// Whether a provider can be asked without a key: its kind needs none, or it is somewhere else
+    /// than at the vendor's.
+    async fn needs_key(&self, name: &str, kind: &str, base_url: &str) -> bool {
+        let there = self.providers.status().await;
+        let there = there.iter().find(|provider| provider.name == name);
+        let kind = match (kind, there) {
+            ("", Some(there)) => there.kind.as_str(),
+            ("", None) => name,
+            (kind, _) => kind,
+        };
+        base_url.is_empty()
+            && there.is_none_or(|there| there.key_source == "missing")
+            && Providers::kinds().iter().any(|(known, needs_key)| known == kind && *needs_key)
     }
 }
 
@@ -79,13 +92,17 @@ impl ProviderAdmin for ProviderKeeper {
 
     async fn login(&self, name: &str, kind: &str, base_url: &str, key: SecretString) -> Result<()> {
         check_name(name)?;
-        if key.expose_secret().trim().is_empty() {
-            return Err(Error::new(Code::Invalid, "the key is empty"));
+        let key = SecretString::from(key.expose_secret().trim().to_owned());
+        let mut edits = self.section(name, kind, base_url)?;
+        if !key.expose_secret().is_empty() {
+            self.vault.put(&secret_name(name), key).await?;
+            // The file's key, or the variable that it names, would win over the new one.
+            edits.push(Edit::Unset(format!("providers.{name}.api_key")));
+            edits.push(Edit::Unset(format!("providers.{name}.api_key_env")));
+        } else if self.needs_key(name, kind, base_url).await {
+            return Err(Error::new(Code::Invalid, "the key is missing"));
         }
-        let keys = self.section(name, kind, base_url)?;
-        let trimmed = SecretString::from(key.expose_secret().trim().to_owned());
-        self.vault.put(&secret_name(name), trimmed).await?;
-        self.write(&keys)
+        self.write(&edits)
     }
 
     async fn logout(&self, name: &str) -> Result<bool> {

@@ -1,7 +1,10 @@
 //! Whole-program tests: the real `moltisd`, in a temporary home, over its real socket.
 
 mod architecture;
+mod client;
+mod configuration;
 mod crash;
+mod keys;
 mod local;
 mod spine;
 mod terminal;

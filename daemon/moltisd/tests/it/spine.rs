@@ -314,7 +314,8 @@ async fn a_changed_key_holds_at_once_and_comments_stay() {
         text.lines().filter(|line| line.starts_with("# ") && !line.contains("timeout_s")).count()
     };
     assert_eq!(comments(&before), comments(&after));
-    let values = daemon.config().show(v1::ShowConfigRequest {}).await.unwrap().into_inner().values;
+    let values =
+        daemon.config().show(v1::ShowConfigRequest::default()).await.unwrap().into_inner().values;
     let timeout = values.iter().find(|value| value.key == "chat.timeout_s").unwrap();
     assert_eq!((timeout.value.as_str(), timeout.origin.as_str()), ("5", "file"));
 }

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use moltis_proto::v1;
+use moltis_proto::v1::event::Kind;
+use moltis_proto::v1::sessions_client::SessionsClient;
+use moltis_testkit::daemon::connect;
 use moltis_testkit::vendor::Vendor;
 
 /// How long a screen may take to come.
@@ -33,7 +37,7 @@ fn base_url(vendor: &Vendor) -> String {
 }
 
 /// `moltis` beside `moltisd`: `cargo test --workspace` builds both.
-fn client_program() -> PathBuf {
+pub(crate) fn client_program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_moltisd")).with_file_name("moltis");
     assert!(program.exists(), "build with --workspace: {} is missing", program.display());
     program
@@ -112,6 +116,18 @@ impl Terminal {
         std::fs::read_to_string(self.home.path().join("data/moltis.lock")).ok()?.trim().parse().ok()
     }
 
+    /// The kind of client whose message is the session's first, as it is recorded.
+    async fn who_asked(&self) -> String {
+        let channel = connect(&self.home.path().join("data/run/moltisd.sock")).await;
+        let mut sessions = SessionsClient::new(channel);
+        let find = v1::FindRequest { name: "main".to_owned() };
+        let session = sessions.find(find).await.unwrap().into_inner().id;
+        let history = v1::HistoryRequest { session, limit: 100, ..v1::HistoryRequest::default() };
+        let events = sessions.history(history).await.unwrap().into_inner().events;
+        let asked = |event: &&v1::Event| matches!(event.kind, Some(Kind::UserMessage(_)));
+        events.iter().find(asked).unwrap().cause.clone().unwrap().name
+    }
+
     fn kill_daemon(&self) {
         let id = self.daemon().expect("a daemon runs");
         let status = Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
@@ -146,6 +162,7 @@ async fn a_person_chats_detaches_and_finds_everything_again() {
     terminal.tmux(&["respawn-pane", "-k", "-t", "t", &again]);
     let screen = terminal.wait_for("The answer is forty-two.");
     assert!(screen.contains("what is the answer?"), "{screen}");
+    assert_eq!(terminal.who_asked().await, "tui");
 }
 
 #[tokio::test(flavor = "multi_thread")]

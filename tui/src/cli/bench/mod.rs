@@ -12,11 +12,12 @@ mod screen;
 mod start;
 mod talk;
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use figure::Figure;
 use rig::Rig;
+
+use crate::output::Output;
 
 /// Measures this machine against a built-in mock provider.
 #[derive(Debug, clap::Args)]
@@ -64,15 +65,15 @@ const QUICK: Scale = Scale {
 };
 
 /// Measures everything; prints each figure as soon as it is known.
-pub(crate) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     let scale = if args.quick { QUICK } else { FULL };
-    let mut table = Table { json, figures: Vec::new() };
+    let mut table = Table { output, figures: Vec::new() };
     table.begin()?;
     measure(&scale, &mut table).await?;
     table.end()
 }
 
-async fn measure(scale: &Scale, table: &mut Table) -> anyhow::Result<()> {
+async fn measure(scale: &Scale, table: &mut Table<'_>) -> anyhow::Result<()> {
     table.add(start::exec_to_ready(scale.starts).await?)?;
     let rig = Rig::start().await?;
     for figure in start::idle(&rig, scale.watched).await? {
@@ -102,31 +103,30 @@ async fn measure(scale: &Scale, table: &mut Table) -> anyhow::Result<()> {
 }
 
 /// What is printed: a table as it grows, or one JSON document at the end.
-struct Table {
-    json: bool,
+struct Table<'a> {
+    output: &'a Output,
     figures: Vec<Figure>,
 }
 
-impl Table {
+impl Table<'_> {
     fn begin(&self) -> anyhow::Result<()> {
-        if !self.json {
-            writeln!(std::io::stdout(), "{}", figure::head())?;
+        if !self.output.json {
+            self.output.line(&figure::head())?;
         }
         Ok(())
     }
 
     fn add(&mut self, figure: Figure) -> anyhow::Result<()> {
-        if !self.json {
-            writeln!(std::io::stdout(), "{}", figure.line())?;
+        if !self.output.json {
+            self.output.line(&figure.line())?;
         }
         self.figures.push(figure);
         Ok(())
     }
 
     fn end(&self) -> anyhow::Result<()> {
-        if self.json {
-            let document = serde_json::json!({ "figures": self.figures });
-            writeln!(std::io::stdout(), "{document}")?;
+        if self.output.json {
+            self.output.json(&serde_json::json!({ "figures": self.figures }))?;
         }
         Ok(())
     }

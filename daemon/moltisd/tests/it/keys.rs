@@ -1,0 +1,162 @@
+//! Every configuration key has an effect that can be seen from outside: a row each.
+//!
+//! What the keys of `local` do needs a model and is tested there; their rows show that they are known
+//! to be read at the start only.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use moltis_proto::v1;
+use moltis_testkit::daemon::{Daemon, Home};
+use moltis_testkit::vendor::{Gate, Recorded, Reply, Vendor};
+
+use crate::spine::{history, home, main_session, message, turn_end};
+
+/// What is done with a daemon that has the key set.
+#[derive(Clone, Copy)]
+enum Act {
+    /// A message is sent and its turn ends.
+    Talk,
+    /// The same, with a vendor that never answers.
+    TalkInVain,
+    /// Messages pile up behind one that is never answered.
+    Pile,
+    /// Models are listed.
+    List,
+    /// The key is set again, to this value.
+    Set(&'static str),
+}
+
+/// The key, what it and others are set to, what is done, and what must be seen then.
+type Row = (&'static str, &'static [(&'static str, &'static str)], Act, &'static str);
+
+const ROWS: &[Row] = &[
+    (
+        "chat.default_model",
+        &[("CHAT__DEFAULT_MODEL", "test/other")],
+        Act::Talk,
+        r#""model":"other""#,
+    ),
+    (
+        "chat.fallbacks",
+        &[
+            ("PROVIDERS__DEAD__KIND", "openai"),
+            ("PROVIDERS__DEAD__BASE_URL", "http://[::1]:1"),
+            ("CHAT__DEFAULT_MODEL", "dead/x"),
+            ("CHAT__FALLBACKS", "test/spare"),
+        ],
+        Act::Talk,
+        r#""model":"spare""#,
+    ),
+    (
+        "chat.effort",
+        &[("CHAT__EFFORT", "low"), ("CHAT__DEFAULT_MODEL", "test/gpt-5")],
+        Act::Talk,
+        r#""reasoning_effort":"low""#,
+    ),
+    ("chat.queue", &[("CHAT__QUEUE", "collect")], Act::Talk, "queue: Collect"),
+    ("chat.timeout_s", &[("CHAT__TIMEOUT_S", "1")], Act::TalkInVain, "ending: Failed"),
+    ("chat.system_prompt", &[("CHAT__SYSTEM_PROMPT", "Be a cat.")], Act::Talk, "Be a cat."),
+    ("chat.titles", &[("CHAT__TITLES", "off")], Act::Talk, r#"title: """#),
+    ("chat.max_queued", &[("CHAT__MAX_QUEUED", "1")], Act::Pile, "ResourceExhausted"),
+    ("providers.*.kind", &[("PROVIDERS__TEST__KIND", "anthropic")], Act::Talk, "/messages"),
+    (
+        "providers.*.base_url",
+        &[("PROVIDERS__TEST__BASE_URL", "http://[::1]:1/elsewhere")],
+        Act::List,
+        "[::1]:1/elsewhere",
+    ),
+    ("providers.*.api_key", &[("PROVIDERS__TEST__API_KEY", "mine")], Act::Talk, "Bearer mine"),
+    (
+        "providers.*.api_key_env",
+        &[
+            ("PROVIDERS__TEST__API_KEY", ""),
+            ("PROVIDERS__TEST__API_KEY_ENV", "MOLTIS_MINE"),
+            ("MINE", "of-env"),
+        ],
+        Act::Talk,
+        "Bearer of-env",
+    ),
+    ("providers.*.models", &[("PROVIDERS__TEST__MODELS", "only")], Act::List, "test/only"),
+    ("local.threads", &[], Act::Set("3"), "needs_restart: true"),
+    ("local.idle_unload_s", &[], Act::Set("3"), "needs_restart: true"),
+    ("local.max_context", &[], Act::Set("512"), "needs_restart: true"),
+    ("log.level", &[("LOG__LEVEL", "debug")], Act::Talk, "DEBUG"),
+    ("log.json", &[("LOG__JSON", "true")], Act::List, r#""level":"INFO""#),
+];
+
+/// A daemon with that row's settings, and everything that can be seen of what it does.
+async fn seen(row: &Row) -> String {
+    let (key, settings, act, _) = row;
+    let vendor = match act {
+        Act::TalkInVain | Act::Pile => {
+            let vendor = Vendor::start().await;
+            vendor.otherwise(|_| Some(Reply::sse("").after(&Gate::new())));
+            vendor
+        }
+        Act::Talk | Act::List | Act::Set(_) => Vendor::openai(&["Yes."]).await,
+    };
+    let set = |home: Home, (name, value): &(&str, &str)| home.env(&format!("MOLTIS_{name}"), value);
+    let home = settings.iter().fold(home(&vendor), set);
+    let daemon = home.start().await;
+    let mut seen = String::new();
+    match act {
+        Act::Talk | Act::TalkInVain => talk(&daemon, &mut seen).await,
+        Act::Pile => {
+            let session = main_session(&daemon).await.id;
+            for op in ["1", "2", "3", "4"] {
+                let sent = daemon.sessions().send(message(&session, op, "hello")).await;
+                write!(seen, "{sent:?}").unwrap();
+            }
+        }
+        Act::List => {
+            let providers = daemon.providers().list(v1::ListProvidersRequest {}).await.unwrap();
+            let models = daemon.models().list(v1::ListModelsRequest { refresh: false }).await;
+            write!(seen, "{:?} {:?}", providers.into_inner(), models.unwrap()).unwrap();
+        }
+        Act::Set(value) => {
+            let (key, value) = ((*key).to_owned(), (*value).to_owned());
+            let change = daemon.config().set(v1::SetConfigRequest { key, value }).await.unwrap();
+            write!(seen, "{:?}", change.into_inner()).unwrap();
+        }
+    }
+    let asked = |Recorded { path, headers, body, .. }: &Recorded| {
+        format!("\n{path} {headers:?} {}", String::from_utf8_lossy(body))
+    };
+    seen.extend(vendor.requests().iter().map(asked));
+    seen.push_str(&std::fs::read_to_string(home.data_dir().join("logs/moltisd.log")).unwrap());
+    seen
+}
+
+async fn talk(daemon: &Daemon, seen: &mut String) {
+    let session = main_session(daemon).await.id;
+    let sent = daemon.sessions().send(message(&session, "op", "hello")).await.unwrap().into_inner();
+    turn_end(daemon, &session, &sent.turn).await;
+    let protocol = v1::ProtocolVersion { major: moltis_proto::PROTOCOL_MAJOR, minor: 0 };
+    let hello = v1::HelloRequest { protocol: Some(protocol), ..v1::HelloRequest::default() };
+    daemon.system().hello(hello).await.unwrap();
+    write!(seen, "{:?} {:?}", history(daemon, &session).await, main_session(daemon).await).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_has_an_effect() {
+    let mut without = String::new();
+    for row in ROWS {
+        let seen = seen(row).await;
+        if !seen.contains(row.3) {
+            writeln!(without, "{} shows no {}: {seen}", row.0, row.3).unwrap();
+        }
+    }
+    assert!(without.is_empty(), "{without}");
+}
+
+#[tokio::test]
+async fn every_key_has_a_row() {
+    let vendor = Vendor::openai(&[]).await;
+    let daemon = home(&vendor).start().await;
+    let shown = daemon.config().show(v1::ShowConfigRequest::default()).await.unwrap().into_inner();
+    let known = shown.values.into_iter().map(|value| value.key.replace(".test.", ".*."));
+    let known: BTreeSet<String> = known.collect();
+    let rows: BTreeSet<String> = ROWS.iter().map(|row| row.0.to_owned()).collect();
+    assert_eq!(known, rows);
+}
