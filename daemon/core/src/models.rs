@@ -123,6 +123,12 @@ pub trait Models: Send + Sync {
     /// [`Code::NotFound`] when the wanted provider does not exist, with the nearest name.
     async fn candidates(&self, wanted: Option<&ModelRef>) -> Result<Vec<Candidate>>;
 
+    /// Whether somebody could be asked for that model, as far as is known without asking anyone.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when its provider does not exist or is not set up, with what mends it.
+    fn check(&self, wanted: &ModelRef) -> Result<()>;
+
     /// Tells how asking a model went: `None` is well. Feeds the circuit breaker.
     fn report(&self, model: &ModelRef, failure: Option<FailureKind>);
 }

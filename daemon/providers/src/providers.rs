@@ -331,6 +331,13 @@ async fn ask(provider: &dyn Provider, request: Request) -> Result<ModelTest, Fai
 
 #[async_trait]
 impl Models for Providers {
+    fn check(&self, wanted: &ModelRef) -> Result<()> {
+        let state = self.state();
+        let known = state.remote(&wanted.provider).is_some()
+            || state.extra.iter().any(|extra| extra.name() == &*wanted.provider);
+        if known { Ok(()) } else { Err(state.no_such_provider(&wanted.provider)) }
+    }
+
     async fn candidates(&self, wanted: Option<&ModelRef>) -> Result<Vec<Candidate>> {
         let first = match wanted {
             Some(model) => model.clone(),

@@ -122,6 +122,8 @@ impl Actor {
         if let Some(model) = &message.model
             && plan.settings.model.as_ref() != Some(model)
         {
+            // A typing error must not stay with the session.
+            self.shared.models.check(model)?;
             plan.settings.model = Some(model.clone());
             let settings = plan.settings.clone();
             let kind = EventKind::SettingsChanged { settings };
@@ -229,6 +231,9 @@ impl Actor {
     }
 
     async fn change(&mut self, caller: &Caller, op: OpId, change: Change) -> Result<Summary> {
+        if let Change::Settings(Settings { model: Some(model), .. }) = &change {
+            self.shared.models.check(model)?;
+        }
         self.log.settle().await?;
         let summary = &self.log.summary;
         let (there, kind) = match change {

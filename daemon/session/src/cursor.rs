@@ -2,7 +2,8 @@
 //!
 //! The cursor holds the seq of the last event that it gave and how much of the growing item.
 //! Whatever is beyond that it takes from the live state or, when it fell far behind, from the
-//! log. So a slow reader costs nothing but its own time, and gets paint in fewer, larger pieces.
+//! log. So a slow reader costs nothing but its own time, and gets paint in fewer, larger pieces. A
+//! fast one rests between pieces: sending each delta by itself costs more than making it.
 //!
 //! Order: the snapshot, every event after the wished place, `CaughtUp` after the last one that
 //! was there at attaching, and paint only when no event is waiting. Because an item's event and
@@ -11,6 +12,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::stream;
 use moltis_core::assistant::Page;
@@ -20,6 +22,7 @@ use moltis_core::feed::{Delta, Feed, FeedStream, From, Progress};
 use moltis_core::id::{ItemId, SessionId};
 use moltis_core::journal::Journal;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::live::{Closed, Live, State};
 
@@ -28,6 +31,9 @@ const PAGE: u32 = 128;
 
 /// Bytes of one delta: it must fit a message of any transport.
 const MOST_DELTA: usize = 64 << 10;
+
+/// Between two pieces of a growing item: half a frame of a screen.
+const REST: Duration = Duration::from_millis(16);
 
 pub(crate) struct Cursor {
     session: SessionId,
@@ -44,6 +50,8 @@ pub(crate) struct Cursor {
     /// The growing item, and how many bytes of each of its strands were given.
     item: Option<ItemId>,
     given: Vec<usize>,
+    /// Until when it rests, if it had all of the item.
+    rest: Option<Instant>,
     progress: u64,
     ended: bool,
     _counted: Counted,
@@ -79,6 +87,8 @@ enum Look {
     /// The log has what comes next, up to this seq. It may have more that was not published
     /// yet: that must not be given before its paint is over.
     Behind(u64),
+    /// There is paint, but not before this.
+    Rest(Instant),
     Wait,
     End,
 }
@@ -103,6 +113,7 @@ impl Cursor {
             taken: VecDeque::new(),
             item: None,
             given: Vec::new(),
+            rest: None,
             progress: 0,
             ended: false,
             _counted: counted,
@@ -136,6 +147,7 @@ impl Cursor {
                         return (error.code != Code::NotFound).then_some(Err(error));
                     }
                 },
+                Look::Rest(until) => sleep_until(until).await,
                 Look::Wait => self.ended = self.changed.changed().await.is_err(),
                 Look::End => self.ended = true,
             }
@@ -165,7 +177,18 @@ impl Cursor {
         if state.closed.is_some() {
             return Look::End;
         }
+        if let Some(until) = self.rest
+            && self.is_owed_paint(&state)
+        {
+            self.rest = None;
+            if Instant::now() < until {
+                return Look::Rest(until);
+            }
+        }
         if let Some(delta) = self.paint(&state) {
+            if !self.is_owed_paint(&state) {
+                self.rest = Some(Instant::now() + REST);
+            }
             return Look::Give(Feed::Delta(delta));
         }
         if self.progress != state.progress.0 {
@@ -215,6 +238,15 @@ impl Cursor {
                 self.taken.push_back(Feed::CaughtUp);
             }
         }
+    }
+
+    /// Whether some of the growing item was not given.
+    fn is_owed_paint(&self, state: &State) -> bool {
+        let Some(growing) = &state.growing else { return false };
+        let known = self.item.as_ref() == Some(&growing.item);
+        let given = |strand: usize| if known { self.given.get(strand).copied() } else { None };
+        let mut strands = growing.strands.iter().enumerate();
+        strands.any(|(strand, (_, text))| given(strand).unwrap_or(0) < text.len())
     }
 
     /// The next piece of the growing item that was not given.

@@ -325,6 +325,11 @@ impl ScriptedModels {
 
 #[async_trait]
 impl Models for ScriptedModels {
+    fn check(&self, wanted: &ModelRef) -> Result<()> {
+        let error = Error::new(Code::NotFound, "there is no provider `nobody`");
+        if &*wanted.provider == "nobody" { Err(error) } else { Ok(()) }
+    }
+
     async fn candidates(&self, wanted: Option<&ModelRef>) -> Result<Vec<Candidate>> {
         let gate = lock(&self.gate).clone();
         if let Some(gate) = gate {

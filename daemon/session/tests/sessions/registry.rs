@@ -181,3 +181,15 @@ async fn a_fork_has_a_name_of_its_own() {
     let grandchild = home.sessions.fork(&owner(), "f2".into(), &child.id, 3).await.unwrap();
     assert_eq!(grandchild.title, "hello (fork)");
 }
+
+#[tokio::test]
+async fn a_model_of_nobody_is_refused_and_does_not_stay_with_the_session() {
+    let home = Home::new().await;
+    let nobody = moltis_core::models::ModelRef::new("nobody", "model");
+    let message = NewMessage { model: Some(nobody.clone()), ..home.message("hi") };
+    assert_eq!(home.try_send(message).await.unwrap_err().code, Code::NotFound);
+    let settings = Change::Settings(Settings { model: Some(nobody), ..Settings::default() });
+    let changed = home.sessions.change(&owner(), "op".into(), &home.session, settings).await;
+    assert_eq!(changed.unwrap_err().code, Code::NotFound);
+    assert_eq!(home.log().len(), 1);
+}
