@@ -105,6 +105,26 @@ fn conversation(width: u16, height: u16) -> Chat {
     chat
 }
 
+/// The screen that the README shows is one that the client draws.
+#[test]
+fn the_readme_shows_a_recorded_screen() {
+    let mut chat = Chat::open(96, 26);
+    chat.person("What should I see in Prague?").answer(
+        "Three things, in this order:\n\n1. **Old Town** early, before the groups\n2. *Letná* in \
+         the evening, for the beer garden\n3. the castle, from outside\n\n| Day | Where | Cost \
+         |\n|---|---|---:|\n| Fri | Old Town | 12 € |\n| Sat | Vyšehrad | 0 € |",
+    );
+    chat.person("And how do I plan it in Rust?");
+    let begun = "Like everything else:\n\n```rust\nfn main() {\n    let days = 3;\n";
+    chat.streams(v1::Strand::Text, 0, begun);
+    chat.waits("t9", "and what if it rains?").after(2_000).types("thanks, that");
+    let screen = rows(&chat);
+    let screen = screen.split("[cursor").next().unwrap();
+    recorded("readme-96x26", screen);
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(screen), "put tui/tests/screens/readme-96x26.txt into README.md");
+}
+
 #[test]
 fn an_empty_session_says_how_to_begin() {
     shows("empty", &[USUAL, NARROW, TINY], Chat::open);
