@@ -178,12 +178,10 @@ impl Cursor {
             return Look::End;
         }
         if let Some(until) = self.rest
+            && Instant::now() < until
             && self.is_owed_paint(&state)
         {
-            self.rest = None;
-            if Instant::now() < until {
-                return Look::Rest(until);
-            }
+            return Look::Rest(until);
         }
         if let Some(delta) = self.paint(&state) {
             if !self.is_owed_paint(&state) {
@@ -240,13 +238,13 @@ impl Cursor {
         }
     }
 
-    /// Whether some of the growing item was not given.
+    /// Whether some more of the item that is being given was not given.
     fn is_owed_paint(&self, state: &State) -> bool {
         let Some(growing) = &state.growing else { return false };
-        let known = self.item.as_ref() == Some(&growing.item);
-        let given = |strand: usize| if known { self.given.get(strand).copied() } else { None };
+        let given = |strand: usize| self.given.get(strand).copied().unwrap_or(0);
         let mut strands = growing.strands.iter().enumerate();
-        strands.any(|(strand, (_, text))| given(strand).unwrap_or(0) < text.len())
+        self.item.as_ref() == Some(&growing.item)
+            && strands.any(|(strand, (_, text))| given(strand) < text.len())
     }
 
     /// The next piece of the growing item that was not given.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -37,8 +38,8 @@ struct State {
     sessions: BTreeMap<SessionId, Kept>,
     drafts: BTreeMap<SessionId, Draft>,
     ops: HashMap<OpId, (SessionId, u64)>,
-    appends: u64,
-    checkpoints: u64,
+    appends: watch::Sender<u64>,
+    checkpoints: watch::Sender<u64>,
     breakdowns: Vec<(u64, Breakdown)>,
     gate: Option<Gate>,
     broken: bool,
@@ -60,7 +61,7 @@ impl MemoryJournal {
     /// times.
     pub fn fail_append(&self, healthy: u64, how: Breakdown) {
         let mut state = self.lock();
-        let number = state.appends + healthy + 1;
+        let number = *state.appends.borrow() + healthy + 1;
         state.breakdowns.push((number, how));
     }
 
@@ -76,12 +77,25 @@ impl MemoryJournal {
 
     /// How many appends were tried.
     pub fn appends(&self) -> u64 {
-        self.lock().appends
+        *self.lock().appends.borrow()
+    }
+
+    /// Waits until more than so many appends were tried.
+    pub async fn tried_more_than(&self, appends: u64) {
+        let mut count = self.lock().appends.subscribe();
+        // The sender lives as long as this journal.
+        let _ = count.wait_for(|count| *count > appends).await;
     }
 
     /// How many drafts were written.
     pub fn checkpoints(&self) -> u64 {
-        self.lock().checkpoints
+        *self.lock().checkpoints.borrow()
+    }
+
+    /// Waits until a draft was written.
+    pub async fn checkpointed(&self) {
+        let mut count = self.lock().checkpoints.subscribe();
+        let _ = count.wait_for(|count| *count > 0).await;
     }
 
     /// Every event of a session; none for a session that is not there.
@@ -122,8 +136,9 @@ fn missing(session: &SessionId) -> Error {
 impl State {
     /// What becomes of the append that is being made.
     fn next_append(&mut self) -> Option<Breakdown> {
-        self.appends += 1;
-        let at = self.breakdowns.iter().position(|(number, _)| *number == self.appends)?;
+        self.appends.send_modify(|count| *count += 1);
+        let now = *self.appends.borrow();
+        let at = self.breakdowns.iter().position(|(number, _)| *number == now)?;
         Some(self.breakdowns.swap_remove(at).1)
     }
 
@@ -238,7 +253,7 @@ impl Journal for MemoryJournal {
 
     async fn checkpoint(&self, session: &SessionId, draft: Draft) -> Result<()> {
         let mut state = self.healthy().await?;
-        state.checkpoints += 1;
+        state.checkpoints.send_modify(|count| *count += 1);
         state.drafts.insert(session.clone(), draft);
         Ok(())
     }

@@ -107,12 +107,7 @@ async fn a_reader_of_the_log_is_not_given_more_than_was_published() {
     home.journal.fail_append(0, Breakdown::WrittenAnyway);
     let tried = home.journal.appends();
     gate.open();
-    soon(async {
-        while home.journal.appends() == tried {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    soon(home.journal.tried_more_than(tried)).await;
     let mut late = home.attach(From::Seq(0)).await;
     late.until(|view| view.text() == "Hallo").await;
     assert_eq!(late.ended(&receipt.turn).await, Ending::Done);
@@ -131,12 +126,7 @@ async fn an_answer_is_not_lost_when_its_end_cannot_be_kept_at_once() {
     gate.open();
     // The actor has heard the end when it has tried to keep it.
     let tried = home.journal.appends();
-    soon(async {
-        while home.journal.appends() == tried {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    soon(home.journal.tried_more_than(tried)).await;
     assert_eq!(home.try_send(home.message("U2")).await.unwrap_err().code, Code::Storage);
     home.journal.set_broken(false);
     assert_eq!(view.ended(&receipt.turn).await, Ending::Done);

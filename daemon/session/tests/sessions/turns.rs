@@ -239,12 +239,7 @@ async fn a_long_answer_is_saved_on_the_way_without_waiting_for_the_disk() {
     view.until(|view| view.text() == "Hal").await;
     assert_eq!(home.journal.checkpoints(), 0);
     tokio::time::advance(Duration::from_millis(251)).await;
-    soon(async {
-        while home.journal.checkpoints() == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    soon(home.journal.checkpointed()).await;
     assert_eq!(home.journal.draft(&home.session).unwrap().turn, receipt.turn);
     gate.open();
     home.ended(&receipt.turn).await;
