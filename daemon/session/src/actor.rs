@@ -34,7 +34,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How long it waits before it tries a store again that failed; doubled up to the bound.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
 
 /// Where an answer to a command goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
@@ -362,13 +362,19 @@ impl Actor {
         running.turn.on(input, &context)
     }
 
-    /// Ends the turn over a store that fails: what it still has to say is owed to the log.
+    /// Ends the turn over a store that fails: what it still has to say is owed to the log, and who
+    /// waits for it is told why it does not come.
     async fn give_up(&mut self, kinds: Vec<EventKind>, error: &Error) {
         for effect in self.step(Input::NotKept(kinds, error.message.clone())) {
             if let Effect::Append(kinds) = effect {
                 let events = self.events(kinds);
                 self.log.owe(events);
             }
+        }
+        if let Some(running) = &self.running {
+            let why = format!("not kept yet, tried again: {}", error.message);
+            self.live.progress(&running.id, why);
+            self.live.wake();
         }
         self.retry_later();
         self.finish().await;

@@ -1,6 +1,6 @@
 //! The one key table: what every key does, where, and how help says it.
 //!
-//! Input, the help screen, the palette, the hints and the man page all read [`table`]; no other file
+//! Input, the help screen, the palette, the hints and the man page all read [`table()`]; no other file
 //! names a key. A binding is a sequence of keys (`C-x l`); the first context of those that apply
 //! wins. Not bound on purpose: `C-b` and `C-a` beyond editing (prefixes of terminal multiplexers)
 //! and `C-q`, `C-s` outside of searches (flow control).

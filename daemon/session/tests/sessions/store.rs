@@ -127,9 +127,11 @@ async fn an_answer_is_not_lost_when_its_end_cannot_be_kept_at_once() {
     // The actor has heard the end when it has tried to keep it.
     let tried = home.journal.appends();
     soon(home.journal.tried_more_than(tried)).await;
+    view.until(|view| view.progress.iter().any(|text| text.starts_with("not kept yet"))).await;
     assert_eq!(home.try_send(home.message("U2")).await.unwrap_err().code, Code::Storage);
     home.journal.set_broken(false);
     assert_eq!(view.ended(&receipt.turn).await, Ending::Done);
+    view.until(|view| view.progress.last().is_some_and(String::is_empty)).await;
     assert!(home.story().ends_with("answer: Hello\nDone\n"), "{}", home.story());
 }
 
