@@ -250,7 +250,7 @@ fn text_part(text: String) -> v1::Part {
 /// The daemon's pieces of code as what they mean to the eye.
 fn paint(told: v1::HighlightResponse) -> Paint {
     let hue = |token: v1::Token| match token {
-        v1::Token::Unspecified => Hue::Code,
+        v1::Token::Unspecified => Hue::Text,
         v1::Token::Keyword => Hue::Keyword,
         v1::Token::Function => Hue::Function,
         v1::Token::Type => Hue::Kind,

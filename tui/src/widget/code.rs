@@ -115,7 +115,7 @@ fn pieces_of(row: &str, pieces: &[(usize, Hue)]) -> Vec<Span> {
         rest = after;
     }
     if !rest.is_empty() {
-        spans.push(Span::new(rest, Hue::Code));
+        spans.push(Span::new(rest, Hue::Text));
     }
     spans
 }
