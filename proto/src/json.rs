@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::v1::event::Kind;
 use crate::v1::part::Part as Inner;
 use crate::v1::{
-    AssistantMessage, Cause, CauseKind, Ending, Event, FinishReason, Level, Origin, Part,
-    QueueMode, Settings, Usage, UserMessage,
+    AssistantMessage, Cause, CauseKind, Compacted, Ending, Event, FinishReason, Level, Origin,
+    Part, QueueMode, Settings, Usage, UserMessage,
 };
 
 /// An event: all in one object.
@@ -66,6 +66,8 @@ pub fn kind(event: &Event) -> Value {
             };
             json!({ "kind": "notice", "item": notice.item, "level": level, "text": notice.text })
         }
+        Kind::CompactionAsked(_) => json!({ "kind": "compaction_asked" }),
+        Kind::Compacted(compacted) => self::compacted(compacted),
         Kind::TurnEnded(ended) => json!({
             "kind": "turn_ended",
             "state": ending(ended.ending()),
@@ -123,6 +125,21 @@ fn assistant(message: &AssistantMessage) -> Value {
         "first_token_ms": message.first_token.map(milliseconds),
         "took_ms": message.took.map(milliseconds),
         "partial": message.partial,
+    })
+}
+
+fn compacted(compacted: &Compacted) -> Value {
+    json!({
+        "kind": "compacted",
+        "item": compacted.item,
+        "summary": compacted.summary,
+        "upto": compacted.upto,
+        "since": compacted.since,
+        "before_tokens": compacted.before_tokens,
+        "after_tokens": compacted.after_tokens,
+        "automatic": compacted.automatic,
+        "model": some(&compacted.model),
+        "usage": usage(&compacted.usage.unwrap_or_default()),
     })
 }
 

@@ -6,6 +6,9 @@
 //! is the only source of prompts, so what a model is told after a restart is what it would have
 //! been told without one.
 //!
+//! A compaction puts a summary in the place of the oldest messages. The fold may begin at the event
+//! that the last compaction names and gives the same as one from the beginning.
+//!
 //! A conversation forgets its oldest messages beyond its capacity and says so.
 
 use std::collections::VecDeque;
@@ -19,10 +22,10 @@ use moltis_core::models::ModelRef;
 pub(crate) const LEFT_OUT: &str = "older messages no longer fit";
 
 /// Tokens that a picture is taken to cost, whatever its size.
-const IMAGE_TOKENS: u64 = 1_000;
+pub(crate) const IMAGE_TOKENS: u64 = 1_000;
 
 /// Tokens that a message costs beside its parts.
-const MESSAGE_TOKENS: u64 = 4;
+pub(crate) const MESSAGE_TOKENS: u64 = 4;
 
 /// Bytes of pictures and text that are kept in memory at most, whatever the capacity.
 pub const MOST_BYTES: usize = 32 << 20;
@@ -43,15 +46,23 @@ pub struct Entry {
     pub partial: bool,
     /// Estimated tokens.
     pub tokens: u64,
+    /// The seq of the event that put it into its place: what stands later has no lower one.
+    pub(crate) placed: u64,
+    /// The seq of the first event that must be known to put it there again.
+    pub(crate) since: u64,
 }
 
 /// What was said in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
+    /// What stands for the messages before the first one.
+    summary: Option<String>,
     placed: VecDeque<Entry>,
     joined: Vec<Entry>,
     queued: Vec<(TurnId, Vec<Entry>)>,
-    running: Option<TurnId>,
+    /// The running turn, and the seq of its start.
+    running: Option<(TurnId, u64)>,
+    last_seq: u64,
     told: Vec<String>,
     capacity: u64,
     tokens: u64,
@@ -63,10 +74,12 @@ impl Conversation {
     /// A conversation without messages that holds about so many tokens.
     pub fn new(capacity: u64) -> Self {
         Self {
+            summary: None,
             placed: VecDeque::new(),
             joined: Vec::new(),
             queued: Vec::new(),
             running: None,
+            last_seq: 0,
             told: Vec::new(),
             capacity,
             tokens: 0,
@@ -90,6 +103,25 @@ impl Conversation {
         self.cut
     }
 
+    /// The summary that stands for what was said before the first message.
+    pub fn summary(&self) -> Option<&str> {
+        self.summary.as_deref()
+    }
+
+    /// The seq of the last event that was taken into account.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// The first event that must be known to go on with the messages from `first` on, with those
+    /// that wait, and with the running turn.
+    pub(crate) fn since(&self, first: usize) -> u64 {
+        let waiting = self.queued.iter().flat_map(|(_, entries)| entries);
+        let needed = self.placed.iter().skip(first).chain(&self.joined).chain(waiting);
+        let needed = needed.map(|entry| entry.since);
+        needed.chain(self.running.iter().map(|(_, seq)| *seq)).min().unwrap_or(self.last_seq + 1)
+    }
+
     /// The messages of started and ended turns, oldest first.
     pub fn entries(&self) -> &VecDeque<Entry> {
         &self.placed
@@ -107,6 +139,7 @@ impl Conversation {
 
     /// Takes the next event into account.
     pub fn apply(&mut self, event: &Event) {
+        self.last_seq = event.seq;
         match &event.kind {
             EventKind::UserMessage { parts, .. } => self.hear(event.turn.as_ref(), parts),
             EventKind::TurnStarted { .. } => {
@@ -116,17 +149,13 @@ impl Conversation {
             }
             EventKind::AssistantMessage { parts, answer, partial, .. } => {
                 let model = Some(answer.model.clone());
-                self.place(Entry::new(Role::Assistant, parts.clone(), model, *partial));
+                let since = self.running.as_ref().map_or(event.seq, |(_, seq)| *seq);
+                self.place(Entry::new(Role::Assistant, parts.clone(), model, *partial, since));
                 self.place_joined();
             }
+            EventKind::Compacted { summary, upto, .. } => self.compact(summary, *upto),
             EventKind::TurnEnded { ending, .. } => self.end(event.turn.as_ref(), *ending),
-            EventKind::SessionForked { .. } => {
-                self.place_joined();
-                self.running = None;
-                for (_, entries) in std::mem::take(&mut self.queued) {
-                    entries.into_iter().for_each(|entry| self.place(entry));
-                }
-            }
+            EventKind::SessionForked { .. } => self.fork(),
             EventKind::Notice { text, .. } => {
                 if text.starts_with(LEFT_OUT) && self.told.len() < MOST_TOLD && !self.was_told(text)
                 {
@@ -136,6 +165,7 @@ impl Conversation {
             EventKind::SessionCreated { .. }
             | EventKind::TitleChanged { .. }
             | EventKind::ArchivedChanged { .. }
+            | EventKind::CompactionAsked
             | EventKind::SettingsChanged { .. } => {}
         }
     }
@@ -144,14 +174,38 @@ impl Conversation {
     fn begin(&mut self, turn: &TurnId) {
         self.place_joined();
         self.place_queued(turn);
-        self.running = Some(turn.clone());
+        self.running = Some((turn.clone(), self.last_seq));
+    }
+
+    /// The turns of the session that was copied go on there, not here.
+    fn fork(&mut self) {
+        self.place_joined();
+        let cut_off = self.running.take().map_or(u64::MAX, |(_, seq)| seq);
+        for (_, entries) in std::mem::take(&mut self.queued) {
+            for mut entry in entries {
+                entry.since = entry.since.min(cut_off);
+                self.place(entry);
+            }
+        }
+    }
+
+    /// Puts a summary in the place of everything that was there by then.
+    fn compact(&mut self, summary: &str, upto: u64) {
+        while self.placed.front().is_some_and(|oldest| oldest.placed <= upto) {
+            self.drop_oldest();
+        }
+        self.summary = Some(summary.to_owned());
+        self.told.clear();
+        self.cut = false;
     }
 
     fn hear(&mut self, turn: Option<&TurnId>, parts: &[Part]) {
-        let entry = Entry::new(Role::User, parts.to_vec(), None, false);
+        let joins = self.running.as_ref().filter(|(running, _)| Some(running) == turn);
+        let since = joins.map_or(self.last_seq, |(_, seq)| *seq);
+        let entry = Entry::new(Role::User, parts.to_vec(), None, false, since);
         match turn {
             None => self.place(entry),
-            Some(turn) if self.running.as_ref() == Some(turn) => self.joined.push(entry),
+            Some(_) if joins.is_some() => self.joined.push(entry),
             Some(turn) => match self.queued.iter_mut().find(|(queued, _)| queued == turn) {
                 Some((_, entries)) => entries.push(entry),
                 None => self.queued.push((turn.clone(), vec![entry])),
@@ -162,7 +216,7 @@ impl Conversation {
     /// A turn that was cancelled before it started was never said to any model; one that failed
     /// before it started was, as far as its person knows.
     fn end(&mut self, turn: Option<&TurnId>, ending: Ending) {
-        if self.running.as_ref() == turn {
+        if self.running.as_ref().map(|(running, _)| running) == turn {
             self.place_joined();
             self.running = None;
         }
@@ -187,28 +241,39 @@ impl Conversation {
         }
     }
 
-    fn place(&mut self, entry: Entry) {
+    fn place(&mut self, mut entry: Entry) {
         if entry.parts.is_empty() {
             return;
         }
+        entry.placed = self.last_seq;
         self.tokens = self.tokens.saturating_add(entry.tokens);
         self.bytes = self.bytes.saturating_add(bytes(&entry.parts));
         self.placed.push_back(entry);
         while (self.tokens > self.capacity || self.bytes > MOST_BYTES) && self.placed.len() > 1 {
-            if let Some(oldest) = self.placed.pop_front() {
-                self.tokens = self.tokens.saturating_sub(oldest.tokens);
-                self.bytes = self.bytes.saturating_sub(bytes(&oldest.parts));
-                self.cut = true;
-            }
+            self.drop_oldest();
+            self.cut = true;
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.placed.pop_front() {
+            self.tokens = self.tokens.saturating_sub(oldest.tokens);
+            self.bytes = self.bytes.saturating_sub(bytes(&oldest.parts));
         }
     }
 }
 
 impl Entry {
-    fn new(role: Role, mut parts: Vec<Part>, model: Option<ModelRef>, partial: bool) -> Self {
+    fn new(
+        role: Role,
+        mut parts: Vec<Part>,
+        model: Option<ModelRef>,
+        partial: bool,
+        since: u64,
+    ) -> Self {
         parts.retain(|part| !is_empty(part));
         let tokens = estimate(&parts);
-        Self { role, parts, model, partial, tokens }
+        Self { role, parts, model, partial, tokens, placed: 0, since }
     }
 }
 
@@ -232,7 +297,8 @@ pub(crate) fn text_tokens(text: &str) -> u64 {
     (text.len() as u64).div_ceil(4)
 }
 
-fn part_tokens(part: &Part) -> u64 {
+/// About how many tokens a part costs.
+pub(crate) fn part_tokens(part: &Part) -> u64 {
     match part {
         Part::Image { .. } => IMAGE_TOKENS,
         other => (bytes(std::slice::from_ref(other)) as u64).div_ceil(4),

@@ -66,19 +66,6 @@ fn empty_answers_are_skipped_and_partial_ones_kept() {
 }
 
 #[test]
-fn beginning_a_turn_early_changes_nothing() {
-    let log = Log::of("user a U1\nstart a\nanswer a A1\nend a");
-    let mut early = Conversation::new(100_000);
-    for event in &log.events {
-        if event.seq == 2 {
-            early.begin(&"a".into());
-        }
-        early.apply(event);
-    }
-    assert_eq!(early, log.conversation());
-}
-
-#[test]
 fn the_oldest_messages_are_forgotten_beyond_the_capacity() {
     let mut conversation = Conversation::new(30);
     for event in &Log::of("user a one\nstart a\nanswer a two\nend a\nuser b three\nstart b").events

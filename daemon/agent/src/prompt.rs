@@ -1,18 +1,22 @@
-//! What a model is told: the conversation cut to what fits, in the shape that dialects expect.
+//! What a model is told: the conversation cut to what fits, in the shape that dialects expect, and
+//! what each part of it weighs.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use moltis_core::assistant::{Fragment, FragmentKind, Window};
 use moltis_core::id::SessionId;
 use moltis_core::message::{Message, Part, Role, text_of};
 use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Effort, Request};
 
-use crate::conversation::{Conversation, Entry, text_tokens};
+use crate::conversation::{
+    Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, part_tokens, text_tokens,
+};
 
 /// The window of models of which nobody knows it. Wrong guesses are mended by asking again with
 /// less.
-pub(crate) const UNKNOWN_WINDOW: u64 = 128_000;
+pub const UNKNOWN_WINDOW: u64 = 128_000;
 
 /// A model with a window of at most this many tokens has no room for long instructions.
 const TINY_WINDOW: u64 = 8_192;
@@ -30,6 +34,13 @@ const TINY_SYSTEM_BYTES: usize = 240;
 /// follow.
 const TINY_SYSTEM: &str = "You are a helpful assistant.";
 
+/// A summary of which less than this many tokens fit says nothing.
+const LEAST_SUMMARY: u64 = 32;
+
+/// What a summary is introduced with.
+const SUMMARY: &str = "[Summary of the conversation so far]";
+const SUMMARY_END: &str = "[End of the summary]";
+
 const NO_IMAGES: &str = "[a picture was here, but this model does not see pictures]";
 
 /// What holds for every request of a turn.
@@ -39,6 +50,8 @@ pub struct Instructions {
     pub system: String,
     /// How hard it is to think.
     pub effort: Option<Effort>,
+    /// Of the window, in hundredths: a longer prompt is compacted. 0 is never.
+    pub compact_at: u64,
 }
 
 /// A request, and what had to be done to make it fit.
@@ -48,22 +61,76 @@ pub struct Assembled {
     pub request: Request,
     /// Older messages were left out.
     pub left_out: bool,
-    /// Estimated tokens of its messages.
+    /// Estimated tokens of its messages, the summary included.
     pub tokens: u64,
     /// There are messages that may still be left out.
     pub shrinks: bool,
+    /// What it tells, in order.
+    pub fragments: Vec<Fragment>,
 }
 
 /// The tokens that the conversation may take in a prompt for this model.
 pub fn budget(model: &ModelInfo, instructions: &Instructions) -> u64 {
     let window = model.context_window.unwrap_or(UNKNOWN_WINDOW);
     let reserve = model.output_limit.unwrap_or(USUAL_RESERVE).min(window / 4);
-    let system = text_tokens(system_for(model, &instructions.system));
-    window.saturating_sub(reserve).saturating_sub(system)
+    window.saturating_sub(reserve).saturating_sub(system_tokens(model, instructions))
+}
+
+/// The tokens that the conversation may take before it is compacted: as configured, but never
+/// more than fits. `None` is never.
+pub fn compact_above(model: &ModelInfo, instructions: &Instructions) -> Option<u64> {
+    if instructions.compact_at == 0 {
+        return None;
+    }
+    let window = model.context_window.unwrap_or(UNKNOWN_WINDOW);
+    let share =
+        window / 100 * instructions.compact_at + window % 100 * instructions.compact_at / 100;
+    let room = share.saturating_sub(system_tokens(model, instructions));
+    Some(room.min(budget(model, instructions)))
+}
+
+/// Estimated tokens of what the model is told first of all.
+pub(crate) fn system_tokens(model: &ModelInfo, instructions: &Instructions) -> u64 {
+    text_tokens(system_for(model, &instructions.system))
+}
+
+/// What each message would cost in a prompt for this model.
+pub(crate) fn costs(conversation: &Conversation, model: &ModelInfo) -> Vec<u64> {
+    let entries = conversation.entries();
+    let asked = last_asked(entries);
+    entries.iter().enumerate().map(|(at, entry)| cost(model, entry, Some(at) > asked)).collect()
+}
+
+/// What the summary would cost.
+pub(crate) fn summary_tokens(conversation: &Conversation) -> u64 {
+    conversation.summary().map_or(0, |summary| text_tokens(&told_summary(summary)) + MESSAGE_TOKENS)
+}
+
+/// What a model would be told with the next request.
+pub fn window(
+    conversation: &Conversation,
+    session: &SessionId,
+    model: &ModelInfo,
+    instructions: &Instructions,
+) -> Window {
+    let budget = budget(model, instructions);
+    let assembled = assemble(conversation, session, model, instructions, budget);
+    let size = model.context_window.unwrap_or(UNKNOWN_WINDOW);
+    let system = system_tokens(model, instructions);
+    Window {
+        model: model.id.clone(),
+        size,
+        guessed: model.context_window.is_none(),
+        fragments: assembled.fragments,
+        left: size.saturating_sub(system).saturating_sub(assembled.tokens),
+        compact_at: compact_above(model, instructions).map(|above| above + system),
+        left_out: assembled.left_out,
+    }
 }
 
 /// Makes the request for the next answer in this conversation. Leaves out the oldest messages
-/// until the rest fits `budget`, but never any of the newest messages of the person.
+/// until the rest fits `budget`, but never any of the newest messages of the person; of a summary
+/// it tells what fits beside those.
 pub fn assemble(
     conversation: &Conversation,
     session: &SessionId,
@@ -72,13 +139,27 @@ pub fn assemble(
     budget: u64,
 ) -> Assembled {
     let entries = conversation.entries();
-    let pinned = entries.iter().rev().take_while(|entry| entry.role == Role::User).count();
-    let newest = entries.len() - pinned;
-    let first = beginning(entries, newest, budget);
-    let asked = entries.iter().rposition(|entry| entry.role == Role::User);
+    let newest = newest(entries);
+    let costs = costs(conversation, model);
+    let pinned: u64 = costs.iter().skip(newest).sum();
+    let summary = fitting_summary(conversation, (budget / 2).min(budget.saturating_sub(pinned)));
+    let summarised = summary.as_ref().map_or(0, |summary| text_tokens(summary) + MESSAGE_TOKENS);
+    let first = match beginning(entries, &costs, newest, budget.saturating_sub(summarised)) {
+        // After a summary an answer may be the first.
+        None if summary.is_some() => 0,
+        None => entries.iter().position(|entry| entry.role == Role::User).unwrap_or(newest),
+        Some(first) => first,
+    };
+    let asked = last_asked(entries);
     let mut messages: Vec<Message> = Vec::new();
+    if let Some(summary) = summary {
+        push(&mut messages, Role::User, vec![Part::Text(summary)]);
+    }
+    let mut images = 0;
     for (at, entry) in entries.iter().enumerate().skip(first) {
-        push(&mut messages, entry.role, parts_for(model, entry, Some(at) > asked));
+        let parts = parts_for(model, entry, Some(at) > asked);
+        images += parts.iter().filter(|part| matches!(part, Part::Image { .. })).count() as u64;
+        push(&mut messages, entry.role, parts);
     }
     let request = Request {
         model: model.clone(),
@@ -90,8 +171,41 @@ pub fn assemble(
         max_output: None,
     };
     let left_out = conversation.is_cut() || first > 0;
-    let tokens = entries.iter().skip(first).map(|entry| entry.tokens).sum();
-    Assembled { request, left_out, tokens, shrinks: first < newest }
+    let told: u64 = costs.iter().skip(first).sum();
+    let fragment = |kind, count: usize, tokens| Fragment { kind, count: count as u64, tokens };
+    let seen = images * IMAGE_TOKENS;
+    let fragments = [
+        fragment(FragmentKind::System, 1, system_tokens(model, instructions)),
+        fragment(FragmentKind::Summary, 1, summarised),
+        fragment(FragmentKind::Messages, entries.len() - first, told.saturating_sub(seen)),
+        Fragment { kind: FragmentKind::Images, count: images, tokens: seen },
+    ];
+    let fragments = fragments.into_iter().filter(|fragment| fragment.tokens > 0).collect();
+    Assembled { request, left_out, tokens: told + summarised, shrinks: first < newest, fragments }
+}
+
+/// Where the newest messages of the person begin, which a model is told in any case.
+pub(crate) fn newest(entries: &VecDeque<Entry>) -> usize {
+    entries.len() - entries.iter().rev().take_while(|entry| entry.role == Role::User).count()
+}
+
+fn last_asked(entries: &VecDeque<Entry>) -> Option<usize> {
+    entries.iter().rposition(|entry| entry.role == Role::User)
+}
+
+fn told_summary(summary: &str) -> String {
+    format!("{SUMMARY}\n{summary}\n{SUMMARY_END}")
+}
+
+/// The summary as a model is told it, cut to so many tokens; `None` where nothing of it fits.
+fn fitting_summary(conversation: &Conversation, room: u64) -> Option<String> {
+    let summary = conversation.summary()?;
+    let over = summary_tokens(conversation).saturating_sub(room);
+    if over == 0 {
+        return Some(told_summary(summary));
+    }
+    let fits = usize::try_from(room.checked_sub(LEAST_SUMMARY)?.saturating_mul(4)).ok()?;
+    Some(told_summary(&summary[..summary.floor_char_boundary(fits)]))
 }
 
 /// Where the told part of a conversation begins: with a message of the person, at the latest with
@@ -101,13 +215,22 @@ pub fn assemble(
 /// stays the same. So more is left out than must be, up to [`SLACK`], and which of the messages
 /// there is the first is chosen by what they say: it stays the first for many turns, and also when
 /// a different part of the log was read.
-fn beginning(entries: &VecDeque<Entry>, newest: usize, budget: u64) -> usize {
-    let all: u64 = entries.iter().map(|entry| entry.tokens).sum();
+/// `None` when all of it fits.
+fn beginning(
+    entries: &VecDeque<Entry>,
+    costs: &[u64],
+    newest: usize,
+    budget: u64,
+) -> Option<usize> {
+    let all: u64 = costs.iter().sum();
     let least = all.saturating_sub(budget);
-    let most = if least == 0 { 0 } else { least + budget / 100 * SLACK };
+    if least == 0 {
+        return None;
+    }
+    let most = least + budget / 100 * SLACK;
     let mut before = 0;
     let mut best = None;
-    for (at, entry) in entries.iter().enumerate().take(newest) {
+    for (at, (entry, cost)) in entries.iter().zip(costs).enumerate().take(newest) {
         if entry.role == Role::User && before >= least {
             if best.is_some() && before > most {
                 break;
@@ -117,9 +240,9 @@ fn beginning(entries: &VecDeque<Entry>, newest: usize, budget: u64) -> usize {
                 best = Some((rank, at));
             }
         }
-        before += entry.tokens;
+        before += cost;
     }
-    best.map_or(newest, |(_, at)| at)
+    Some(best.map_or(newest, |(_, at)| at))
 }
 
 /// A number that depends on nothing but what a message says.
@@ -134,15 +257,33 @@ fn system_for<'a>(model: &ModelInfo, system: &'a str) -> &'a str {
     if tiny && system.len() > TINY_SYSTEM_BYTES { TINY_SYSTEM } else { system }
 }
 
+/// About how many tokens the parts of [`parts_for`] cost.
+fn cost(model: &ModelInfo, entry: &Entry, open: bool) -> u64 {
+    let tokens = |part: &Part| match part {
+        Part::Reasoning { .. } if !is_told(model, entry, part, open) => 0,
+        Part::Image { .. } if !model.images => text_tokens(NO_IMAGES),
+        other => part_tokens(other),
+    };
+    entry.parts.iter().map(tokens).sum::<u64>() + MESSAGE_TOKENS
+}
+
+/// Whether a thought goes back.
+fn is_told(model: &ModelInfo, entry: &Entry, part: &Part, open: bool) -> bool {
+    let mine = entry.model.as_ref() == Some(&model.id) && !entry.partial;
+    match part {
+        Part::Reasoning { signature, .. } => mine && (open || signature.is_some()),
+        _ => true,
+    }
+}
+
 /// The parts of a message as this model may be told them: thoughts go back only to the model
 /// that had them, whole and with their proof, or without one while its calls are being answered
 /// (`open`); pictures only to models that see.
 fn parts_for(model: &ModelInfo, entry: &Entry, open: bool) -> Vec<Part> {
-    let mine = entry.model.as_ref() == Some(&model.id) && !entry.partial;
     let mut parts = Vec::with_capacity(entry.parts.len());
     for part in &entry.parts {
         match part {
-            Part::Reasoning { signature, .. } if !(mine && (open || signature.is_some())) => {}
+            part if !is_told(model, entry, part, open) => {}
             Part::Image { .. } if !model.images => parts.push(Part::Text(NO_IMAGES.to_owned())),
             other => parts.push(other.clone()),
         }

@@ -171,7 +171,7 @@ fn a_model_that_does_not_see_is_told_that_a_picture_was_there() {
 #[test]
 fn a_tiny_model_gets_tiny_instructions() {
     let system = |model: &ModelInfo, system: &str| {
-        let instructions = Instructions { system: system.to_owned(), effort: None };
+        let instructions = Instructions { system: system.to_owned(), ..Instructions::default() };
         let conversation = Log::of(LONG).conversation();
         assemble(&conversation, &"s".into(), model, &instructions, 1_000).request.system
     };
@@ -187,7 +187,7 @@ fn a_tiny_model_gets_tiny_instructions() {
 
 #[test]
 fn room_for_the_answer_is_kept_free() {
-    let instructions = Instructions { system: "x".repeat(400), effort: None };
+    let instructions = Instructions { system: "x".repeat(400), ..Instructions::default() };
     assert_eq!(budget(&model("p/m"), &instructions), 100_000 - 4_000 - 100);
     let small = ModelInfo { context_window: Some(2_048), ..model("p/m") };
     assert_eq!(budget(&small, &Instructions::default()), 2_048 - 512);

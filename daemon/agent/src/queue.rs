@@ -20,8 +20,12 @@ pub enum Place {
 /// - `followup`: always a turn of its own.
 /// - `collect`: the last turn that waits; a turn of its own when none does.
 /// - `steer`: the running turn; a turn of its own when none is running.
+///
+/// No message joins a turn that compacts: it answers nothing.
 pub fn place(mode: QueueMode, running: Option<&TurnId>, open: &[OpenTurn]) -> Place {
-    let waits = |turn: &&OpenTurn| !turn.started && Some(&turn.turn) != running;
+    let waits = |turn: &&OpenTurn| !turn.started && !turn.compacts && Some(&turn.turn) != running;
+    let answers =
+        |running: &&TurnId| !open.iter().any(|turn| turn.compacts && turn.turn == **running);
     match mode {
         QueueMode::Followup => Place::New,
         QueueMode::Collect => open
@@ -29,7 +33,9 @@ pub fn place(mode: QueueMode, running: Option<&TurnId>, open: &[OpenTurn]) -> Pl
             .rev()
             .find(waits)
             .map_or(Place::New, |turn| Place::Queued(turn.turn.clone())),
-        QueueMode::Steer => running.map_or(Place::New, |running| Place::Running(running.clone())),
+        QueueMode::Steer => {
+            running.filter(answers).map_or(Place::New, |running| Place::Running(running.clone()))
+        }
     }
 }
 

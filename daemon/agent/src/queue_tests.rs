@@ -6,7 +6,12 @@ use super::{Place, place};
 fn open(turns: &[(&str, bool)]) -> Vec<OpenTurn> {
     turns
         .iter()
-        .map(|&(turn, started)| OpenTurn { turn: TurnId::from(turn), started, model: None })
+        .map(|&(turn, started)| OpenTurn {
+            turn: TurnId::from(turn),
+            started,
+            model: None,
+            compacts: false,
+        })
         .collect()
 }
 
@@ -38,4 +43,13 @@ fn steer_joins_the_running_turn_and_nothing_else() {
     let waiting = open(&[("a", true), ("b", false)]);
     assert_eq!(place(QueueMode::Steer, Some(&running), &waiting), Place::Running(running));
     assert_eq!(place(QueueMode::Steer, None, &open(&[("b", false)])), Place::New);
+}
+
+#[test]
+fn no_message_joins_a_turn_that_compacts() {
+    let running = TurnId::from("a");
+    let mut turns = open(&[("a", true), ("b", false)]);
+    turns.iter_mut().for_each(|turn| turn.compacts = true);
+    assert_eq!(place(QueueMode::Steer, Some(&running), &turns), Place::New);
+    assert_eq!(place(QueueMode::Collect, Some(&running), &turns), Place::New);
 }

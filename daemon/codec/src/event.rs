@@ -19,6 +19,7 @@ use moltis_core::session::{QueueMode, Settings};
 use moltis_proto::v1;
 
 pub use crate::field::{Error, Result};
+use crate::part::{parts_from_wire, parts_to_wire};
 
 /// The event for the wire.
 pub fn event_to_wire(event: &Event) -> v1::Event {
@@ -48,73 +49,6 @@ pub fn event_from_wire(event: v1::Event) -> Result<Event> {
     let session = SessionId::from(event.session.as_str());
     let seq = event.seq;
     Ok(new_event_from_wire(event)?.committed(session, seq))
-}
-
-/// Parts for the wire.
-pub fn parts_to_wire(parts: &[Part]) -> Vec<v1::Part> {
-    parts.iter().map(part_to_wire).collect()
-}
-
-/// Parts of the wire; errors are at `parts[n]`.
-///
-/// # Errors
-/// A part that has no meaning.
-pub fn parts_from_wire(parts: Vec<v1::Part>) -> Result<Vec<Part>> {
-    parts
-        .into_iter()
-        .enumerate()
-        .map(|(n, part)| part_from_wire(part).map_err(|error| error.within(&format!("parts[{n}]"))))
-        .collect()
-}
-
-/// A part for the wire.
-pub fn part_to_wire(part: &Part) -> v1::Part {
-    use v1::part::Part as Wire;
-    let wire = match part {
-        Part::Text(text) => Wire::Text(text.clone()),
-        Part::Reasoning { text, signature } => Wire::Reasoning(v1::Reasoning {
-            text: text.clone(),
-            signature: signature.clone().unwrap_or_default(),
-        }),
-        Part::Image { media_type, data } => {
-            Wire::Image(v1::Image { media_type: media_type.clone(), data: data.to_vec() })
-        }
-        Part::ToolCall { id, name, arguments } => Wire::ToolCall(v1::ToolCall {
-            id: id.to_string(),
-            name: name.clone(),
-            arguments: arguments.clone(),
-        }),
-        Part::ToolResult { id, text, failed } => Wire::ToolResult(v1::ToolResult {
-            id: id.to_string(),
-            text: text.clone(),
-            failed: *failed,
-        }),
-    };
-    v1::Part { part: Some(wire) }
-}
-
-/// A part of the wire.
-///
-/// # Errors
-/// A part of no known kind.
-pub fn part_from_wire(part: v1::Part) -> Result<Part> {
-    use v1::part::Part as Wire;
-    match part.part {
-        Some(Wire::Text(text)) => Ok(Part::Text(text)),
-        Some(Wire::Reasoning(reasoning)) => {
-            Ok(Part::Reasoning { text: reasoning.text, signature: non_empty(reasoning.signature) })
-        }
-        Some(Wire::Image(image)) => {
-            Ok(Part::Image { media_type: image.media_type, data: image.data.into() })
-        }
-        Some(Wire::ToolCall(call)) => {
-            Ok(Part::ToolCall { id: call.id.into(), name: call.name, arguments: call.arguments })
-        }
-        Some(Wire::ToolResult(result)) => {
-            Ok(Part::ToolResult { id: result.id.into(), text: result.text, failed: result.failed })
-        }
-        None => Err(Error::new("part", "is missing or of an unknown kind")),
-    }
 }
 
 /// Usage for the wire.
@@ -347,13 +281,7 @@ pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
             settings: Some(settings_to_wire(settings)),
         }),
         EventKind::UserMessage { item, op, parts, queue, model } => {
-            Kind::UserMessage(v1::UserMessage {
-                item: item.to_string(),
-                op_id: op.to_string(),
-                parts: parts_to_wire(parts),
-                queue: queue_to_wire(Some(*queue)).into(),
-                model: model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
-            })
+            Kind::UserMessage(said_to_wire(item, op, parts, *queue, model.as_ref()))
         }
         EventKind::TurnStarted { model } => {
             Kind::TurnStarted(v1::TurnStarted { model: model.to_string() })
@@ -363,12 +291,30 @@ pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
         }
         EventKind::Notice { item, level, text } => Kind::Notice(v1::Notice {
             item: item.to_string(),
-            level: match level {
-                Level::Info => v1::Level::Info,
-                Level::Warning => v1::Level::Warning,
-            }
-            .into(),
+            level: level_to_wire(*level).into(),
             text: text.clone(),
+        }),
+        EventKind::CompactionAsked => Kind::CompactionAsked(v1::CompactionAsked {}),
+        EventKind::Compacted {
+            item,
+            summary,
+            upto,
+            since,
+            before_tokens,
+            after_tokens,
+            automatic,
+            model,
+            usage,
+        } => Kind::Compacted(v1::Compacted {
+            item: item.to_string(),
+            summary: summary.clone(),
+            upto: *upto,
+            since: *since,
+            before_tokens: *before_tokens,
+            after_tokens: *after_tokens,
+            automatic: *automatic,
+            model: model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
+            usage: Some(usage_to_wire(*usage)),
         }),
         EventKind::TurnEnded { ending, failure, usage } => Kind::TurnEnded(v1::TurnEnded {
             ending: ending_to_wire(Some(*ending)).into(),
@@ -412,6 +358,10 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
             assistant_message(message).map_err(|error| error.within("assistant_message"))
         }
         Kind::Notice(notice) => notice_of(notice).map_err(|error| error.within("notice")),
+        Kind::CompactionAsked(_) => Ok(EventKind::CompactionAsked),
+        Kind::Compacted(compacted) => {
+            self::compacted(compacted).map_err(|error| error.within("compacted"))
+        }
         Kind::TurnEnded(ended) => turn_ended(ended).map_err(|error| error.within("turn_ended")),
     }
 }
@@ -422,6 +372,22 @@ fn session_created(created: v1::SessionCreated) -> Result<EventKind> {
         key: non_empty(created.key),
         settings: settings_from_wire(created.settings).map_err(|error| error.within("settings"))?,
     })
+}
+
+fn said_to_wire(
+    item: &ItemId,
+    op: &OpId,
+    parts: &[Part],
+    queue: QueueMode,
+    model: Option<&ModelRef>,
+) -> v1::UserMessage {
+    v1::UserMessage {
+        item: item.to_string(),
+        op_id: op.to_string(),
+        parts: parts_to_wire(parts),
+        queue: queue_to_wire(Some(queue)).into(),
+        model: model.map(ModelRef::to_string).unwrap_or_default(),
+    }
 }
 
 fn user_message(message: v1::UserMessage) -> Result<EventKind> {
@@ -487,6 +453,13 @@ fn assistant_message(message: v1::AssistantMessage) -> Result<EventKind> {
     })
 }
 
+fn level_to_wire(level: Level) -> v1::Level {
+    match level {
+        Level::Info => v1::Level::Info,
+        Level::Warning => v1::Level::Warning,
+    }
+}
+
 fn notice_of(notice: v1::Notice) -> Result<EventKind> {
     let level = match v1::Level::try_from(notice.level) {
         Ok(v1::Level::Info) => Level::Info,
@@ -497,6 +470,20 @@ fn notice_of(notice: v1::Notice) -> Result<EventKind> {
         item: ItemId::new(filled("item", notice.item)?),
         level,
         text: notice.text,
+    })
+}
+
+fn compacted(compacted: v1::Compacted) -> Result<EventKind> {
+    Ok(EventKind::Compacted {
+        item: ItemId::new(filled("item", compacted.item)?),
+        summary: compacted.summary,
+        upto: compacted.upto,
+        since: compacted.since,
+        before_tokens: compacted.before_tokens,
+        after_tokens: compacted.after_tokens,
+        automatic: compacted.automatic,
+        model: optional_model_from_wire("model", &compacted.model)?,
+        usage: usage_from_wire(compacted.usage),
     })
 }
 
@@ -572,7 +559,7 @@ pub(crate) fn filled(field: &str, text: String) -> Result<String> {
     if text.is_empty() { Err(Error::new(field, "is empty")) } else { Ok(text) }
 }
 
-fn non_empty(text: String) -> Option<String> {
+pub(crate) fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 

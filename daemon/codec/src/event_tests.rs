@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
+use crate::part::part_to_wire;
 use crate::row::*;
 
 fn text() -> impl Strategy<Value = String> {
@@ -146,6 +147,29 @@ fn kind() -> impl Strategy<Value = EventKind> {
             level,
             text
         }),
+        Just(EventKind::CompactionAsked),
+        (id(), text(), any::<[u64; 4]>(), any::<bool>(), option::of(model()), usage()).prop_map(
+            |(
+                item,
+                summary,
+                [upto, since, before_tokens, after_tokens],
+                automatic,
+                model,
+                usage,
+            )| {
+                EventKind::Compacted {
+                    item: item.into(),
+                    summary,
+                    upto,
+                    since,
+                    before_tokens,
+                    after_tokens,
+                    automatic,
+                    model,
+                    usage,
+                }
+            }
+        ),
         (ending(), option::of(failure()), usage()).prop_map(|(ending, failure, usage)| {
             EventKind::TurnEnded { ending, failure, usage }
         }),
@@ -212,7 +236,12 @@ proptest! {
         }
         summary.open_turns = open
             .into_iter()
-            .map(|(turn, started, model)| OpenTurn { turn: turn.into(), started, model })
+            .map(|(turn, started, model)| OpenTurn {
+                turn: turn.into(),
+                started,
+                model,
+                compacts: !started,
+            })
             .collect();
         prop_assert_eq!(summary_from_row(&summary_to_row(&summary)), Ok(summary));
     }

@@ -6,6 +6,7 @@ pub mod error;
 pub mod event;
 mod field;
 pub mod line;
+pub mod part;
 pub mod row;
 pub mod session;
 pub mod summary;

@@ -12,8 +12,9 @@ use prost::Message;
 
 use crate::event::{
     Error, Result, cause_to_wire, filled, kind_to_wire, model_from_wire, new_event_from_wire,
-    origin_to_wire, parts_from_wire, parts_to_wire, timestamp_to_wire,
+    origin_to_wire, timestamp_to_wire,
 };
+use crate::part::{parts_from_wire, parts_to_wire};
 use crate::summary::{summary_from_wire, summary_to_wire};
 
 /// The bytes of an event on disk.

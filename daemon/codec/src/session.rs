@@ -3,7 +3,7 @@
 //! Requests are checked here for meaning (a page, a scope, a picture's kind), not for permission.
 
 use moltis_core::admin::Step;
-use moltis_core::assistant::{Hit, NewMessage, NewSession, Page, StopScope};
+use moltis_core::assistant::{FragmentKind, Hit, NewMessage, NewSession, Page, StopScope, Window};
 use moltis_core::feed::{Delta, Feed, From, Strand};
 use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::message::Part;
@@ -11,9 +11,10 @@ use moltis_core::session::Settings;
 use moltis_proto::v1;
 
 use crate::event::{
-    Error, Result, event_to_wire, optional_model_from_wire, parts_from_wire, queue_from_wire,
-    settings_from_wire, timestamp_to_wire,
+    Error, Result, event_to_wire, optional_model_from_wire, queue_from_wire, settings_from_wire,
+    timestamp_to_wire,
 };
+use crate::part::parts_from_wire;
 use crate::summary::summary_to_wire;
 
 /// The longest id that is believed to be one.
@@ -201,6 +202,28 @@ fn delta_to_wire(delta: Delta) -> v1::Delta {
         text: delta.text,
         call,
         tool,
+    }
+}
+
+/// What a model would be told.
+pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
+    let fragments = window.fragments.iter().map(|fragment| {
+        let kind = match fragment.kind {
+            FragmentKind::System => "system",
+            FragmentKind::Summary => "summary",
+            FragmentKind::Messages => "messages",
+            FragmentKind::Images => "images",
+        };
+        v1::Fragment { kind: kind.to_owned(), count: fragment.count, tokens: fragment.tokens }
+    });
+    v1::ContextResponse {
+        model: window.model.to_string(),
+        window: window.size,
+        guessed: window.guessed,
+        fragments: fragments.collect(),
+        left: window.left,
+        compact_at: window.compact_at.unwrap_or_default(),
+        left_out: window.left_out,
     }
 }
 

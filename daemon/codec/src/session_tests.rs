@@ -133,7 +133,7 @@ proptest! {
         let request = v1::SendRequest {
             op_id: op.clone(),
             session: session.clone(),
-            parts: crate::event::parts_to_wire(&parts),
+            parts: crate::part::parts_to_wire(&parts),
             queue: 3,
             model: "a/b/c".to_owned(),
         };

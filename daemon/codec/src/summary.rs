@@ -41,6 +41,7 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
                 turn: open.turn.to_string(),
                 started: open.started,
                 model: open.model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
+                compacts: open.compacts,
             })
             .collect(),
         last_ending: ending_to_wire(summary.last_ending).into(),
@@ -84,5 +85,5 @@ fn open_turn(n: usize, open: v1::OpenTurn) -> Result<OpenTurn> {
     let within = |error: Error| error.within(&format!("open_turns[{n}]"));
     let turn = filled("turn", open.turn).map_err(within)?;
     let model = optional_model_from_wire("model", &open.model).map_err(within)?;
-    Ok(OpenTurn { turn: TurnId::new(turn), started: open.started, model })
+    Ok(OpenTurn { turn: TurnId::new(turn), started: open.started, model, compacts: open.compacts })
 }

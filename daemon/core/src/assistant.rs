@@ -69,6 +69,60 @@ pub struct Receipt {
     pub seq: u64,
 }
 
+/// A turn that is going to compact its session; that it is to is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    /// The session.
+    pub session: SessionId,
+    /// The turn.
+    pub turn: TurnId,
+    /// The seq of the event that asks for it.
+    pub seq: u64,
+}
+
+/// What a model would be told with the next request, and how much room that takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The model that would be asked.
+    pub model: ModelRef,
+    /// Tokens that it holds.
+    pub size: u64,
+    /// Nobody knows how many it holds: the size is a guess.
+    pub guessed: bool,
+    /// What would be told, in order; estimated.
+    pub fragments: Vec<Fragment>,
+    /// Tokens that are left for the answer.
+    pub left: u64,
+    /// A longer prompt is compacted before it is asked, in tokens; `None` is never.
+    pub compact_at: Option<u64>,
+    /// Older messages would be left out.
+    pub left_out: bool,
+}
+
+/// A part of what a model is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// What it is.
+    pub kind: FragmentKind,
+    /// How many of that kind.
+    pub count: u64,
+    /// Estimated tokens of all of them.
+    pub tokens: u64,
+}
+
+/// The kinds of what a model is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FragmentKind {
+    /// What it is told first of all.
+    System,
+    /// What stands for the older part of the conversation.
+    Summary,
+    /// What was said.
+    Messages,
+    /// Pictures.
+    Images,
+}
+
 /// What is to be stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopScope {
@@ -162,6 +216,19 @@ pub trait Assistant: Send + Sync {
     /// # Errors
     /// `Busy` when too many messages wait already.
     async fn send(&self, caller: &Caller, message: NewMessage) -> Result<Receipt>;
+
+    /// Asks for a summary of the older part of the conversation, which the model is told from then
+    /// on in its place. Runs as a turn; returns when it is on disk that it will.
+    ///
+    /// # Errors
+    /// `Conflict` when there is nothing to compact, or a turn is going to do so already.
+    async fn compact(&self, caller: &Caller, op: OpId, session: &SessionId) -> Result<Compaction>;
+
+    /// What a model would be told with the next request.
+    ///
+    /// # Errors
+    /// `NotConfigured` when there is no model to ask.
+    async fn context(&self, session: &SessionId) -> Result<Window>;
 
     /// Stops turns and returns those that it stopped, after their end is on disk; a retry of a
     /// stop that did so returns one of them. Nothing to stop is not an error.

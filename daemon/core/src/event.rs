@@ -166,6 +166,30 @@ pub enum EventKind {
         /// A sentence.
         text: String,
     },
+    /// Somebody wants the conversation to be compacted. Opens its turn as queued, as a message does.
+    CompactionAsked,
+    /// The model is told a summary from now on, in the place of what was said until `upto`.
+    Compacted {
+        /// The summary.
+        item: ItemId,
+        /// What it says.
+        summary: String,
+        /// The seq of the last event that it stands for. A message that waited then is not meant,
+        /// whatever its seq: only what a model had been told.
+        upto: u64,
+        /// Whoever wants to know what a model is told from now on need not look before this seq.
+        since: u64,
+        /// Estimated tokens of the prompt before.
+        before_tokens: u64,
+        /// Estimated tokens of the prompt after.
+        after_tokens: u64,
+        /// No person asked for it.
+        automatic: bool,
+        /// The model that wrote it; `None` where Moltis had to make one itself.
+        model: Option<ModelRef>,
+        /// What asking a model for it used.
+        usage: Usage,
+    },
     /// The turn is over.
     TurnEnded {
         /// How.

@@ -52,6 +52,8 @@ pub struct OpenTurn {
     pub started: bool,
     /// The model that the last of its messages that names one asks for.
     pub model: Option<ModelRef>,
+    /// It compacts the conversation, and answers nothing.
+    pub compacts: bool,
 }
 
 /// A session at a glance: the projection that lists show.
@@ -79,10 +81,10 @@ pub struct Summary {
     pub messages: u64,
     /// The seq of its last event.
     pub last_seq: u64,
-    /// What its answers and its title used, without what was copied into it by a fork.
+    /// What its answers, its summaries and its title used, without what was copied into it by a fork.
     pub usage: Usage,
-    /// The tokens that the last answer's model had before it, and its answer: the fill of the
-    /// context window.
+    /// The tokens that the last answer's model had before it, and its answer, or what a compaction
+    /// left of them: the fill of the context window.
     pub context_tokens: u64,
     /// The session that it was forked from, and the last seq copied.
     pub parent: Option<(SessionId, u64)>,
@@ -152,7 +154,7 @@ impl Summary {
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
             EventKind::UserMessage { model, .. } => {
                 self.messages += 1;
-                self.open(event.turn.as_ref(), model.as_ref());
+                self.open(event.turn.as_ref(), model.as_ref(), false);
             }
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
             EventKind::AssistantMessage { answer, .. } => {
@@ -165,6 +167,11 @@ impl Summary {
                 }
             }
             EventKind::Notice { .. } => {}
+            EventKind::CompactionAsked => self.open(event.turn.as_ref(), None, true),
+            EventKind::Compacted { after_tokens, usage, .. } => {
+                self.usage = self.usage.plus(*usage);
+                self.context_tokens = *after_tokens;
+            }
             EventKind::TurnEnded { ending, .. } => {
                 self.open_turns.retain(|open| Some(&open.turn) != event.turn.as_ref());
                 self.last_ending = Some(*ending);
@@ -172,7 +179,7 @@ impl Summary {
         }
     }
 
-    fn open(&mut self, turn: Option<&TurnId>, model: Option<&ModelRef>) {
+    fn open(&mut self, turn: Option<&TurnId>, model: Option<&ModelRef>, compacts: bool) {
         let Some(turn) = turn else { return };
         match self.open_turns.iter_mut().find(|open| open.turn == *turn) {
             Some(open) => open.model = model.or(open.model.as_ref()).cloned(),
@@ -180,6 +187,7 @@ impl Summary {
                 turn: turn.clone(),
                 started: false,
                 model: model.cloned(),
+                compacts,
             }),
         }
     }
@@ -208,6 +216,8 @@ pub struct TurnRules {
     pub titles: Titles,
     /// Messages that may wait in one session.
     pub max_queued: usize,
+    /// Of a model's window, in hundredths: a longer conversation is compacted. 0 is never.
+    pub compact_at: u64,
 }
 
 /// How a session without a title gets one.

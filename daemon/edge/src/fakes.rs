@@ -175,6 +175,25 @@ impl Assistant for Ports {
         self.0.ask(format!("stop {op:?} {id:?} {scope:?}"), vec!["t1".into()])
     }
 
+    async fn compact(&self, _: &Caller, op: OpId, id: &SessionId) -> Result<Compaction> {
+        let compaction = Compaction { session: id.clone(), turn: "t1".into(), seq: 4 };
+        self.0.ask(format!("compact {op:?} {id:?}"), compaction)
+    }
+
+    async fn context(&self, id: &SessionId) -> Result<Window> {
+        let fragment = Fragment { kind: FragmentKind::Messages, count: 2, tokens: 10 };
+        let window = Window {
+            model: ModelRef::new("p", "m"),
+            size: 100,
+            guessed: false,
+            fragments: vec![fragment],
+            left: 90,
+            compact_at: Some(75),
+            left_out: false,
+        };
+        self.0.ask(format!("context {id:?}"), window)
+    }
+
     async fn change(
         &self,
         _: &Caller,

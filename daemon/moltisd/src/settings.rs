@@ -91,6 +91,14 @@ pub(crate) const SCHEMA: Schema = Schema {
             Preset::Integer(100),
             "Messages that may wait in one session.",
         ),
+        Key::new(
+            "chat.compact_at",
+            Kind::Integer { min: 0, max: 100 },
+            Preset::Integer(95),
+            "A conversation that takes more than so many percent of its model's window, or leaves no\n\
+             room for the answer, is summed up by the model first; 0 is never: the oldest messages\n\
+             are left out.",
+        ),
         Key {
             example: "kind = \"openai\"",
             ..Key::new(
@@ -255,6 +263,7 @@ impl Settings {
                 system_prompt: config.text("chat.system_prompt").to_owned(),
                 titles: titles(config.text("chat.titles")),
                 max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
+                compact_at: number("chat.compact_at"),
             },
             default_model: ModelRef::parse(config.text("chat.default_model")).ok(),
             fallbacks: config

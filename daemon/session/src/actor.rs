@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moltis_agent::conversation::Conversation;
-use moltis_agent::prompt::Instructions;
-use moltis_agent::turn::{Context, Effect, Input, Turn};
-use moltis_core::assistant::{Caller, Change, NewMessage, Receipt, StopScope};
+use moltis_agent::prompt::{Instructions, UNKNOWN_WINDOW};
+use moltis_agent::turn::{Context, Effect, Input, Purpose, Turn};
+use moltis_core::assistant::{Caller, Change, Compaction, NewMessage, Receipt, StopScope, Window};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::journal::Draft;
 use moltis_core::message::Usage;
+use moltis_core::models::{Candidate, ModelInfo};
 use moltis_core::provider::{Failure, FailureKind};
-use moltis_core::session::Summary;
+use moltis_core::session::{Summary, TurnRules};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -53,6 +54,16 @@ pub(crate) enum Command {
         op: OpId,
         change: Change,
         reply: Reply<Summary>,
+    },
+    Compact {
+        caller: Caller,
+        op: OpId,
+        reply: Reply<Compaction>,
+    },
+    /// Tell what this model would be told.
+    Context {
+        model: Box<ModelInfo>,
+        reply: Reply<Window>,
     },
     Delete {
         reply: Reply<()>,
@@ -93,7 +104,7 @@ pub(crate) struct Actor {
     /// The session was deleted.
     pub(crate) gone: bool,
     epoch: Instant,
-    nothing: Conversation,
+    pub(crate) nothing: Conversation,
     outcomes: Vec<Outcome>,
 }
 
@@ -203,15 +214,22 @@ impl Actor {
             return;
         };
         let id = next.turn.clone();
+        let purpose = if next.compacts { Purpose::Compact } else { Purpose::Answer };
         let rules = self.shared.rules();
-        let instructions = Instructions {
-            system: rules.system_prompt.clone(),
-            effort: self.log.summary.settings.effort.or(rules.effort),
-        };
-        let turn = Turn::new(self.log.session.clone(), instructions, seed(&id));
+        let instructions = self.instructions(&rules);
+        let turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
         let count = self.shared.running.clone();
         self.running = Some(Running::new(id, turn, rules.timeout, count));
         self.drive_on(Input::Begin).await;
+    }
+
+    /// What holds for the next request.
+    pub(crate) fn instructions(&self, rules: &TurnRules) -> Instructions {
+        Instructions {
+            system: rules.system_prompt.clone(),
+            effort: self.log.summary.settings.effort.or(rules.effort),
+            compact_at: rules.compact_at,
+        }
     }
 
     /// Feeds what came back from the turn's tasks.
@@ -242,10 +260,9 @@ impl Actor {
         self.pace_draft();
     }
 
-    async fn chosen(&mut self, candidates: Vec<moltis_core::models::Candidate>) -> Result<Input> {
-        let window = |info: &moltis_core::models::ModelInfo| info.context_window.unwrap_or(128_000);
+    async fn chosen(&mut self, candidates: Vec<Candidate>) -> Result<Input> {
         let infos: Vec<_> = candidates.iter().map(|candidate| candidate.info.clone()).collect();
-        let room = infos.iter().map(window).max().unwrap_or_default();
+        let room = infos.iter().map(room_for).max().unwrap_or_default();
         let Some(running) = &mut self.running else { return Ok(Input::Candidates(Ok(infos))) };
         running.candidates = candidates;
         self.log.load_conversation(room).await?;
@@ -387,6 +404,9 @@ impl Actor {
             let mut op = None;
             let (cause, origin) = match &kind {
                 EventKind::AssistantMessage { .. } => (Cause::Model, Origin::Tool),
+                EventKind::Compacted { model: Some(_), .. } => (Cause::Model, Origin::Tool),
+                // It quotes what was said.
+                EventKind::Compacted { model: None, .. } => (Cause::Daemon, Origin::Tool),
                 // They may quote what a vendor said.
                 EventKind::Notice { .. } => (Cause::Daemon, Origin::Tool),
                 EventKind::TurnEnded { failure: Some(failure), .. } if failure.kind.is_some() => {
@@ -469,6 +489,12 @@ impl Actor {
         self.settle().await;
         self.live.close(Closed::Stopping);
     }
+}
+
+/// Tokens of a conversation that are held for a model. Twice its window: thoughts are held and not
+/// told, and what is held no longer can't be summed up.
+pub(crate) fn room_for(model: &ModelInfo) -> u64 {
+    model.context_window.unwrap_or(UNKNOWN_WINDOW).saturating_mul(2)
 }
 
 /// Waits for whatever the running turn gives: for ever, when none runs.

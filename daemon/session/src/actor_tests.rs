@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicU64;
 use super::*;
 
 fn running(limit: Option<Duration>) -> Running {
-    let turn = Turn::new("s".into(), Instructions::default(), 1);
+    let turn = Turn::new("s".into(), Instructions::default(), Purpose::Answer, 1);
     Running::new(TurnId::from("t"), turn, limit, Arc::new(AtomicU64::new(0)))
 }
 

@@ -34,6 +34,10 @@ impl Actor {
             Command::Change { caller, op, change, reply } => {
                 reply.send(self.change(&caller, op, change).await).is_ok()
             }
+            Command::Compact { caller, op, reply } => {
+                reply.send(self.ask_to_compact(&caller, op).await).is_ok()
+            }
+            Command::Context { model, reply } => reply.send(self.window(&model).await).is_ok(),
             Command::Delete { reply } => reply.send(self.delete().await).is_ok(),
             Command::Settle { reply } => {
                 let settled = self.log.settle().await;
@@ -134,7 +138,12 @@ impl Actor {
             Place::Queued(turn) | Place::Running(turn) => turn,
             Place::New => {
                 let turn = TurnId::new(self.shared.env.fresh_id());
-                plan.open.push(OpenTurn { turn: turn.clone(), started: false, model: None });
+                plan.open.push(OpenTurn {
+                    turn: turn.clone(),
+                    started: false,
+                    model: None,
+                    compacts: false,
+                });
                 turn
             }
         };

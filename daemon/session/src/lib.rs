@@ -12,6 +12,7 @@
 mod actor;
 mod call;
 mod commands;
+mod compaction;
 mod cursor;
 mod find;
 mod live;

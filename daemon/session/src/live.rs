@@ -208,10 +208,10 @@ impl State {
 
 /// About how much memory an event takes.
 fn weight(event: &Event) -> usize {
-    let (EventKind::UserMessage { parts, .. } | EventKind::AssistantMessage { parts, .. }) =
-        &event.kind
-    else {
-        return 256;
+    let parts = match &event.kind {
+        EventKind::UserMessage { parts, .. } | EventKind::AssistantMessage { parts, .. } => parts,
+        EventKind::Compacted { summary, .. } => return 256 + summary.len(),
+        _ => return 256,
     };
     let size = |part: &Part| match part {
         Part::Text(text) => text.len(),

@@ -53,7 +53,7 @@ impl Log {
         live: Arc<Live>,
         summary: Summary,
     ) -> Self {
-        let queued = summary.open_turns.iter().filter(|open| !open.started);
+        let queued = summary.open_turns.iter().filter(|open| !open.started && !open.compacts);
         Self {
             session: summary.id.clone(),
             journal,
@@ -265,6 +265,7 @@ impl Log {
                         usage = usage.plus(answer.usage);
                         items.push(item.clone());
                     }
+                    EventKind::Compacted { usage: used, .. } => usage = usage.plus(*used),
                     EventKind::TurnStarted { .. } => return Ok((usage, items)),
                     _ => {}
                 }
@@ -293,23 +294,32 @@ impl Log {
         let mut pages = Vec::new();
         let mut seq = self.summary.last_seq + 1;
         let (mut tokens, mut held) = (0_u64, 0);
-        while seq > 1 && tokens <= room && held <= MOST_BYTES {
+        // What the last compaction needs is read whole, and nothing before it.
+        let mut since = None;
+        while seq > since.unwrap_or(1) && (since.is_some() || tokens <= room) && held <= MOST_BYTES
+        {
             let page = Page::Before { seq, limit: PAGE };
             let events = self.journal.read(&self.session, page).await?;
             let Some(first) = events.first() else { break };
             seq = first.seq;
-            for event in &events {
-                if let EventKind::UserMessage { parts, .. }
-                | EventKind::AssistantMessage { parts, .. } = &event.kind
-                {
-                    tokens = tokens.saturating_add(estimate(parts));
-                    held += bytes(parts);
+            for event in events.iter().rev() {
+                match &event.kind {
+                    EventKind::UserMessage { parts, .. }
+                    | EventKind::AssistantMessage { parts, .. } => {
+                        tokens = tokens.saturating_add(estimate(parts));
+                        held += bytes(parts);
+                    }
+                    EventKind::Compacted { since: from, .. } => {
+                        since = since.or(Some((*from).max(1)));
+                    }
+                    _ => {}
                 }
             }
             pages.push(events);
         }
+        let whole = seq <= since.unwrap_or(1);
         let mut conversation =
-            if seq > 1 { Conversation::cut(room) } else { Conversation::new(room) };
+            if whole { Conversation::new(room) } else { Conversation::cut(room) };
         for event in pages.iter().rev().flatten() {
             conversation.apply(event);
         }
@@ -322,13 +332,16 @@ pub(crate) fn another(op: &OpId) -> Error {
     Error::new(Code::Conflict, format!("`{op}` was another command"))
 }
 
-/// Whether both are the same answer: one that was thought lost and was not.
+/// Whether both are the same answer or summary: one that was thought lost and was not.
 fn same_item(one: &EventKind, other: &EventKind) -> bool {
     match (one, other) {
         (
             EventKind::AssistantMessage { item: one, .. },
             EventKind::AssistantMessage { item: other, .. },
-        ) => one == other,
+        )
+        | (EventKind::Compacted { item: one, .. }, EventKind::Compacted { item: other, .. }) => {
+            one == other
+        }
         _ => false,
     }
 }

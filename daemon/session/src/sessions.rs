@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moltis_core::assistant::{
-    Assistant, Caller, Change, Filter, Hit, NewMessage, NewSession, Page, Receipt, Selector,
-    StopScope,
+    Assistant, Caller, Change, Compaction, Filter, Hit, NewMessage, NewSession, Page, Receipt,
+    Selector, StopScope, Window,
 };
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
@@ -240,6 +240,21 @@ impl Assistant for Sessions {
     ) -> Result<Vec<TurnId>> {
         let caller = caller.clone();
         self.ask(session, |reply| Command::Stop { caller, op, scope, reply }).await
+    }
+
+    async fn compact(&self, caller: &Caller, op: OpId, session: &SessionId) -> Result<Compaction> {
+        let caller = caller.clone();
+        self.ask(session, |reply| Command::Compact { caller, op, reply }).await
+    }
+
+    async fn context(&self, session: &SessionId) -> Result<Window> {
+        let wanted = self.shared.summary(session).await?.settings.model;
+        let candidates = self.shared.models.candidates(wanted.as_ref()).await?;
+        let model = candidates.into_iter().next().map(|candidate| Box::new(candidate.info));
+        let model = model.ok_or_else(|| {
+            Error::new(Code::NotConfigured, "there is no model to ask").with_hint("moltis doctor")
+        })?;
+        self.ask(session, |reply| Command::Context { model, reply }).await
     }
 
     async fn change(

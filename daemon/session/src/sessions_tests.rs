@@ -47,6 +47,7 @@ async fn an_idle_session_goes_to_sleep_and_wakes_when_it_is_needed() {
         system_prompt: String::new(),
         titles: Titles::Off,
         max_queued: 8,
+        compact_at: 95,
     };
     let sessions = Sessions::new(MemoryJournal::new(), models, ManualEnv::new(), rules);
     let (op, settings) = (OpId::from("create"), Settings::default());

@@ -165,8 +165,12 @@ pub(crate) fn draft_bytes(draft: &Draft) -> Vec<u8> {
 
 /// The row of usage that an event adds to, and what it adds.
 pub(crate) fn used(event: &Event) -> Option<((String, String), Sums)> {
-    let EventKind::AssistantMessage { answer, .. } = &event.kind else { return None };
-    Some(((day(event.at), answer.model.to_string()), sums(answer.usage)))
+    let (model, answers, usage) = match &event.kind {
+        EventKind::AssistantMessage { answer, .. } => (&answer.model, 1, answer.usage),
+        EventKind::Compacted { model: Some(model), usage, .. } => (model, 0, *usage),
+        _ => return None,
+    };
+    Some(((day(event.at), model.to_string()), sums(answers, usage)))
 }
 
 /// The UTC day of a time.
@@ -174,9 +178,9 @@ pub(crate) fn day(at: jiff::Timestamp) -> String {
     jiff::tz::Offset::UTC.to_datetime(at).date().to_string()
 }
 
-fn sums(usage: Usage) -> Sums {
+fn sums(answers: u64, usage: Usage) -> Sums {
     [
-        1,
+        answers,
         usage.input_tokens,
         usage.output_tokens,
         usage.cache_read_tokens,

@@ -350,17 +350,20 @@ impl Journal for MemoryJournal {
             let copied = kept.summary.parent.as_ref().map_or(0, |(_, seq)| *seq);
             for event in kept.events.iter().filter(|event| event.seq > copied && event.at >= since)
             {
-                let EventKind::AssistantMessage { answer, .. } = &event.kind else { continue };
+                let (model, answers, used) = match &event.kind {
+                    EventKind::AssistantMessage { answer, .. } => (&answer.model, 1, answer.usage),
+                    EventKind::Compacted { model: Some(model), usage, .. } => (model, 0, *usage),
+                    _ => continue,
+                };
                 let day = event.at.strftime("%Y-%m-%d").to_string();
-                let row =
-                    rows.entry((day.clone(), answer.model.clone())).or_insert_with(|| UsageRow {
-                        day,
-                        model: answer.model.clone(),
-                        answers: 0,
-                        usage: moltis_core::message::Usage::default(),
-                    });
-                row.answers += 1;
-                row.usage = row.usage.plus(answer.usage);
+                let row = rows.entry((day.clone(), model.clone())).or_insert_with(|| UsageRow {
+                    day,
+                    model: model.clone(),
+                    answers: 0,
+                    usage: moltis_core::message::Usage::default(),
+                });
+                row.answers += answers;
+                row.usage = row.usage.plus(used);
             }
         }
         Ok(rows.into_values().collect())

@@ -39,7 +39,10 @@ pub struct Event {
     /// The command that it is known by when that is retried; a message has its own.
     #[prost(string, tag = "7")]
     pub op_id: ::prost::alloc::string::String,
-    #[prost(oneof = "event::Kind", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25")]
+    #[prost(
+        oneof = "event::Kind",
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27"
+    )]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
@@ -66,6 +69,10 @@ pub mod event {
         Notice(super::Notice),
         #[prost(message, tag = "25")]
         TurnEnded(super::TurnEnded),
+        #[prost(message, tag = "26")]
+        CompactionAsked(super::CompactionAsked),
+        #[prost(message, tag = "27")]
+        Compacted(super::Compacted),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -162,6 +169,37 @@ pub struct TurnEnded {
     pub failure: ::core::option::Option<TurnFailure>,
     /// All its calls of models together, those without an answer too.
     #[prost(message, optional, tag = "3")]
+    pub usage: ::core::option::Option<Usage>,
+}
+/// Somebody wants the conversation to be compacted; opens its turn as queued.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompactionAsked {}
+/// The model is told a summary from now on, in the place of what it was told until `upto`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Compacted {
+    #[prost(string, tag = "1")]
+    pub item: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub summary: ::prost::alloc::string::String,
+    /// The seq of the last event that it stands for.
+    #[prost(uint64, tag = "3")]
+    pub upto: u64,
+    /// What a model is told from now on follows from the events from this seq on.
+    #[prost(uint64, tag = "4")]
+    pub since: u64,
+    /// Estimated tokens of the prompt before and after.
+    #[prost(uint64, tag = "5")]
+    pub before_tokens: u64,
+    #[prost(uint64, tag = "6")]
+    pub after_tokens: u64,
+    /// No person asked for it.
+    #[prost(bool, tag = "7")]
+    pub automatic: bool,
+    /// `provider/model` that wrote it; empty when it was made without one.
+    #[prost(string, tag = "8")]
+    pub model: ::prost::alloc::string::String,
+    /// What asking a model for it used.
+    #[prost(message, optional, tag = "9")]
     pub usage: ::core::option::Option<Usage>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -585,6 +623,9 @@ pub struct OpenTurn {
     /// `provider/model` that its messages ask for, or empty.
     #[prost(string, tag = "3")]
     pub model: ::prost::alloc::string::String,
+    /// It compacts the conversation, and answers nothing.
+    #[prost(bool, tag = "4")]
+    pub compacts: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateRequest {
@@ -658,6 +699,64 @@ pub struct StopRequest {
 pub struct StopResponse {
     #[prost(string, repeated, tag = "1")]
     pub turns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompactRequest {
+    #[prost(string, tag = "1")]
+    pub op_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompactResponse {
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// The turn that compacts it.
+    #[prost(string, tag = "2")]
+    pub turn: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub seq: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContextRequest {
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+/// All tokens are estimated.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContextResponse {
+    /// `provider/model` that would be asked.
+    #[prost(string, tag = "1")]
+    pub model: ::prost::alloc::string::String,
+    /// Tokens that it holds.
+    #[prost(uint64, tag = "2")]
+    pub window: u64,
+    /// Nobody knows how many it holds: the number is a guess.
+    #[prost(bool, tag = "3")]
+    pub guessed: bool,
+    /// What it would be told, in order.
+    #[prost(message, repeated, tag = "4")]
+    pub fragments: ::prost::alloc::vec::Vec<Fragment>,
+    /// Tokens that are left for the answer.
+    #[prost(uint64, tag = "5")]
+    pub left: u64,
+    /// A longer prompt is compacted before the model is asked; 0 is never.
+    #[prost(uint64, tag = "6")]
+    pub compact_at: u64,
+    /// Older messages would be left out.
+    #[prost(bool, tag = "7")]
+    pub left_out: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Fragment {
+    /// `system`, `summary`, `messages` or `images`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// How many of that kind.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    #[prost(uint64, tag = "3")]
+    pub tokens: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RenameRequest {
@@ -1029,6 +1128,57 @@ pub mod sessions_client {
             req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Stop"));
             self.inner.unary(req, path, codec).await
         }
+        /// Puts a summary in the place of the older part of the conversation, as a turn of the session.
+        /// Returns when it is on disk that it will, not when it has.
+        pub async fn compact(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CompactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CompactResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Compact",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sessions", "Compact"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a model would be told with the next request, and how much room that takes.
+        pub async fn context(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ContextRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ContextResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Context",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sessions", "Context"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn rename(
             &mut self,
             request: impl tonic::IntoRequest<super::RenameRequest>,
@@ -1262,6 +1412,17 @@ pub mod sessions_server {
             &self,
             request: tonic::Request<super::StopRequest>,
         ) -> std::result::Result<tonic::Response<super::StopResponse>, tonic::Status>;
+        /// Puts a summary in the place of the older part of the conversation, as a turn of the session.
+        /// Returns when it is on disk that it will, not when it has.
+        async fn compact(
+            &self,
+            request: tonic::Request<super::CompactRequest>,
+        ) -> std::result::Result<tonic::Response<super::CompactResponse>, tonic::Status>;
+        /// What a model would be told with the next request, and how much room that takes.
+        async fn context(
+            &self,
+            request: tonic::Request<super::ContextRequest>,
+        ) -> std::result::Result<tonic::Response<super::ContextResponse>, tonic::Status>;
         async fn rename(
             &self,
             request: tonic::Request<super::RenameRequest>,
@@ -1594,6 +1755,92 @@ pub mod sessions_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StopSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Compact" => {
+                    #[allow(non_camel_case_types)]
+                    struct CompactSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::CompactRequest>
+                    for CompactSvc<T> {
+                        type Response = super::CompactResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CompactRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::compact(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CompactSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Context" => {
+                    #[allow(non_camel_case_types)]
+                    struct ContextSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::ContextRequest>
+                    for ContextSvc<T> {
+                        type Response = super::ContextResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ContextRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::context(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ContextSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -50,6 +50,10 @@ pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
                 session.context_tokens = fill;
             }
         }
+        Some(Fact::Compacted(compacted)) => {
+            session.context_tokens = compacted.after_tokens;
+            add(session.usage.get_or_insert_default(), &compacted.usage.unwrap_or_default());
+        }
         _ => {}
     }
 }

@@ -99,6 +99,10 @@ impl<'a> Transcript<'a> {
                 let mark = if notice.level() == Level::Warning { "warning: " } else { "" };
                 self.aside(&format!("{mark}{}", notice.text))
             }
+            Kind::Compacted(compacted) => self.aside(&format!(
+                "compacted: {} → {} tokens",
+                compacted.before_tokens, compacted.after_tokens
+            )),
             Kind::TurnEnded(ended) => match (ended.ending(), &ended.failure) {
                 (Ending::Done | Ending::Unspecified, _) => Ok(()),
                 (_, Some(failure)) => self.aside(&format!("failed: {}", failure.message)),
@@ -112,7 +116,10 @@ impl<'a> Transcript<'a> {
             }
             Kind::ArchivedChanged(change) if change.archived => self.aside("archived"),
             Kind::ArchivedChanged(_) => self.aside("taken out of the archive"),
-            Kind::SettingsChanged(_) | Kind::SessionCreated(_) | Kind::TurnStarted(_) => Ok(()),
+            Kind::SettingsChanged(_)
+            | Kind::SessionCreated(_)
+            | Kind::CompactionAsked(_)
+            | Kind::TurnStarted(_) => Ok(()),
         }
     }
 

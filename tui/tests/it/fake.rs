@@ -267,6 +267,32 @@ impl Sessions for Service {
         Ok(Response::new(StopResponse { turns: vec![TURN.to_owned()] }))
     }
 
+    async fn compact(&self, _: Request<CompactRequest>) -> Answer<CompactResponse> {
+        let script = self.0.script.lock().unwrap();
+        if let Some(refusal) = &script.refusal {
+            return Err(refusal.clone());
+        }
+        let (session, turn) = (SESSION.to_owned(), TURN.to_owned());
+        Ok(Response::new(CompactResponse { session, turn, seq: 2 }))
+    }
+
+    async fn context(&self, _: Request<ContextRequest>) -> Answer<ContextResponse> {
+        let part = |kind: &str, count, tokens| Fragment { kind: kind.to_owned(), count, tokens };
+        Ok(Response::new(ContextResponse {
+            model: "fake/model".to_owned(),
+            window: 8_192,
+            guessed: false,
+            fragments: vec![
+                part("system", 1, 20),
+                part("summary", 1, 300),
+                part("messages", 4, 80),
+            ],
+            left: 7_792,
+            compact_at: 6_144,
+            left_out: false,
+        }))
+    }
+
     async fn rename(&self, request: Request<RenameRequest>) -> Answer<Session> {
         Ok(Response::new(Session { title: request.into_inner().title, ..session() }))
     }

@@ -42,6 +42,10 @@ pub(super) fn write(event: &Event, text: &mut String) {
             };
             text.push_str(&format!("\n> **{name}:** {}\n", one_line(notice)));
         }
+        EventKind::Compacted { summary, before_tokens, after_tokens, .. } => {
+            let what = format!("Compacted from {before_tokens} to {after_tokens} tokens");
+            write_folded(&what, summary, text);
+        }
         EventKind::TurnEnded { ending, failure, .. } => {
             write_ending(*ending, failure.as_ref(), text);
         }
@@ -50,6 +54,7 @@ pub(super) fn write(event: &Event, text: &mut String) {
         | EventKind::TitleChanged { .. }
         | EventKind::ArchivedChanged { .. }
         | EventKind::SettingsChanged { .. }
+        | EventKind::CompactionAsked
         | EventKind::TurnStarted { .. } => {}
     }
 }
@@ -74,7 +79,7 @@ fn write_parts(parts: &[Part], text: &mut String) {
     for part in parts {
         match part {
             Part::Text(said) => write_block(said, text),
-            Part::Reasoning { text: thought, .. } => write_reasoning(thought, text),
+            Part::Reasoning { text: thought, .. } => write_folded("Reasoning", thought, text),
             Part::Image { media_type, data } => {
                 text.push_str(&format!("\n*[{media_type}, {}]*\n", size(data.len())));
             }
@@ -97,13 +102,13 @@ fn write_block(said: &str, text: &mut String) {
     }
 }
 
-/// Reasoning is folded away. What it says can't close the fold.
-fn write_reasoning(thought: &str, text: &mut String) {
-    let thought = thought.trim();
-    if !thought.is_empty() {
-        let thought = thought.replace("</", "&lt;/");
-        let summary = "<summary>Reasoning</summary>";
-        text.push_str(&format!("\n<details>{summary}\n\n{thought}\n\n</details>\n"));
+/// A text that is folded away under its name. What it says can't close the fold.
+fn write_folded(name: &str, hidden: &str, text: &mut String) {
+    let hidden = hidden.trim();
+    if !hidden.is_empty() {
+        let hidden = hidden.replace("</", "&lt;/");
+        let summary = format!("<summary>{name}</summary>");
+        text.push_str(&format!("\n<details>{summary}\n\n{hidden}\n\n</details>\n"));
     }
 }
 

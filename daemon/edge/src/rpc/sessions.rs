@@ -125,6 +125,31 @@ impl Service for Sessions {
         Ok(Response::new(v1::StopResponse { turns }))
     }
 
+    async fn compact(
+        &self,
+        request: Request<v1::CompactRequest>,
+    ) -> Result<Response<v1::CompactResponse>, Status> {
+        let caller = caller(request.metadata())?;
+        let v1::CompactRequest { op_id, session } = request.into_inner();
+        let op = codec::op_from_wire(op_id).map_err(to_status)?;
+        let session = session_id(session)?;
+        let asked = self.assistant.compact(&caller, op, &session).await.map_err(to_status)?;
+        Ok(Response::new(v1::CompactResponse {
+            session: asked.session.to_string(),
+            turn: asked.turn.to_string(),
+            seq: asked.seq,
+        }))
+    }
+
+    async fn context(
+        &self,
+        request: Request<v1::ContextRequest>,
+    ) -> Result<Response<v1::ContextResponse>, Status> {
+        let session = session_id(request.into_inner().session)?;
+        let window = self.assistant.context(&session).await.map_err(to_status)?;
+        Ok(Response::new(codec::window_to_wire(&window)))
+    }
+
     async fn rename(
         &self,
         request: Request<v1::RenameRequest>,

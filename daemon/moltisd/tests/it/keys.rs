@@ -59,6 +59,7 @@ const ROWS: &[Row] = &[
     ("chat.system_prompt", &[("CHAT__SYSTEM_PROMPT", "Be a cat.")], Act::Talk, "Be a cat."),
     ("chat.titles", &[("CHAT__TITLES", "off")], Act::Talk, r#"title: """#),
     ("chat.max_queued", &[("CHAT__MAX_QUEUED", "1")], Act::Pile, "ResourceExhausted"),
+    ("chat.compact_at", &[("CHAT__COMPACT_AT", "1")], Act::Talk, "compact_at: 1280"),
     ("providers.*.kind", &[("PROVIDERS__TEST__KIND", "anthropic")], Act::Talk, "/messages"),
     (
         "providers.*.base_url",
@@ -135,6 +136,9 @@ async fn talk(daemon: &Daemon, seen: &mut String) {
     let protocol = v1::ProtocolVersion { major: moltis_proto::PROTOCOL_MAJOR, minor: 0 };
     let hello = v1::HelloRequest { protocol: Some(protocol), ..v1::HelloRequest::default() };
     daemon.system().hello(hello).await.unwrap();
+    let context = v1::ContextRequest { session: session.clone() };
+    let context = daemon.sessions().context(context).await;
+    write!(seen, "{context:?}").unwrap();
     write!(seen, "{:?} {:?}", history(daemon, &session).await, main_session(daemon).await).unwrap();
 }
 

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use moltis_core::assistant::{Assistant, Caller, NewMessage, NewSession, Page, Receipt};
+use moltis_core::assistant::{
+    Assistant, Caller, Compaction, NewMessage, NewSession, Page, Receipt,
+};
 use moltis_core::error::Result;
 use moltis_core::event::{Cause, Ending, Event, EventKind, Origin};
 use moltis_core::feed::{Delta, Feed, FeedStream, From, Strand};
 use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::message::{Part, text_of};
+use moltis_core::models::ModelInfo;
 use moltis_core::session::{QueueMode, Settings, Summary, Titles, TurnRules};
 use moltis_session::Sessions;
 use moltis_testkit::env::ManualEnv;
 use moltis_testkit::journal::MemoryJournal;
-use moltis_testkit::provider::{ScriptedModels, ScriptedProvider};
+use moltis_testkit::provider::{ScriptedModels, ScriptedProvider, model_info};
 
 /// Longer than anything here takes: time is paused, so it costs nothing.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -33,6 +36,7 @@ pub(crate) fn rules() -> TurnRules {
         system_prompt: String::new(),
         titles: Titles::FirstLine,
         max_queued: 8,
+        compact_at: 95,
     }
 }
 
@@ -63,6 +67,20 @@ impl Home {
         let provider = ScriptedProvider::new("a");
         let models = ScriptedModels::new(std::slice::from_ref(&provider));
         Self::with(provider, models, rules).await
+    }
+
+    /// A daemon whose model holds so many tokens.
+    pub(crate) async fn with_window(tokens: u64) -> Self {
+        let provider = ScriptedProvider::new("a");
+        let models = ScriptedModels::default();
+        let info = ModelInfo { context_window: Some(tokens), ..model_info("a/model") };
+        models.add(&provider, info);
+        Self::with(provider, Arc::new(models), rules()).await
+    }
+
+    pub(crate) async fn compact(&self) -> Result<Compaction> {
+        let op = self.message("").op;
+        soon(self.sessions.compact(&owner(), op, &self.session)).await
     }
 
     pub(crate) async fn with(
@@ -164,6 +182,8 @@ fn story(event: &Event) -> String {
             format!("{}: {}", if *partial { "partial" } else { "answer" }, text_of(parts))
         }
         EventKind::Notice { text, .. } => format!("notice: {text}"),
+        EventKind::CompactionAsked => "to be compacted".to_owned(),
+        EventKind::Compacted { summary, .. } => format!("compacted: {summary}"),
         EventKind::TurnEnded { ending, failure, .. } => {
             let why = failure.as_ref().map(|failure| format!(": {}", failure.message));
             format!("{ending:?}{}", why.unwrap_or_default())

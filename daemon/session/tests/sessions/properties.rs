@@ -21,6 +21,8 @@ use crate::harness::{Home, View, owner, soon};
 enum Act {
     Send(QueueMode),
     Stop(StopScope),
+    /// Asks for a summary.
+    Compact,
     /// Lets one waiting script go on.
     Open,
     /// A reader comes, from this place, and stays.
@@ -55,6 +57,7 @@ fn acts(faults: bool) -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         5 => queue.prop_map(Act::Send),
         1 => stop.prop_map(Act::Stop),
+        1 => Just(Act::Compact),
         5 => Just(Act::Open),
         2 => (0_u64..12).prop_map(Act::Attach),
         4 => (0_usize..4).prop_map(Act::Read),
@@ -92,6 +95,7 @@ fn fold<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeMap<String, String>
                 (item, format!("{partial} {}", text_of(parts)))
             }
             EventKind::Notice { item, text, .. } => (item, text.clone()),
+            EventKind::Compacted { item, summary, .. } => (item, summary.clone()),
             _ => continue,
         };
         assert_eq!(items.insert(item.to_string(), text), None, "an item is there twice");
@@ -108,7 +112,8 @@ struct World {
 
 impl World {
     async fn new(scripts: &[Vec<u8>]) -> Self {
-        let home = Home::new().await;
+        // So small that a few messages fill it: turns compact by themselves too.
+        let home = Home::with_window(1_200).await;
         let gate = Gate::closed();
         for pieces in scripts {
             home.provider.push(script(pieces, &gate));
@@ -120,7 +125,7 @@ impl World {
     async fn act(&mut self, act: Act) {
         match act {
             Act::Send(queue) => {
-                let text = format!("U{}", self.acked.len());
+                let text = format!("U{}{}", self.acked.len(), " word".repeat(150));
                 let message = moltis_core::assistant::NewMessage {
                     queue: Some(queue),
                     ..self.home.message(&text)
@@ -138,6 +143,9 @@ impl World {
                     let ends = ends(&self.home.log());
                     assert!(stopped.iter().all(|turn| ends.get(turn) == Some(&1)));
                 }
+            }
+            Act::Compact => {
+                let _nothing_to_compact = self.home.compact().await.is_err();
             }
             Act::Open => self.gate.open(),
             Act::Attach(seq) if self.views.len() < 4 => {

@@ -18,7 +18,8 @@ use moltis_core::message::text_of;
 /// Words of one message that are indexed; a longer message is found by these.
 const MAX_WORDS: usize = 20_000;
 
-/// What is searched of an event: the text of a message, and whether a person said it.
+/// What is searched of an event: the text of a message, and whether a person said it. A summary is
+/// not: it would find again what the messages that it stands for are found by.
 pub(crate) fn searched(event: &Event) -> Option<(String, bool)> {
     match &event.kind {
         EventKind::UserMessage { parts, .. } => Some((text_of(parts), true)),

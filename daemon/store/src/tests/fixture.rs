@@ -80,6 +80,18 @@ fn everything() -> Vec<NewEvent> {
         EventKind::Notice { item: "notice".into(), level: Level::Warning, text: "hot".into() };
     let usage = Usage { output_tokens: 6, ..Usage::default() };
     let title = EventKind::TitleChanged { title: "Ants".into(), automatic: true, usage };
+    let asked_for = event(12, None, EventKind::CompactionAsked);
+    let compacted = EventKind::Compacted {
+        item: "summary".into(),
+        summary: "ants were counted".into(),
+        upto: 4,
+        since: 2,
+        before_tokens: 90,
+        after_tokens: 30,
+        automatic: true,
+        model: Some(model()),
+        usage,
+    };
     let archived = event(11, None, EventKind::ArchivedChanged { archived: true });
     vec![
         event(0, None, created),
@@ -94,6 +106,8 @@ fn everything() -> Vec<NewEvent> {
         event(9, None, title),
         event(10, None, EventKind::SettingsChanged { settings: Settings::default() }),
         NewEvent { op: Some("op4".into()), ..archived },
+        NewEvent { op: Some("op5".into()), turn: Some("turn-op5".into()), ..asked_for },
+        from(13, Origin::Tool, Cause::Model, compacted),
     ]
 }
 
@@ -129,7 +143,7 @@ async fn told(store: &Store) -> String {
     writeln!(told, "{:?}", journal.drafts().await.expect("read")).expect("ok");
     writeln!(told, "{:?}", journal.usage(at(0)).await.expect("read")).expect("ok");
     writeln!(told, "main: {:?}", journal.by_key("main").await.expect("read")).expect("ok");
-    for op in ["op", "op2", "op3", "op4"] {
+    for op in ["op", "op2", "op3", "op4", "op5"] {
         let event = journal.by_op(&op.into()).await.expect("read").expect("there");
         writeln!(told, "{op}: {} {}", event.session, event.seq).expect("ok");
     }
@@ -151,7 +165,7 @@ async fn a_store_of_format_1_opens_for_ever() {
     let store = open(dir.path());
     expect_file!["../../tests/fixtures/format-1.txt"].assert_eq(&told(&store).await);
     let journal = store.journal();
-    journal.append(&"fixture".into(), 12, vec![said(99, "new", "hello")]).await.expect("written");
+    journal.append(&"fixture".into(), 14, vec![said(99, "new", "hello")]).await.expect("written");
     journal.delete(&"child".into()).await.expect("removed");
     assert_eq!(journal.check().await.expect("checked").problems, Vec::<String>::new());
 }

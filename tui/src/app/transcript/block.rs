@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     },
     /// A turn that did not end well.
     End(End),
+    /// A summary that a model is told in the place of what stands above.
+    Compacted(Compacted),
     /// A change of the session: a fork, another model.
     Mark(SafeText),
 }
@@ -87,6 +89,16 @@ pub(crate) struct End {
     pub(crate) hint: SafeText,
 }
 
+/// A summary, and what it saves.
+#[derive(Debug, Default)]
+pub(crate) struct Compacted {
+    /// Tokens of the prompt before.
+    pub(crate) before: u64,
+    /// The same after it.
+    pub(crate) after: u64,
+    pub(crate) summary: SafeText,
+}
+
 /// What a model is saying.
 #[derive(Debug, Default)]
 pub(crate) struct Growing {
@@ -131,6 +143,7 @@ impl Block {
             Kind::Answer(answer) => &answer.text,
             Kind::Growing(growing) => growing.text.text(),
             Kind::Notice { text, .. } | Kind::Mark(text) => text,
+            Kind::Compacted(compacted) => &compacted.summary,
             Kind::End(end) => &end.message,
         }
     }

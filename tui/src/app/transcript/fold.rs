@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use moltis_proto::v1::{self, event::Kind as Fact};
 
-use super::block::{Block, BlockId, Call, End, Growing, Kind, Person, answer, person};
+use super::block::{Block, BlockId, Call, Compacted, End, Growing, Kind, Person, answer, person};
 use super::scroll::Scroll;
 use crate::widget::SafeText;
 
@@ -151,6 +151,11 @@ impl Transcript {
                 warning: notice.level == v1::Level::Warning as i32,
                 text: notice.text.into(),
             },
+            Some(Fact::Compacted(compacted)) => Kind::Compacted(Compacted {
+                before: compacted.before_tokens,
+                after: compacted.after_tokens,
+                summary: compacted.summary.into(),
+            }),
             Some(Fact::SessionForked(_)) => Kind::Mark("forked here; above is a copy".into()),
             Some(Fact::SettingsChanged(changed)) => {
                 let Some(text) = settings_mark(changed.settings) else { return true };

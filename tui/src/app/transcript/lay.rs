@@ -5,7 +5,7 @@
 
 use moltis_proto::v1;
 
-use super::block::{Answer, Block, Call, End, Growing, Kind, Person};
+use super::block::{Answer, Block, Call, Compacted, End, Growing, Kind, Person};
 use super::numbers::{clock, money, span, tokens};
 use crate::app::editor::grouped;
 use crate::widget::{CodeSlot, Document, Highlights, Hue, Line, Paint, SafeText, Span, wrap};
@@ -120,6 +120,7 @@ pub(super) fn lay(block: &Block, old: Option<Laid>, setting: &Setting<'_>, unfol
             laid.head = signed(sign, hue, text, setting.width);
         }
         Kind::End(end) => lay_end(&mut laid, end),
+        Kind::Compacted(compacted) => lay_compacted(&mut laid, compacted, setting),
         Kind::Mark(text) => laid.head = signed("─ ", Hue::Dim, text, setting.width),
     }
     laid.foot.push(Line::blank());
@@ -208,6 +209,16 @@ fn lay_thought(laid: &mut Laid, thought: &SafeText, ongoing: bool) {
         laid.head.push(line);
     }
     laid.head.push(Line::blank());
+}
+
+fn lay_compacted(laid: &mut Laid, compacted: &Compacted, setting: &Setting<'_>) {
+    let fold = if laid.unfolded { "▾" } else { "▸" };
+    let (before, after) = (tokens(compacted.before), tokens(compacted.after));
+    let text = format!("compacted: {before} → {after} tokens {fold} C-o");
+    laid.head = signed("─ ", Hue::Dim, &text.into(), laid.width);
+    if laid.unfolded {
+        laid.body = Some(Document::whole(&compacted.summary, setting.width, setting.highlights));
+    }
 }
 
 fn lay_end(laid: &mut Laid, end: &End) {

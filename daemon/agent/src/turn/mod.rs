@@ -3,8 +3,8 @@
 //! ```text
 //! New --Begin--> Choosing --Candidates--> Saving --Committed--> Calling <--+
 //!                                            ^                   |  ^  |    |other model
-//!       answered, messages joined meanwhile  |                   |  |  +----+
-//!                                            +-------------------+  |SleepDone
+//!   answered, messages joined meanwhile;     |                   |  |  +----+
+//!   compacted, by a call before the answer's +-------------------+  |SleepDone
 //!                                             failed, nothing shown |
 //!                                                        Sleeping <-+
 //! any --answered, failed, Stop, TimedOut, ShutDown--> Ended
@@ -17,6 +17,8 @@
 //! Whatever is fed, at most one `TurnEnded` is ever asked for, unless the first could not be
 //! kept.
 
+mod compaction;
+
 use std::time::Duration;
 
 use moltis_core::error::Error;
@@ -28,6 +30,7 @@ use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
 
 use crate::answer::{Growing, Taken, priced};
+use crate::compact::Plan;
 use crate::conversation::{Conversation, LEFT_OUT};
 use crate::prompt::{self, Instructions};
 use crate::retry::{self, Jitter, Verdict};
@@ -37,6 +40,15 @@ pub const INTERRUPTED: &str = "the daemon stopped while this was being answered"
 
 /// How often a prompt that did not fit is halved.
 const MOST_SQUEEZES: u32 = 3;
+
+/// What a turn is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To answer what was said.
+    Answer,
+    /// To compact the conversation.
+    Compact,
+}
 
 /// What happens to a turn.
 #[derive(Debug)]
@@ -133,6 +145,8 @@ struct Call {
     /// Estimated tokens of the prompt.
     tokens: u64,
     shrinks: bool,
+    /// It asks for a summary, which is not shown as it comes.
+    plan: Option<Plan>,
 }
 
 /// One run of the agent.
@@ -140,6 +154,9 @@ struct Call {
 pub struct Turn {
     session: SessionId,
     instructions: Instructions,
+    purpose: Purpose,
+    /// The prompt is as compact as it gets.
+    compacted: bool,
     candidates: Vec<ModelInfo>,
     state: State,
     started: bool,
@@ -156,10 +173,17 @@ pub struct Turn {
 
 impl Turn {
     /// A turn that has not begun. The same seed gives the same waits.
-    pub fn new(session: SessionId, instructions: Instructions, seed: u64) -> Self {
+    pub fn new(
+        session: SessionId,
+        instructions: Instructions,
+        purpose: Purpose,
+        seed: u64,
+    ) -> Self {
         Self {
             session,
             instructions,
+            purpose,
+            compacted: false,
             candidates: Vec::new(),
             state: State::New,
             started: false,
@@ -181,7 +205,8 @@ impl Turn {
 
     /// Bytes of the unfinished item.
     pub fn unfinished_bytes(&self) -> usize {
-        self.call.as_ref().map_or(0, |call| call.growing.bytes())
+        let shown = self.call.as_ref().filter(|call| call.plan.is_none());
+        shown.map_or(0, |call| call.growing.bytes())
     }
 
     /// The unfinished item, its model and what there is of it, for a draft; `None` while there is
@@ -270,6 +295,12 @@ impl Turn {
         let model = &self.candidates[self.candidate];
         let room = prompt::budget(model, &self.instructions);
         let budget = self.squeezed.map_or(room, |squeezed| squeezed.min(room));
+        if let Some(plan) = self.planned(budget, ctx) {
+            return self.compact(plan, budget, kinds, ctx);
+        }
+        if self.purpose == Purpose::Compact {
+            return self.nothing_to_compact(kinds, ctx);
+        }
         let assembled =
             prompt::assemble(ctx.conversation, &self.session, model, &self.instructions, budget);
         if assembled.left_out {
@@ -288,6 +319,7 @@ impl Turn {
             shown: false,
             tokens: assembled.tokens,
             shrinks: assembled.shrinks,
+            plan: None,
         });
         let request = Box::new(assembled.request);
         let mut effects = vec![Effect::CallModel { candidate: self.candidate, request }];
@@ -304,6 +336,7 @@ impl Turn {
         let Some(call) = &mut self.call else { return Vec::new() };
         match call.growing.take(chunk, ctx.at.saturating_sub(call.began)) {
             Taken::Silent => Vec::new(),
+            Taken::Painted(..) if call.plan.is_some() => Vec::new(),
             Taken::Painted(strand, text) => {
                 call.shown = true;
                 let paint = Effect::Paint { item: call.item.clone(), strand, text };
@@ -328,7 +361,10 @@ impl Turn {
 
     fn answered(&mut self, ctx: &Context<'_>) -> Vec<Effect> {
         let report = Effect::Report { candidate: self.candidate, failure: None };
-        let Some(call) = self.call.take() else { return Vec::new() };
+        let Some(mut call) = self.call.take() else { return Vec::new() };
+        if let Some(plan) = call.plan.take() {
+            return [report].into_iter().chain(self.summarized(&plan, &call, ctx)).collect();
+        }
         let says_something = !text_of(&call.growing.parts()).trim().is_empty();
         let calls: Vec<String> =
             call.growing.called().into_iter().map(|name| format!("`{name}`")).collect();
@@ -342,6 +378,7 @@ impl Turn {
             kinds.push(EventKind::Notice { item: (ctx.fresh)(), level: Level::Warning, text });
         }
         if failure.is_none() && ctx.conversation.has_joined() {
+            self.compacted = false;
             self.state = State::Saving;
             return vec![report, Effect::Append(kinds)];
         }
@@ -354,12 +391,16 @@ impl Turn {
     fn failed(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
         let mut effects =
             vec![Effect::Report { candidate: self.candidate, failure: Some(failure.kind) }];
-        let Some(call) = self.call.take_if(|call| !call.shown) else {
+        let Some(mut call) = self.call.take_if(|call| !call.shown) else {
             effects.extend(self.give_up(failure, ctx));
             return effects;
         };
         // Nothing of it will be an answer, but it may have cost something.
-        self.spend(call.growing.usage());
+        let used = self.spend(call.growing.usage());
+        if let Some(plan) = call.plan.take() {
+            effects.extend(self.not_summarized(&plan, used, failure, ctx));
+            return effects;
+        }
         if failure.kind == FailureKind::ContextOverflow && self.squeeze(&call) {
             effects.extend(self.ask(ctx));
             return effects;
@@ -369,18 +410,13 @@ impl Turn {
             _ => false,
         };
         match retry::judge(&failure, self.attempts, others, self.jitter.draw()) {
-            Verdict::Retry(wait) => {
-                self.state = State::Sleeping;
-                self.progress = true;
-                let seconds = wait.as_millis().div_ceil(1_000);
-                let text = format!("retrying in {seconds} s: {}", failure.message);
-                effects.extend([Effect::Progress(text), Effect::Sleep(wait)]);
-            }
+            Verdict::Retry(wait) => effects.extend(self.wait(wait, &failure)),
             Verdict::FailOver => {
                 let from = self.candidates[self.candidate].id.clone();
                 self.candidate += 1;
                 self.attempts = 0;
                 self.squeezed = None;
+                self.compacted = false;
                 let to = &self.candidates[self.candidate].id;
                 let text = format!("{from} failed ({}); asking {to}", failure.message);
                 let item = (ctx.fresh)();
@@ -392,6 +428,14 @@ impl Turn {
         effects
     }
 
+    fn wait(&mut self, wait: Duration, failure: &Failure) -> [Effect; 2] {
+        self.state = State::Sleeping;
+        self.progress = true;
+        let seconds = wait.as_millis().div_ceil(1_000);
+        let text = format!("retrying in {seconds} s: {}", failure.message);
+        [Effect::Progress(text), Effect::Sleep(wait)]
+    }
+
     /// Makes the prompt's budget half of what did not fit; says whether that may help.
     fn squeeze(&mut self, call: &Call) -> bool {
         if !call.shrinks || self.squeezes >= MOST_SQUEEZES {
@@ -399,6 +443,7 @@ impl Turn {
         }
         self.squeezes += 1;
         self.attempts = 0;
+        self.compacted = false;
         self.squeezed = Some(call.tokens / 2);
         true
     }
@@ -420,7 +465,7 @@ impl Turn {
         self.state = State::Ended;
         let mut kinds = Vec::new();
         match self.call.take() {
-            Some(call) if call.growing.parts().is_empty() => {
+            Some(call) if call.plan.is_some() || call.growing.parts().is_empty() => {
                 self.spend(call.growing.usage());
             }
             Some(call) => kinds.push(self.message(call, ctx)),
@@ -445,7 +490,10 @@ impl Turn {
         if kinds.iter().any(|kind| matches!(kind, EventKind::TurnEnded { .. })) {
             return vec![Effect::Append(kinds), Effect::Finish];
         }
-        kinds.retain(|kind| matches!(kind, EventKind::AssistantMessage { .. }));
+        let paid = |kind: &EventKind| {
+            matches!(kind, EventKind::AssistantMessage { .. } | EventKind::Compacted { .. })
+        };
+        kinds.retain(paid);
         let failure = TurnFailure {
             kind: None,
             message: format!("the store failed: {reason}"),
@@ -496,6 +544,9 @@ fn hint(kind: FailureKind, provider: &str) -> Option<String> {
     }
 }
 
+#[cfg(test)]
+#[path = "compaction_tests.rs"]
+mod compaction_tests;
 #[cfg(test)]
 #[path = "turn_tests.rs"]
 mod tests;

@@ -11,26 +11,26 @@ use moltis_core::models::{ModelInfo, Price};
 use moltis_core::provider::{Chunk, Failure, FailureKind, FinishReason};
 use proptest::prelude::*;
 
-use super::{Context, Effect, Input, Turn};
+use super::{Context, Effect, Input, Purpose, Turn};
 use crate::prompt::Instructions;
 use crate::testing::{Log, model, shown};
 
 /// A turn over a log, run by hand. Writes down what it wants.
-struct Run {
-    turn: Turn,
-    log: Log,
+pub(super) struct Run {
+    pub(super) turn: Turn,
+    pub(super) log: Log,
     at: Duration,
     items: Cell<u32>,
-    seen: String,
-    ends: Vec<Ending>,
+    pub(super) seen: String,
+    pub(super) ends: Vec<Ending>,
     finished: u32,
     keeps: bool,
 }
 
 impl Run {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            turn: Turn::new("s".into(), Instructions::default(), 7),
+            turn: Turn::new("s".into(), Instructions::default(), Purpose::Answer, 7),
             log: Log::of("user t hello"),
             at: Duration::ZERO,
             items: Cell::new(0),
@@ -55,7 +55,7 @@ impl Run {
         run
     }
 
-    fn on(&mut self, input: Input) {
+    pub(super) fn on(&mut self, input: Input) {
         let conversation = self.log.conversation();
         let context = Context {
             at: self.at,
@@ -114,16 +114,16 @@ impl Run {
         self.seen.push('\n');
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.on(Input::Chunk(Chunk::Text(text.to_owned())));
     }
 
-    fn done(&mut self) {
+    pub(super) fn done(&mut self) {
         self.on(Input::Chunk(Chunk::Finished(FinishReason::Stop)));
         self.on(Input::StreamEnded(Ok(())));
     }
 
-    fn check(&mut self, expected: &Expect) {
+    pub(super) fn check(&mut self, expected: &Expect) {
         expected.assert_eq(&std::mem::take(&mut self.seen));
     }
 }
@@ -136,6 +136,11 @@ fn kind(kind: &EventKind) -> String {
             format!("message by {} {:?}{partial}", answer.model, text_of(parts))
         }
         EventKind::Notice { text, .. } => format!("notice {text:?}"),
+        EventKind::Compacted { summary, upto, since, automatic, model, .. } => {
+            let by = model.as_ref().map_or("itself".to_owned(), ToString::to_string);
+            let how = if *automatic { "automatic" } else { "asked for" };
+            format!("compacted upto {upto} since {since} by {by}, {how}: {summary:?}")
+        }
         EventKind::TurnEnded { ending, failure, .. } => {
             let why = failure.as_ref().map(|failure| {
                 let hint = failure.hint.as_deref().unwrap_or("none");
@@ -147,7 +152,7 @@ fn kind(kind: &EventKind) -> String {
     }
 }
 
-fn failure(kind: FailureKind) -> Failure {
+pub(super) fn failure(kind: FailureKind) -> Failure {
     Failure::new(kind, "trouble")
 }
 
