@@ -520,3 +520,29 @@ fn help_comes_from_everywhere_and_goes_back_there() {
         chat.press("Esc");
     }
 }
+
+#[test]
+fn compacting_is_asked_for_by_a_command_and_a_key() {
+    let mut chat = Chat::open(80, 24);
+    let asked = |op: &str| Cmd::Compact { op: op.into(), session: "s1".into() };
+    assert!(chat.send("/compact").contains(&asked("op0001")));
+    assert_eq!(chat.press("C-x c"), [asked("op0002")]);
+    chat.reply(Reply::Compacting(Err(trouble("conflict", "there is nothing to compact"))));
+    let toast = chat.model.toast.as_ref().unwrap();
+    assert_eq!(toast.text.as_str(), "not compacted: there is nothing to compact");
+}
+
+#[test]
+fn a_compaction_empties_the_window_and_costs() {
+    let mut chat = Chat::open(80, 24);
+    chat.person("hello").answer("hi");
+    let before = chat.model.session.clone().unwrap();
+    chat.fact(Fact::Compacted(v1::Compacted {
+        after_tokens: 7,
+        usage: Some(v1::Usage { input_tokens: 5, ..v1::Usage::default() }),
+        ..v1::Compacted::default()
+    }));
+    let after = chat.model.session.clone().unwrap();
+    assert_eq!(after.context_tokens, 7);
+    assert_eq!(after.usage.unwrap().input_tokens, before.usage.unwrap().input_tokens + 5);
+}

@@ -4,6 +4,7 @@ use moltis_proto::v1;
 
 use super::browse;
 use super::cmd::Cmd;
+use super::context;
 use super::model::{Link, Model, Overlay, Sending};
 use super::models::{EFFORTS, step_effort};
 use super::slash::{self, Parsed, Verb};
@@ -37,6 +38,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::NewSession => return create(model, ""),
         Action::RenameSession => rename(model),
         Action::ForkHere => return fork(model),
+        Action::Compact => return compact(model),
+        Action::ShowContext => return context::open(model),
         Action::CopyAnswer => return copy_answer(model),
         Action::Editor => return vec![Cmd::Edit(model.composer.expanded())],
         Action::EnterBrowse => browse::enter(model),
@@ -153,6 +156,8 @@ fn command(model: &mut Model, verb: Verb, argument: &str) -> Vec<Cmd> {
             }
         }
         Verb::Fork => return fork(model),
+        Verb::Compact => return compact(model),
+        Verb::Context => return context::open(model),
         Verb::Stop => return stop(model, argument == "all"),
         Verb::Export => {
             if let Some(session) = model.session_id().map(str::to_owned) {
@@ -179,6 +184,14 @@ fn rename(model: &mut Model) {
 fn fork(model: &mut Model) -> Vec<Cmd> {
     let Some(session) = model.session_id().map(str::to_owned) else { return Vec::new() };
     vec![Cmd::Fork { op: model.ops.next(), session, seq: 0 }]
+}
+
+fn compact(model: &mut Model) -> Vec<Cmd> {
+    let Some(session) = model.session_id().map(str::to_owned) else { return Vec::new() };
+    if model.is_running() {
+        model.say("it is compacted after this answer");
+    }
+    vec![Cmd::Compact { op: model.ops.next(), session }]
 }
 
 /// Changes what holds for the session's turns and keeps the rest.

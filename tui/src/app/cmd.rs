@@ -23,6 +23,10 @@ pub(crate) enum Cmd {
     Configure { op: String, session: String, settings: v1::Settings },
     /// Copy a session up to an event; 0 is all of it.
     Fork { op: String, session: String, seq: u64 },
+    /// Put a summary in the place of what is old.
+    Compact { op: String, session: String },
+    /// See what the model is told.
+    Context { session: String },
     /// Remove a session for good.
     Delete { session: String },
     /// Read older events.

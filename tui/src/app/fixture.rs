@@ -311,6 +311,25 @@ pub(crate) fn answer(item: &str, parts: Vec<v1::Part>) -> Fact {
     })
 }
 
+/// What a model is told, with a window of so many tokens.
+pub(crate) fn told(model: &str, window: u64) -> v1::ContextResponse {
+    let part = |kind: &str, count, tokens| v1::Fragment { kind: kind.into(), count, tokens };
+    v1::ContextResponse {
+        model: model.into(),
+        window,
+        guessed: false,
+        fragments: vec![
+            part("system", 1, 20),
+            part("summary", 1, 1_240),
+            part("messages", 14, 41_300),
+            part("images", 2, 2_000),
+        ],
+        left: window.saturating_sub(44_560),
+        compact_at: window / 4 * 3,
+        left_out: true,
+    }
+}
+
 pub(crate) fn models() -> v1::ListModelsResponse {
     let model = |id: &str, window, input, output| v1::Model {
         id: id.into(),

@@ -6,6 +6,7 @@ use moltis_proto::v1;
 
 use super::browse::{Find, Mode};
 use super::cmd::{Cmd, Target};
+use super::context::Told;
 use super::editor::{Draft, Editor};
 use super::help::Help;
 use super::history::History;
@@ -105,6 +106,7 @@ pub(crate) enum Overlay {
     Palette(Palette),
     Sessions(Box<Sessions>),
     Models(Box<Models>),
+    Told(Box<Told>),
     Prompt(Prompt),
     Confirm(Confirm),
     Welcome(Box<Welcome>),

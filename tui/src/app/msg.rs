@@ -93,6 +93,10 @@ pub(crate) enum Reply {
     Deleted { session: String, result: Result<(), Trouble> },
     /// To `Stop`: the turns that were stopped.
     Stopped(Result<Vec<String>, Trouble>),
+    /// To `Compact`: whether it will be done.
+    Compacting(Result<(), Trouble>),
+    /// To `Context`.
+    Context { session: String, result: Result<v1::ContextResponse, Trouble> },
     /// To `History`: older events.
     Page { epoch: u64, result: Result<Vec<v1::Event>, Trouble> },
     /// To `ListSessions`.

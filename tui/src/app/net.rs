@@ -6,7 +6,7 @@ use super::cmd::{Cmd, Target};
 use super::model::{Link, Model, Overlay};
 use super::msg::{Asked, Reply, Trouble};
 use super::transcript::Transcript;
-use super::{browse, chat, models, session, sessions, welcome};
+use super::{browse, chat, context, models, session, sessions, welcome};
 use crate::widget::SafeText;
 
 /// The connection stands.
@@ -140,6 +140,9 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         Reply::Stopped(Ok(turns)) if turns.is_empty() => model.say("nothing to stop"),
         Reply::Stopped(Ok(_)) => {}
         Reply::Stopped(Err(trouble)) => model.complain("not stopped", &trouble),
+        Reply::Compacting(Ok(())) => {}
+        Reply::Compacting(Err(trouble)) => model.complain("not compacted", &trouble),
+        Reply::Context { session, result } => context::arrived(model, &session, result),
         Reply::Page { epoch, result } => return page(model, epoch, result),
         Reply::Sessions(Ok(entries)) => return sessions::arrived(model, entries),
         Reply::Sessions(Err(trouble)) => model.complain("no list of sessions", &trouble),

@@ -8,6 +8,7 @@ mod answer;
 mod attach;
 mod backup;
 mod bench;
+mod compaction;
 mod complete;
 mod completions;
 mod config;

@@ -363,7 +363,7 @@ impl Follower<'_> {
 }
 
 /// What is wrong with how the turn ended, if anything is.
-fn failure_of(ended: &TurnEnded) -> Option<Failure> {
+pub(super) fn failure_of(ended: &TurnEnded) -> Option<Failure> {
     let (code, message) = match ended.ending() {
         Ending::Done => return None,
         Ending::Cancelled => ("cancelled", "the turn was stopped"),

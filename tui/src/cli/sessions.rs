@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, find, time};
 use super::transcript::Transcript;
-use super::{complete, shape};
+use super::{compaction, complete, shape};
 use crate::client::{Client, Failure, op_id};
 use crate::output::{Side, Table, ago, count, dollars, reported};
 
@@ -77,6 +77,10 @@ pub(crate) enum SessionsCommand {
         #[arg(long, value_name = "SEQ")]
         at: Option<u64>,
     },
+    /// Put a summary in the place of the older part of a conversation
+    Compact(Named),
+    /// Show what the model is told, and how much room that takes
+    Context(Named),
     /// Search what was said in all sessions
     Search {
         /// Words
@@ -127,6 +131,8 @@ impl SessionsCommand {
             Self::Archive { .. } => "cannot put the session away",
             Self::Delete { .. } => "cannot delete the session",
             Self::Fork { .. } => "cannot fork the session",
+            Self::Compact(_) => "cannot compact the conversation",
+            Self::Context(_) => "cannot show what the model is told",
             Self::Search { .. } => "cannot search",
             Self::Export { .. } => "cannot export the session",
         }
@@ -183,6 +189,14 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
             let request = ForkRequest { op_id: op_id(), session, seq: at.unwrap_or_default() };
             let session = client.sessions.fork(request).await?.into_inner();
             done(context, &session, &session.id)
+        }
+        SessionsCommand::Compact(named) => {
+            let session = find(client, &named.session).await?.id;
+            compaction::compact(context, client, session).await
+        }
+        SessionsCommand::Context(named) => {
+            let session = find(client, &named.session).await?.id;
+            compaction::show(context, client, session).await
         }
         SessionsCommand::Search { query, limit } => {
             let request = SearchRequest { query: query.join(" "), limit };

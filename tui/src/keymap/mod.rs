@@ -102,6 +102,8 @@ pub(crate) enum Action {
     NewSession,
     RenameSession,
     ForkHere,
+    Compact,
+    ShowContext,
     CopyAnswer,
     Editor,
     ToggleFold,

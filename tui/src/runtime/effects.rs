@@ -232,6 +232,8 @@ async fn refuse(cmd: Cmd) -> Option<Reply> {
         Cmd::Rename { .. } | Cmd::Archive { .. } | Cmd::Configure { .. } => {
             Reply::Changed(Err(not_connected()))
         }
+        Cmd::Compact { .. } => Reply::Compacting(Err(not_connected())),
+        Cmd::Context { session } => Reply::Context { session, result: Err(not_connected()) },
         Cmd::Delete { session } => Reply::Deleted { session, result: Err(not_connected()) },
         Cmd::History { epoch, .. } => Reply::Page { epoch, result: Err(not_connected()) },
         Cmd::ListSessions { .. } => Reply::Sessions(Err(not_connected())),
@@ -307,6 +309,11 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let request = v1::ConfigureRequest { op_id: op, session: id, settings };
             Reply::Changed(session(client.sessions.configure(request).await))
         }
+        Cmd::Compact { op, session } => {
+            let request = v1::CompactRequest { op_id: op, session };
+            let asked = client.sessions.compact(request).await;
+            Reply::Compacting(asked.map(drop).map_err(failed))
+        }
         Cmd::Delete { session } => {
             let request =
                 v1::DeleteRequest { op_id: crate::client::op_id(), session: session.clone() };
@@ -325,6 +332,12 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let request = v1::HistoryRequest { session, after_seq: None, before_seq, limit };
             let page = client.sessions.history(request).await;
             Reply::Page { epoch, result: page.map(|page| page.into_inner().events).map_err(failed) }
+        }
+        Cmd::Context { session } => {
+            let request = v1::ContextRequest { session: session.clone() };
+            let told = client.sessions.context(request).await;
+            let result = told.map(tonic::Response::into_inner).map_err(failed);
+            Reply::Context { session, result }
         }
         Cmd::ListSessions { archived } => {
             let request = v1::ListSessionsRequest { archived, limit: 0 };

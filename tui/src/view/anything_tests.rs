@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::tests::rows;
 use crate::app::fixture::{
-    Chat, answer, call, models, session, thought, trouble, user, user_of, words,
+    Chat, answer, call, models, session, thought, told, trouble, user, user_of, words,
 };
 use crate::app::{Asked, Reply, Said, Trouble};
 use crate::keymap::{Key, table};
@@ -54,7 +54,7 @@ fn some_session(number: u16) -> v1::Session {
 
 fn some_fact(kind: u8, number: u16) -> Fact {
     let item = format!("i{}", number % 5);
-    match kind % 8 {
+    match kind % 9 {
         0 => user_of(&format!("op{:04}", number % 6), text(number)),
         1 => Fact::TurnStarted(v1::TurnStarted::default()),
         2 => answer(&item, vec![thought(text(number / 7)), words(text(number)), call("t", "{")]),
@@ -70,6 +70,12 @@ fn some_fact(kind: u8, number: u16) -> Fact {
         }),
         6 => Fact::SettingsChanged(v1::SettingsChanged {
             settings: Some(v1::Settings { model: text(number).into(), ..v1::Settings::default() }),
+        }),
+        7 => Fact::Compacted(v1::Compacted {
+            item,
+            summary: text(number).into(),
+            before_tokens: u64::from(number) * 100,
+            ..v1::Compacted::default()
         }),
         _ => Fact::SessionForked(v1::SessionForked::default()),
     }
@@ -117,7 +123,7 @@ fn some_reply(kind: u8, number: u16, epoch: u64) -> Reply {
         total: u64::from(kind),
         finished: number.is_multiple_of(5),
     };
-    match kind % 17 {
+    match kind % 19 {
         0 => Reply::Sent { op: format!("op{:04}", number % 6), result: result(number / 6, ()) },
         1 => Reply::Made(result(number, some_session(number))),
         2 => Reply::Changed(result(number, some_session(number))),
@@ -142,6 +148,11 @@ fn some_reply(kind: u8, number: u16, epoch: u64) -> Reply {
         13 => Reply::Kinds(vec![v1::ProviderKind { name: text(number).into(), needs_key: true }]),
         14 => Reply::Pulled(result(number, step)),
         15 => Reply::SetUp(result(number, ())),
+        16 => Reply::Compacting(result(number, ())),
+        17 => Reply::Context {
+            session: format!("s{}", number % 4),
+            result: result(number, told(text(number), u64::from(number))),
+        },
         _ => Reply::Failed { asked: Asked::Copy, trouble: trouble("", text(number)) },
     }
 }

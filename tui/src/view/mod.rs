@@ -7,6 +7,7 @@
 mod canvas;
 mod chat;
 mod composer;
+mod context;
 mod footer;
 mod help;
 mod lists;
@@ -44,6 +45,7 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
         Overlay::Palette(palette) => lists::draw_palette(palette, canvas),
         Overlay::Sessions(sessions) => sessions::draw(model, sessions, canvas),
         Overlay::Models(models) => models::draw(models, canvas),
+        Overlay::Told(told) => context::draw(told, canvas),
         Overlay::Prompt(prompt) => prompt::draw(prompt, canvas),
         Overlay::Confirm(confirm) => prompt::draw_question(confirm, canvas),
         Overlay::Welcome(welcome) => welcome::draw(welcome, canvas),

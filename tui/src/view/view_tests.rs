@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::*;
-use crate::app::fixture::{Chat, NOON, at, call, models, session, thought, trouble, words};
+use crate::app::fixture::{Chat, NOON, at, call, models, session, thought, told, trouble, words};
 use crate::app::{Cmd, Reply, Said};
 use crate::theme::Theme;
 use crate::widget::{every_other_word, width_of};
@@ -493,4 +493,41 @@ fn every_meaning_has_its_look() {
     let mut chat = listed(100, 30);
     chat.press("Down");
     recorded("sessions-styles", &styles(&chat));
+}
+
+fn compacted(width: u16, height: u16) -> Chat {
+    let mut chat = Chat::open(width, height);
+    chat.person("What should I see in Prague?").answer("The castle, early.");
+    chat.person("And where do I eat?");
+    chat.fact(v1::event::Kind::Compacted(v1::Compacted {
+        item: "c".into(),
+        summary: "## Goal\nThree days in Prague.\n\n## Done\n- The castle was advised.".into(),
+        before_tokens: 142_000,
+        after_tokens: 9_100,
+        automatic: true,
+        ..v1::Compacted::default()
+    }));
+    chat.answer("In Letná.");
+    chat
+}
+
+#[test]
+fn a_compaction_is_a_mark_that_unfolds_to_its_summary() {
+    shows("compacted", &[USUAL, NARROW], compacted);
+    shows("compacted-unfolded", &[USUAL, NARROW], |width, height| {
+        let mut chat = compacted(width, height);
+        chat.press("C-o");
+        chat
+    });
+}
+
+#[test]
+fn what_the_model_is_told_is_shown_with_its_weight() {
+    shows("context", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.send("/context");
+        let result = Ok(told("anthropic/claude-sonnet-4-5", 200_000));
+        chat.reply(Reply::Context { session: "s1".into(), result });
+        chat
+    });
 }

@@ -1,0 +1,67 @@
+//! The pane of what the model is told.
+
+use ratatui::layout::Position;
+
+use super::canvas::Canvas;
+use super::lists::padded;
+use crate::app::{Part, Told, tokens};
+use crate::widget::{Hue, Line};
+
+/// Rows that are always there: the model, the sum, what is left, the window, when it is compacted.
+const FIXED: usize = 5;
+
+/// Cells of a row before its bar.
+const WORDS: usize = 34;
+
+pub(super) fn draw(told: &Told, canvas: &mut Canvas<'_>) -> Option<Position> {
+    let rows = FIXED + told.parts.len() + usize::from(told.left_out);
+    let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
+    let area = canvas.middle(70, height);
+    let inside = canvas.frame(area, "what the model is told", "Esc close");
+    let width = inside.width.saturating_sub(2);
+    if told.model.is_empty() {
+        canvas.text(inside.x + 1, inside.y, "asking …", Hue::Dim, width);
+        return None;
+    }
+    for (y, line) in (inside.top()..inside.bottom()).zip(rows_of(told, usize::from(width))) {
+        canvas.line(inside.x + 1, y, &line, width);
+    }
+    None
+}
+
+fn rows_of(told: &Told, width: usize) -> Vec<Line> {
+    let mut rows = vec![Line::new(told.model.clone(), Hue::Accent)];
+    rows.extend(told.parts.iter().map(|part| part_row(part, told, width)));
+    let sum = told.tokens();
+    rows.push(row("together", "", sum, told, Hue::Heading));
+    rows.push(row("left", "", told.left, told, Hue::Text));
+    let about = if told.guessed { ", a guess" } else { "" };
+    rows.push(Line::new(format!("of {} tokens{about}", tokens(told.window)), Hue::Dim));
+    rows.push(match told.compact_at {
+        0 => Line::new("never compacted by itself", Hue::Dim),
+        at => Line::new(format!("compacted above {}", tokens(at)), Hue::Dim),
+    });
+    if told.left_out {
+        rows.push(Line::new("⚠ the oldest messages are left out", Hue::Warn));
+    }
+    rows
+}
+
+fn part_row(part: &Part, told: &Told, width: usize) -> Line {
+    let count = if part.count > 1 { part.count.to_string() } else { String::new() };
+    let line = row(&part.kind, &count, part.tokens, told, Hue::Text);
+    let room = width.saturating_sub(WORDS) as u64;
+    let cells = part.tokens.saturating_mul(room) / told.window.max(1);
+    let cells = usize::try_from(cells.min(room)).unwrap_or_default();
+    let least = usize::from(part.tokens > 0 && room > 0);
+    line.with("█".repeat(cells.max(least)), Hue::Accent)
+}
+
+/// A name, how many, the tokens, and their share of the window.
+fn row(name: &str, count: &str, weight: u64, told: &Told, hue: Hue) -> Line {
+    let share = weight.saturating_mul(100) / told.window.max(1);
+    Line::new(padded(name, 10), hue)
+        .with(format!("{count:>6}"), Hue::Dim)
+        .with(format!("{:>9}", tokens(weight)), hue)
+        .with(format!("{share:>5} %  "), Hue::Dim)
+}
