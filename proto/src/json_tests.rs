@@ -1,7 +1,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::v1::{TurnEnded, TurnFailure};
+use crate::v1::{Compacted, TurnEnded, TurnFailure};
 
 fn happened(kind: Kind) -> Event {
     Event {
@@ -58,6 +58,24 @@ fn the_end_of_a_turn_says_why() {
         line["failure"].to_string(),
         r#"{"hint":null,"kind":"auth","message":"the key was refused"}"#
     );
+}
+
+#[test]
+fn a_compaction_tells_what_it_saved_and_who_wrote_its_summary() {
+    let compacted = Compacted {
+        item: "c1".to_owned(),
+        summary: "They spoke.".to_owned(),
+        upto: 4,
+        since: 5,
+        before_tokens: 900,
+        after_tokens: 40,
+        automatic: true,
+        ..Compacted::default()
+    };
+    let line = super::event(&happened(Kind::Compacted(compacted)));
+    assert_eq!((&line["kind"], &line["model"]), (&json!("compacted"), &Value::Null));
+    assert_eq!([&line["before_tokens"], &line["after_tokens"]], [&json!(900), &json!(40)]);
+    assert_eq!(line["usage"]["input_tokens"], 0);
 }
 
 #[test]

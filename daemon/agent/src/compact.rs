@@ -123,7 +123,7 @@ pub fn is_worth_it(conversation: &Conversation) -> bool {
 impl Plan {
     /// Estimated tokens of the whole prompt with this summary.
     pub(crate) fn after_tokens(&self, summary: &str) -> u64 {
-        self.stays + text_tokens(summary)
+        self.stays + prompt::summary_cost(summary)
     }
 
     /// What a person is shown while a model writes the summary.

@@ -206,11 +206,18 @@ impl Story {
 
 proptest! {
     #[test]
-    fn a_prompt_fits_after_a_compaction(acts in acts(), window in 64_u64..2_000) {
+    fn a_prompt_fits_after_a_compaction(
+        acts in acts(),
+        window in 64_u64..2_000,
+        longest in any::<bool>(),
+    ) {
         let mut log = Story::of(acts).log;
         let model = sized(window);
         if let Some(plan) = planned(&log, &model) {
             let summary = plan.fallback(&log.conversation());
+            let text = "s".repeat(usize::try_from(plan.most * 4).unwrap());
+            let accepted = plan.accept(&[Part::Text(text)]).unwrap_or_default();
+            let summary = if longest { accepted } else { summary };
             log.keep(None, compacted(&plan, summary));
         }
         let conversation = log.conversation();

@@ -103,7 +103,12 @@ pub(crate) fn costs(conversation: &Conversation, model: &ModelInfo) -> Vec<u64> 
 
 /// What the summary would cost.
 pub(crate) fn summary_tokens(conversation: &Conversation) -> u64 {
-    conversation.summary().map_or(0, |summary| text_tokens(&told_summary(summary)) + MESSAGE_TOKENS)
+    conversation.summary().map_or(0, summary_cost)
+}
+
+/// What a summary costs in a prompt.
+pub(crate) fn summary_cost(summary: &str) -> u64 {
+    text_tokens(&told_summary(summary)) + MESSAGE_TOKENS
 }
 
 /// What a model would be told with the next request.

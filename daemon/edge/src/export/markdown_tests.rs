@@ -102,3 +102,29 @@ fn a_session_without_a_title_is_named_by_its_id() {
     let head = head(&Summary::empty("s7".into()));
     assert!(head.starts_with("# Session s7\n"), "{head}");
 }
+
+#[test]
+fn a_summary_is_folded_away_under_what_it_saved() {
+    let kind = EventKind::Compacted {
+        item: "c".into(),
+        summary: "Cats </details> only.\n".to_owned(),
+        upto: 4,
+        since: 5,
+        before_tokens: 90_000,
+        after_tokens: 4_000,
+        automatic: true,
+        model: None,
+        usage: Usage::default(),
+    };
+    let mut text = String::new();
+    write(&event(5, kind), &mut text);
+    expect![[r#"
+
+        <details><summary>Compacted from 90000 to 4000 tokens</summary>
+
+        Cats &lt;/details> only.
+
+        </details>
+    "#]]
+    .assert_eq(&text);
+}

@@ -55,6 +55,11 @@ async fn every_call_reaches_its_port() {
         turn: String::new(),
     };
     assert_eq!(client.stop(stop).await.unwrap().into_inner().turns, ["t1"]);
+    let compact = v1::CompactRequest { op_id: op_id.clone(), session: session.clone() };
+    assert_eq!(client.compact(compact).await.unwrap().into_inner().turn, "t1");
+    let context = v1::ContextRequest { session: session.clone() };
+    let told = client.context(context).await.unwrap().into_inner();
+    assert_eq!((told.fragments[0].kind.as_str(), told.compact_at), ("messages", 75));
     let rename = v1::RenameRequest {
         op_id: op_id.clone(),
         session: session.clone(),
@@ -78,6 +83,8 @@ async fn every_call_reaches_its_port() {
         list Filter { archived: true, limit: 3 }
         send Client("cli") OpId(o1) 1 parts
         stop OpId(o1) SessionId(s1) All
+        compact OpId(o1) SessionId(s1)
+        context SessionId(s1)
         change OpId(o1) SessionId(s1) Title("Dogs")
         change OpId(o1) SessionId(s1) Archived(true)
         change OpId(o1) SessionId(s1) Settings(Settings { model: Some(ModelRef { provider: "p", model: "m" }), effort: Some(Low), queue: Some(Collect) })

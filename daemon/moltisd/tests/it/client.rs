@@ -12,14 +12,14 @@ use crate::terminal::client_program;
 
 /// How a command ended.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
-    fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
@@ -48,7 +48,7 @@ fn moltis(home: &Home, words: &[&str]) -> Command {
     command
 }
 
-async fn run(home: &Home, words: &[&str]) -> Ran {
+pub(crate) async fn run(home: &Home, words: &[&str]) -> Ran {
     moltis(home, words).output().await.unwrap().into()
 }
 

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod client;
+mod compaction;
 mod configuration;
 mod crash;
 mod keys;

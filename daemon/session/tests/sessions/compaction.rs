@@ -196,5 +196,5 @@ async fn what_a_model_would_be_told_is_told_with_its_weight() {
         EventKind::Compacted { after_tokens, .. } => Some(after_tokens),
         _ => None,
     });
-    assert!(sum.abs_diff(after.unwrap()) <= 24, "{sum} {after:?}");
+    assert_eq!(Some(sum), after);
 }
