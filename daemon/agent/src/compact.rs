@@ -55,6 +55,21 @@ pub(crate) struct Plan {
     most: u64,
 }
 
+/// Plans the compaction that a prompt needs before it may be sent, if it is too long.
+pub(crate) fn due(
+    conversation: &Conversation,
+    model: &ModelInfo,
+    instructions: &Instructions,
+    budget: u64,
+) -> Option<Plan> {
+    let above = prompt::compact_above(model, instructions)?.min(budget);
+    let told: u64 = prompt::costs(conversation, model).iter().sum();
+    if told + prompt::summary_tokens(conversation) <= above {
+        return None;
+    }
+    plan(conversation, model, instructions, above)
+}
+
 /// Plans a compaction that leaves at most `above` tokens of messages, or nothing when there is
 /// nothing that is worth it. The most recent messages stay, and in any case those of the person
 /// that are not answered.

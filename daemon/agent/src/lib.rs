@@ -4,7 +4,8 @@
 //! crate `session`) carries the effects out and brings back how they went. What a model is told
 //! follows from the session's events alone ([`conversation`], [`prompt`]), live and after a
 //! restart alike; [`compact`] puts a summary in the place of what is old. [`retry`] decides what a failure is worth, [`queue`] where a message goes,
-//! [`title`] what a session is called.
+//! [`title`] what a session is called, [`window`] shows what
+//! a model would be told.
 //!
 //! Not here: clocks, tasks, channels, disks. The invariant: nothing in this crate awaits, and the
 //! same inputs always give the same effects.
@@ -17,6 +18,7 @@ pub mod queue;
 pub mod retry;
 pub mod title;
 pub mod turn;
+pub mod window;
 
 #[cfg(test)]
 mod testing;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use moltis_core::assistant::{Fragment, FragmentKind, Window};
+use moltis_core::assistant::{Fragment, FragmentKind};
 use moltis_core::id::SessionId;
 use moltis_core::message::{Message, Part, Role, text_of};
 use moltis_core::models::ModelInfo;
@@ -109,28 +109,6 @@ pub(crate) fn summary_tokens(conversation: &Conversation) -> u64 {
 /// What a summary costs in a prompt.
 pub(crate) fn summary_cost(summary: &str) -> u64 {
     text_tokens(&told_summary(summary)) + MESSAGE_TOKENS
-}
-
-/// What a model would be told with the next request.
-pub fn window(
-    conversation: &Conversation,
-    session: &SessionId,
-    model: &ModelInfo,
-    instructions: &Instructions,
-) -> Window {
-    let budget = budget(model, instructions);
-    let assembled = assemble(conversation, session, model, instructions, budget);
-    let size = model.context_window.unwrap_or(UNKNOWN_WINDOW);
-    let system = system_tokens(model, instructions);
-    Window {
-        model: model.id.clone(),
-        size,
-        guessed: model.context_window.is_none(),
-        fragments: assembled.fragments,
-        left: size.saturating_sub(system).saturating_sub(assembled.tokens),
-        compact_at: compact_above(model, instructions).map(|above| above + system),
-        left_out: assembled.left_out,
-    }
 }
 
 /// Makes the request for the next answer in this conversation. Leaves out the oldest messages

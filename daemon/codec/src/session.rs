@@ -224,6 +224,7 @@ pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
         left: window.left,
         compact_at: window.compact_at.unwrap_or_default(),
         left_out: window.left_out,
+        due: window.due,
     }
 }
 

@@ -80,7 +80,8 @@ pub struct Compaction {
     pub seq: u64,
 }
 
-/// What a model would be told with the next request, and how much room that takes.
+/// What a model would be told with the next request, and how much room that takes. What is to be
+/// compacted first is told as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The model that would be asked.
@@ -95,6 +96,8 @@ pub struct Window {
     pub left: u64,
     /// A longer prompt is compacted before it is asked, in tokens; `None` is never.
     pub compact_at: Option<u64>,
+    /// It is longer, and so is compacted before the next request.
+    pub due: bool,
     /// Older messages would be left out.
     pub left_out: bool,
 }

@@ -189,6 +189,7 @@ impl Assistant for Ports {
             fragments: vec![fragment],
             left: 90,
             compact_at: Some(75),
+            due: false,
             left_out: false,
         };
         self.0.ask(format!("context {id:?}"), window)

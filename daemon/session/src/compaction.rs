@@ -2,7 +2,7 @@
 //!
 //! Asking opens a turn; what it does is the turn's, see `agent`.
 
-use moltis_agent::{compact, prompt};
+use moltis_agent::{compact, prompt, window};
 use moltis_core::assistant::{Caller, Compaction, Window};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Event, EventKind, NewEvent};
@@ -48,7 +48,7 @@ impl Actor {
         self.log.load_conversation(room_for(model)).await?;
         let instructions = self.instructions(&self.shared.rules());
         let conversation = self.log.conversation().unwrap_or(&self.nothing);
-        Ok(prompt::window(conversation, &self.log.session, model, &instructions))
+        Ok(window::window(conversation, &self.log.session, model, &instructions))
     }
 }
 

@@ -746,6 +746,9 @@ pub struct ContextResponse {
     /// Older messages would be left out.
     #[prost(bool, tag = "7")]
     pub left_out: bool,
+    /// It is compacted before the next request; until then it is told as it is now.
+    #[prost(bool, tag = "8")]
+    pub due: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fragment {

@@ -21,6 +21,8 @@ pub(crate) struct Told {
     pub(crate) left: u64,
     /// More than this is compacted; 0 is never.
     pub(crate) compact_at: u64,
+    /// It is going to be compacted before the next answer.
+    pub(crate) due: bool,
     pub(crate) left_out: bool,
 }
 
@@ -41,7 +43,7 @@ impl Told {
     fn take(&mut self, told: v1::ContextResponse) {
         self.model = SafeText::one_line(&told.model);
         (self.window, self.guessed) = (told.window, told.guessed);
-        (self.left, self.left_out) = (told.left, told.left_out);
+        (self.left, self.due, self.left_out) = (told.left, told.due, told.left_out);
         self.compact_at = told.compact_at;
         let part = |part: v1::Fragment| Part {
             kind: SafeText::one_line(&part.kind),
@@ -62,6 +64,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Cmd> {
         parts: Vec::new(),
         left: 0,
         compact_at: 0,
+        due: false,
         left_out: false,
     })));
     vec![Cmd::Context { session }]

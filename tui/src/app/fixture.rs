@@ -327,6 +327,7 @@ pub(crate) fn told(model: &str, window: u64) -> v1::ContextResponse {
         left: window.saturating_sub(44_560),
         compact_at: window / 4 * 3,
         left_out: true,
+        due: false,
     }
 }
 

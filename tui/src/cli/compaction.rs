@@ -93,7 +93,9 @@ pub(super) async fn show(
         0 => "it is never compacted by itself".to_owned(),
         at => format!("it is compacted above {at} tokens"),
     })?;
-    if told.left_out {
+    if told.due {
+        context.output.note("it is compacted before the next answer");
+    } else if told.left_out {
         context.output.note("older messages do not fit and are left out");
     }
     Ok(())
@@ -114,6 +116,7 @@ fn window(session: &str, told: &ContextResponse) -> Value {
         "tokens": together(told),
         "left": told.left,
         "compact_at": Some(told.compact_at).filter(|at| *at > 0),
+        "due": told.due,
         "left_out": told.left_out,
     })
 }

@@ -14,7 +14,7 @@ const FIXED: usize = 5;
 const WORDS: usize = 34;
 
 pub(super) fn draw(told: &Told, canvas: &mut Canvas<'_>) -> Option<Position> {
-    let rows = FIXED + told.parts.len() + usize::from(told.left_out);
+    let rows = FIXED + told.parts.len() + usize::from(told.due || told.left_out);
     let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
     let area = canvas.middle(70, height);
     let inside = canvas.frame(area, "what the model is told", "Esc close");
@@ -41,7 +41,9 @@ fn rows_of(told: &Told, width: usize) -> Vec<Line> {
         0 => Line::new("never compacted by itself", Hue::Dim),
         at => Line::new(format!("compacted above {}", tokens(at)), Hue::Dim),
     });
-    if told.left_out {
+    if told.due {
+        rows.push(Line::new("⚠ compacted before the next answer", Hue::Warn));
+    } else if told.left_out {
         rows.push(Line::new("⚠ the oldest messages are left out", Hue::Warn));
     }
     rows

@@ -290,6 +290,7 @@ impl Sessions for Service {
             left: 7_792,
             compact_at: 6_144,
             left_out: false,
+            due: false,
         }))
     }
 

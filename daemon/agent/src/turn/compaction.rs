@@ -12,7 +12,6 @@ use moltis_core::provider::{Failure, FinishReason};
 use super::{Call, Context, Effect, Purpose, State, Turn};
 use crate::answer::Growing;
 use crate::compact::{self, Plan};
-use crate::prompt;
 use crate::retry::{self, Verdict};
 
 /// A summary, and how it came to be.
@@ -26,21 +25,14 @@ struct Made {
 impl Turn {
     /// What is to be compacted before the next call, if anything.
     pub(super) fn planned(&self, budget: u64, ctx: &Context<'_>) -> Option<Plan> {
-        let model = &self.candidates[self.candidate];
-        let above = match self.purpose {
-            _ if self.compacted => return None,
-            Purpose::Compact => budget,
-            Purpose::Answer => {
-                let above = prompt::compact_above(model, &self.instructions)?.min(budget);
-                let costs = prompt::costs(ctx.conversation, model);
-                let told = costs.iter().sum::<u64>() + prompt::summary_tokens(ctx.conversation);
-                if told <= above {
-                    return None;
-                }
-                above
-            }
-        };
-        compact::plan(ctx.conversation, model, &self.instructions, above)
+        if self.compacted {
+            return None;
+        }
+        let (model, instructions) = (&self.candidates[self.candidate], &self.instructions);
+        match self.purpose {
+            Purpose::Compact => compact::plan(ctx.conversation, model, instructions, budget),
+            Purpose::Answer => compact::due(ctx.conversation, model, instructions, budget),
+        }
     }
 
     /// Asks the present candidate for a summary, where there is room enough to.

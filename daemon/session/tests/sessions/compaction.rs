@@ -198,3 +198,13 @@ async fn what_a_model_would_be_told_is_told_with_its_weight() {
     });
     assert_eq!(Some(sum), after);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_going_to_be_compacted_is_told_as_it_is() {
+    let home = Home::with_window(1_200).await;
+    talked(&home, 2).await;
+    home.provider.push(Script::answer(&" word".repeat(700)));
+    home.ended(&home.send("more").await.turn).await;
+    let window = home.sessions.context(&home.session).await.unwrap();
+    assert!(window.due && !window.left_out, "{window:?}");
+}
