@@ -31,7 +31,7 @@ const MOST_THOUGHT: u64 = 8_000;
 /// Bytes of a message that are shown to the model at least; of more messages the oldest are not.
 const LEAST_SHOWN: usize = 160;
 
-const ASK: &str = "Summarize the conversation below for the assistant that will continue it \
+const ASK: &str = "Summarize the conversation above for the assistant that will continue it \
     without seeing it. Write in the language of the conversation, as short as its substance \
     allows, under these headings, leaving out those with nothing to say:\n\
     ## Goal\n## Constraints\n## Done\n## Decisions\n## Open\n## Facts worth keeping\n\
@@ -83,7 +83,7 @@ pub(crate) fn plan(
     let costs = prompt::costs(conversation, model);
     let earlier = prompt::summary_tokens(conversation);
     let all: u64 = costs.iter().sum::<u64>() + earlier;
-    let stands = boundary(entries, &costs, (above / 5).min(all / 4))?;
+    let stands = boundary(entries, &costs, (above / 5).min(all / 2))?;
     let gone: u64 = costs.iter().take(stands).sum::<u64>() + earlier;
     if gone < LEAST.min(above / 4).max(1) {
         return None;
@@ -131,7 +131,7 @@ pub fn is_worth_it(conversation: &Conversation) -> bool {
     let entries = conversation.entries();
     let tokens: Vec<u64> = entries.iter().map(|entry| entry.tokens).collect();
     let all: u64 = tokens.iter().sum();
-    boundary(entries, &tokens, all / 4)
+    boundary(entries, &tokens, all / 2)
         .is_some_and(|stands| tokens.iter().take(stands).sum::<u64>() >= LEAST)
 }
 
@@ -164,7 +164,7 @@ impl Plan {
         }
         let room = usize::try_from(room.saturating_mul(4)).unwrap_or(usize::MAX);
         let told = told(conversation, self.stands, room);
-        let text = format!("{ASK}\n\n<conversation>\n{told}</conversation>");
+        let text = format!("<conversation>\n{told}</conversation>\n\n{ASK}");
         let limit = model.output_limit.unwrap_or(u64::MAX);
         Some(Request {
             model: model.clone(),

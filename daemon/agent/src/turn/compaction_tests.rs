@@ -49,19 +49,19 @@ fn what_does_not_fit_is_summed_up_before_the_answer() {
     brief(
         &mut run,
         &expect![[r#"
-        choose
-        append started p/m
-        call 0 (User: Summarize the conversation below for the assistant that will continue it without seeing it. Write in the language of the conversation, a
-        progress("compacting 3k tokens")
-        report 0 None
-        append compacted upto 37 since 37 by p/m, automatic: "They said words."
-        call 0 (User: [Summary of the conversation so far] | They said words. | [End of the summary] |  | ask9 | Assistant: say9 | User: hello)
-        progress("")
-        paint Text "Hi"
-        report 0 None
-        append message by p/m "Hi" + end Done
-        finish
-    "#]],
+            choose
+            append started p/m
+            call 0 (User: <conversation> | Person: ask0 word word word word word word word word word word word word word word word word word word word word word w
+            progress("compacting 3k tokens")
+            report 0 None
+            append compacted upto 37 since 37 by p/m, automatic: "They said words."
+            call 0 (User: [Summary of the conversation so far] | They said words. | [End of the summary] |  | ask9 | Assistant: say9 | User: hello)
+            progress("")
+            paint Text "Hi"
+            report 0 None
+            append message by p/m "Hi" + end Done
+            finish
+        "#]],
     );
 }
 
@@ -103,12 +103,12 @@ fn a_summary_that_fails_is_tried_again_as_an_answer_is() {
     brief(
         &mut run,
         &expect![[r#"
-        report N Some("overload")
-        progress("retrying in N s: trouble")
-        sleep
-        call N (User: Summarize the conversation below for the assistant that will continue it without seeing it. Write in the language of the conversation, a
-        progress("compacting Nk tokens")
-    "#]],
+            report N Some("overload")
+            progress("retrying in N s: trouble")
+            sleep
+            call N (User: <conversation> | Person: askN word word word word word word word word word word word word word word word word word word word word word w
+            progress("compacting Nk tokens")
+        "#]],
     );
 }
 
@@ -203,9 +203,9 @@ fn what_a_vendor_finds_too_long_is_compacted_before_it_is_cut() {
     brief(
         &mut run,
         &expect![[r#"
-        report 0 Some("context_overflow")
-        call 0 (User: Summarize the conversation below for the assistant that will continue it without seeing it. Write in the language of the conversation, a
-        progress("compacting 2k tokens")
-    "#]],
+            report 0 Some("context_overflow")
+            call 0 (User: <conversation> | [4 older messages are not shown] |  | Person: ask2 word word word word word word word word word word word word word wor
+            progress("compacting 2k tokens")
+        "#]],
     );
 }

@@ -153,7 +153,7 @@ async fn no_message_steers_into_a_compaction() {
         They said words.
         [End of the summary]
 
-        now"#]]
+        U2 | A2 | now"#]]
     .assert_eq(&told(&home));
 }
 
