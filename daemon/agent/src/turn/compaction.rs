@@ -12,7 +12,6 @@ use moltis_core::provider::{Failure, FinishReason};
 use super::{Call, Context, Effect, Purpose, State, Turn};
 use crate::answer::Growing;
 use crate::compact::{self, Plan};
-use crate::retry::{self, Verdict};
 
 /// A summary, and how it came to be.
 struct Made {
@@ -40,14 +39,15 @@ impl Turn {
         &mut self,
         plan: Plan,
         budget: u64,
-        kinds: Vec<EventKind>,
+        mut kinds: Vec<EventKind>,
         ctx: &Context<'_>,
     ) -> Vec<Effect> {
         let model = &self.candidates[self.candidate];
         let Some(request) = plan.request(ctx.conversation, &self.session, model, budget) else {
             let summary = plan.fallback(ctx.conversation);
             let made = Made { summary, model: None, usage: Usage::default() };
-            return self.take_summary(&plan, made, kinds, ctx);
+            kinds.push(self.compacted_by(&plan, made, ctx));
+            return self.go_on(kinds);
         };
         self.attempts += 1;
         self.state = State::Calling;
@@ -83,7 +83,7 @@ impl Turn {
         match plan.accept(&call.growing.parts()).filter(|_| whole) {
             Some(summary) => {
                 let made = Made { summary, model: Some(model), usage: used };
-                self.take_summary(plan, made, Vec::new(), ctx)
+                self.go_on(vec![self.compacted_by(plan, made, ctx)])
             }
             None => {
                 let why = format!("{model} gave no summary that can be used");
@@ -92,7 +92,7 @@ impl Turn {
         }
     }
 
-    /// The call for a summary failed.
+    /// The call for a summary failed, and no other model is left to ask.
     pub(super) fn not_summarized(
         &mut self,
         plan: &Plan,
@@ -100,11 +100,6 @@ impl Turn {
         failure: Failure,
         ctx: &Context<'_>,
     ) -> Vec<Effect> {
-        if let Verdict::Retry(wait) =
-            retry::judge(&failure, self.attempts, false, self.jitter.draw())
-        {
-            return self.wait(wait, &failure).into();
-        }
         if self.purpose == Purpose::Compact {
             return self.give_up(failure, ctx);
         }
@@ -113,24 +108,45 @@ impl Turn {
         self.fall_back(plan, used, &why, ctx)
     }
 
-    fn fall_back(&mut self, plan: &Plan, used: Usage, why: &str, ctx: &Context<'_>) -> Vec<Effect> {
-        let text = format!("{why}; a short one was made without it");
-        let notice = EventKind::Notice { item: (ctx.fresh)(), level: Level::Warning, text };
-        let made = Made { summary: plan.fallback(ctx.conversation), model: None, usage: used };
-        self.take_summary(plan, made, vec![notice], ctx)
+    /// What a turn that runs out of time leaves to the next one, when it waited for a summary: that
+    /// one would wait for it as long again.
+    pub(super) fn late_summary(&mut self, ctx: &Context<'_>) -> Vec<EventKind> {
+        let Some(mut call) = self.call.take_if(|call| call.plan.is_some()) else {
+            return Vec::new();
+        };
+        let used = self.spend(call.growing.usage());
+        match call.plan.take() {
+            Some(plan) if self.purpose == Purpose::Answer => {
+                let why = "the summary took too long";
+                self.fallback_kinds(&plan, used, why, ctx).into()
+            }
+            _ => Vec::new(),
+        }
     }
 
-    /// Puts a summary in the place of what is old, and goes on.
-    fn take_summary(
-        &mut self,
+    fn fall_back(&mut self, plan: &Plan, used: Usage, why: &str, ctx: &Context<'_>) -> Vec<Effect> {
+        let kinds = self.fallback_kinds(plan, used, why, ctx);
+        self.go_on(kinds.into())
+    }
+
+    /// The summary that no model wrote, and why.
+    fn fallback_kinds(
+        &self,
         plan: &Plan,
-        made: Made,
-        mut kinds: Vec<EventKind>,
+        usage: Usage,
+        why: &str,
         ctx: &Context<'_>,
-    ) -> Vec<Effect> {
+    ) -> [EventKind; 2] {
+        let text = format!("{why}; a short one was made without it");
+        let notice = EventKind::Notice { item: (ctx.fresh)(), level: Level::Warning, text };
+        let summary = plan.fallback(ctx.conversation);
+        [notice, self.compacted_by(plan, Made { summary, model: None, usage }, ctx)]
+    }
+
+    /// A summary in the place of what is old.
+    fn compacted_by(&self, plan: &Plan, made: Made, ctx: &Context<'_>) -> EventKind {
         let Made { summary, model, usage } = made;
-        self.compacted = true;
-        kinds.push(EventKind::Compacted {
+        EventKind::Compacted {
             item: (ctx.fresh)(),
             upto: plan.upto,
             since: plan.since,
@@ -140,7 +156,12 @@ impl Turn {
             automatic: self.purpose == Purpose::Answer,
             model,
             usage,
-        });
+        }
+    }
+
+    /// Keeps the summary; then the answer is asked for, or that was all.
+    fn go_on(&mut self, kinds: Vec<EventKind>) -> Vec<Effect> {
+        self.compacted = true;
         match self.purpose {
             Purpose::Answer => {
                 self.state = State::Saving;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 use moltis_core::event::{Ending, EventKind};
 use moltis_core::message::{Usage, text_of};
@@ -207,5 +209,45 @@ fn what_a_vendor_finds_too_long_is_compacted_before_it_is_cut() {
             call 0 (User: <conversation> | [4 older messages are not shown] |  | Person: ask2 word word word word word word word word word word word word word wor
             progress("compacting 2k tokens")
         "#]],
+    );
+}
+
+#[test]
+fn a_summary_that_takes_too_long_is_made_without_the_model_for_the_next_turn() {
+    let mut run = full(Purpose::Answer);
+    run.text("They sa");
+    run.seen.clear();
+    run.on(Input::TimedOut(Duration::from_secs(600)));
+    assert!(run.seen.contains("by itself, automatic"), "{}", run.seen);
+    assert_eq!(run.ends, [Ending::Failed]);
+    assert!(run.log.conversation().summary().is_some());
+    let mut run = full(Purpose::Compact);
+    run.on(Input::TimedOut(Duration::from_secs(600)));
+    assert!(run.log.conversation().summary().is_none(), "who asked for it loses nothing");
+}
+
+#[test]
+fn another_model_sums_up_when_the_first_one_fails() {
+    let mut run = full(Purpose::Answer);
+    let instructions = Instructions { compact_at: 50, ..Instructions::default() };
+    run.turn = Turn::new("s".into(), instructions, Purpose::Answer, 7);
+    run.on(Input::Begin);
+    run.on(Input::Candidates(Ok(vec![small(), ModelInfo { id: model("q/n").id, ..small() }])));
+    run.seen.clear();
+    run.on(Input::CallFailed(failure(FailureKind::Auth)));
+    run.text("They said words.");
+    run.done();
+    brief(
+        &mut run,
+        &expect![[r#"
+        report 0 Some("auth")
+        call 1 (User: <conversation> | Person: ask0 word word word word word word word word word word word word word word word word word word word word word w
+        progress("compacting 3k tokens")
+        append notice "p/m failed (trouble); asking q/n"
+        report 1 None
+        append compacted upto 37 since 37 by q/n, automatic: "They said words."
+        call 1 (User: [Summary of the conversation so far] | They said words. | [End of the summary] |  | ask9 | Assistant: say9 | User: hello)
+        progress("")
+    "#]],
     );
 }

@@ -250,7 +250,8 @@ impl Turn {
                     message: format!("the turn took longer than {} s", limit.as_secs()),
                     hint: Some("a longer limit can be set: moltis config edit".to_owned()),
                 };
-                self.end(Ending::Failed, Some(failure), ctx)
+                let late = self.late_summary(ctx);
+                self.end_after(late, Ending::Failed, Some(failure), ctx)
             }
             _ => Vec::new(),
         }
@@ -397,10 +398,7 @@ impl Turn {
         };
         // Nothing of it will be an answer, but it may have cost something.
         let used = self.spend(call.growing.usage());
-        if let Some(plan) = call.plan.take() {
-            effects.extend(self.not_summarized(&plan, used, failure, ctx));
-            return effects;
-        }
+        let plan = call.plan.take();
         if failure.kind == FailureKind::ContextOverflow && self.squeeze(&call) {
             effects.extend(self.ask(ctx));
             return effects;
@@ -410,7 +408,13 @@ impl Turn {
             _ => false,
         };
         match retry::judge(&failure, self.attempts, others, self.jitter.draw()) {
-            Verdict::Retry(wait) => effects.extend(self.wait(wait, &failure)),
+            Verdict::Retry(wait) => {
+                self.state = State::Sleeping;
+                self.progress = true;
+                let seconds = wait.as_millis().div_ceil(1_000);
+                let text = format!("retrying in {seconds} s: {}", failure.message);
+                effects.extend([Effect::Progress(text), Effect::Sleep(wait)]);
+            }
             Verdict::FailOver => {
                 let from = self.candidates[self.candidate].id.clone();
                 self.candidate += 1;
@@ -423,17 +427,12 @@ impl Turn {
                 let notice = EventKind::Notice { item, level: Level::Warning, text };
                 effects.extend(self.ask_and_append(vec![notice], ctx));
             }
-            Verdict::GiveUp => effects.extend(self.give_up(failure, ctx)),
+            Verdict::GiveUp => match plan {
+                Some(plan) => effects.extend(self.not_summarized(&plan, used, failure, ctx)),
+                None => effects.extend(self.give_up(failure, ctx)),
+            },
         }
         effects
-    }
-
-    fn wait(&mut self, wait: Duration, failure: &Failure) -> [Effect; 2] {
-        self.state = State::Sleeping;
-        self.progress = true;
-        let seconds = wait.as_millis().div_ceil(1_000);
-        let text = format!("retrying in {seconds} s: {}", failure.message);
-        [Effect::Progress(text), Effect::Sleep(wait)]
     }
 
     /// Makes the prompt's budget half of what did not fit; says whether that may help.
@@ -462,8 +461,17 @@ impl Turn {
         failure: Option<TurnFailure>,
         ctx: &Context<'_>,
     ) -> Vec<Effect> {
+        self.end_after(Vec::new(), ending, failure, ctx)
+    }
+
+    fn end_after(
+        &mut self,
+        mut kinds: Vec<EventKind>,
+        ending: Ending,
+        failure: Option<TurnFailure>,
+        ctx: &Context<'_>,
+    ) -> Vec<Effect> {
         self.state = State::Ended;
-        let mut kinds = Vec::new();
         match self.call.take() {
             Some(call) if call.plan.is_some() || call.growing.parts().is_empty() => {
                 self.spend(call.growing.usage());
