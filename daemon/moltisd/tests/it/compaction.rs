@@ -82,34 +82,50 @@ async fn at_the_threshold_the_vendor_is_told_the_summary_and_not_the_old_text() 
     assert!(last.contains("They spoke of herons.") && !last.contains("first heron"), "{last}");
 }
 
+/// Waits until the vendor is asked for a summary.
+async fn summary_requested(vendor: &Vendor) {
+    let mut requests = vendor.requests();
+    while !requests.iter().any(asks_for_summary) {
+        requests = vendor.requested(requests.len() + 1).await;
+    }
+}
+
+/// Begins a turn that compacts, and never gets its summary.
+async fn begin_to_compact(daemon: &Daemon, session: &str, by_hand: bool) -> String {
+    if by_hand {
+        let asked = v1::CompactRequest { op_id: "compact".into(), session: session.to_owned() };
+        return daemon.sessions().compact(asked).await.unwrap().into_inner().turn;
+    }
+    let text = "heron ".repeat(400);
+    daemon.sessions().send(message(session, "cut-off", &text)).await.unwrap().into_inner().turn
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_killed_while_it_compacts_closes_the_turn_and_compacts_the_next_time() {
-    let never = Reply::sse("").wait(&Gate::new());
-    let vendor = vendor(vec![never]).await;
-    let home = small(&vendor);
-    let daemon = home.start().await;
-    let session = main_session(&daemon).await.id;
-    for op in ["first", "second"] {
-        say(&daemon, &session, op).await;
+    for by_hand in [true, false] {
+        let vendor = vendor(vec![Reply::sse("").wait(&Gate::new())]).await;
+        let home = small(&vendor);
+        let daemon = home.start().await;
+        let session = main_session(&daemon).await.id;
+        for op in ["first", "second"] {
+            say(&daemon, &session, op).await;
+        }
+        let turn = begin_to_compact(&daemon, &session, by_hand).await;
+        summary_requested(&vendor).await;
+        daemon.kill().await;
+        let daemon = home.start().await;
+        assert_eq!(turn_end(&daemon, &session, &turn).await.ending(), v1::Ending::Interrupted);
+        if by_hand {
+            let again = begin_to_compact(&daemon, &session, true).await;
+            assert_eq!(again, turn, "the same command is not carried out twice");
+        }
+        say(&daemon, &session, "third").await;
+        let events = history(&daemon, &session).await;
+        assert_eq!(compactions(&events).len(), 1);
+        let of_turn = events.iter().filter(|event| event.turn == turn);
+        let ends = of_turn.filter(|event| matches!(event.kind, Some(Kind::TurnEnded(_)))).count();
+        assert_eq!(ends, 1);
     }
-    let asked = v1::CompactRequest { op_id: "compact".into(), session: session.clone() };
-    let turn = daemon.sessions().compact(asked.clone()).await.unwrap().into_inner().turn;
-    let mut requests = vendor.requests().len();
-    while !vendor.requests().iter().any(asks_for_summary) {
-        requests += 1;
-        vendor.requested(requests).await;
-    }
-    daemon.kill().await;
-    let daemon = home.start().await;
-    assert_eq!(turn_end(&daemon, &session, &turn).await.ending(), v1::Ending::Interrupted);
-    let again = daemon.sessions().compact(asked).await.unwrap().into_inner();
-    assert_eq!(again.turn, turn, "the same command is not carried out twice");
-    say(&daemon, &session, "third").await;
-    let events = history(&daemon, &session).await;
-    assert_eq!(compactions(&events).len(), 1);
-    let of_turn = events.iter().filter(|event| event.turn == turn);
-    let ends = of_turn.filter(|event| matches!(event.kind, Some(Kind::TurnEnded(_)))).count();
-    assert_eq!(ends, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
