@@ -88,9 +88,10 @@ impl Conversation {
         }
     }
 
-    /// The same for a log whose older events are not going to be applied.
-    pub fn cut(capacity: u64) -> Self {
-        Self { cut: true, ..Self::new(capacity) }
+    /// The same for a log whose older events are not going to be applied, but for the summary that
+    /// they have.
+    pub fn cut(capacity: u64, summary: Option<String>) -> Self {
+        Self { cut: true, summary, ..Self::new(capacity) }
     }
 
     /// The tokens that it holds at most.

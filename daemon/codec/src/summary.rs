@@ -31,6 +31,7 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
         last_seq: summary.last_seq,
         usage: Some(usage_to_wire(summary.usage)),
         context_tokens: summary.context_tokens,
+        compacted_seq: summary.compacted_seq,
         parent,
         parent_seq,
         archived: summary.archived,
@@ -69,6 +70,7 @@ pub fn summary_from_wire(session: v1::Session) -> Result<Summary> {
         last_seq: session.last_seq,
         usage: usage_from_wire(session.usage),
         context_tokens: session.context_tokens,
+        compacted_seq: session.compacted_seq,
         parent,
         archived: session.archived,
         open_turns: session

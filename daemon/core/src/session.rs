@@ -86,6 +86,8 @@ pub struct Summary {
     /// The tokens that the last answer's model had before it, and its answer, or what a compaction
     /// left of them: the fill of the context window.
     pub context_tokens: u64,
+    /// The seq of its last compaction; 0 when it has none.
+    pub compacted_seq: u64,
     /// The session that it was forked from, and the last seq copied.
     pub parent: Option<(SessionId, u64)>,
     /// Whether it is put away.
@@ -113,6 +115,7 @@ impl Summary {
             last_seq: 0,
             usage: Usage::default(),
             context_tokens: 0,
+            compacted_seq: 0,
             parent: None,
             archived: false,
             open_turns: Vec::new(),
@@ -171,6 +174,7 @@ impl Summary {
             EventKind::Compacted { after_tokens, usage, .. } => {
                 self.usage = self.usage.plus(*usage);
                 self.context_tokens = *after_tokens;
+                self.compacted_seq = event.seq;
             }
             EventKind::TurnEnded { ending, .. } => {
                 self.open_turns.retain(|open| Some(&open.turn) != event.turn.as_ref());

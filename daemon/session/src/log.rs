@@ -318,12 +318,28 @@ impl Log {
             pages.push(events);
         }
         let whole = seq <= since.unwrap_or(1);
-        let mut conversation =
-            if whole { Conversation::new(room) } else { Conversation::cut(room) };
+        let mut conversation = match whole {
+            true => Conversation::new(room),
+            false => Conversation::cut(room, self.summary_before(seq).await?),
+        };
         for event in pages.iter().rev().flatten() {
             conversation.apply(event);
         }
         Ok(conversation)
+    }
+
+    /// The last summary, if its event lies before this seq.
+    async fn summary_before(&self, seq: u64) -> Result<Option<String>> {
+        let at = self.summary.compacted_seq;
+        if at == 0 || at >= seq {
+            return Ok(None);
+        }
+        let page = Page::After { seq: at - 1, limit: 1 };
+        let events = self.journal.read(&self.session, page).await?;
+        Ok(events.into_iter().next().and_then(|event| match event.kind {
+            EventKind::Compacted { summary, .. } => Some(summary),
+            _ => None,
+        }))
     }
 }
 

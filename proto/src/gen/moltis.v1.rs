@@ -613,6 +613,9 @@ pub struct Session {
     /// How the last ended turn ended; unspecified when none has.
     #[prost(enumeration = "Ending", tag = "18")]
     pub last_ending: i32,
+    /// The seq of its last compaction; 0 when it has none.
+    #[prost(uint64, tag = "19")]
+    pub compacted_seq: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenTurn {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use expect_test::expect;
 use moltis_core::assistant::{Assistant, FragmentKind, StopScope};
 use moltis_core::error::Code;
-use moltis_core::event::{Cause, Ending, EventKind, Origin};
+use moltis_core::event::{Answer, Cause, Ending, EventKind, NewEvent, Origin};
 use moltis_core::feed::From;
-use moltis_core::message::text_of;
+use moltis_core::journal::Journal;
+use moltis_core::message::{Part, Usage, text_of};
+use moltis_core::models::ModelRef;
 use moltis_core::session::QueueMode;
 use moltis_testkit::provider::{Gate, Script};
 
 use crate::harness::{Home, owner, soon};
+use crate::recovery::{event, said};
 
 /// A session in which so much was said.
 async fn talked(home: &Home, turns: usize) {
@@ -20,6 +23,30 @@ async fn talked(home: &Home, turns: usize) {
         let said = format!("U{n}{}", " word".repeat(150));
         home.ended(&home.send(&said).await.turn).await;
     }
+}
+
+/// A turn that is in the log already.
+fn logged(n: usize) -> [NewEvent; 4] {
+    let turn = format!("t{n}");
+    let model = ModelRef::new("a", "model");
+    let answer = Answer {
+        model: model.clone(),
+        usage: Usage::default(),
+        finish: None,
+        first_token: None,
+        took: Duration::ZERO,
+    };
+    let (item, parts) = (format!("late{n}").into(), vec![Part::Text(" word".repeat(150))]);
+    let answered = EventKind::AssistantMessage { item, parts, answer, partial: false };
+    let ended =
+        EventKind::TurnEnded { ending: Ending::Done, failure: None, usage: Usage::default() };
+    let started = EventKind::TurnStarted { model };
+    [
+        said(&turn, &" word".repeat(150)),
+        event(&turn, started),
+        event(&turn, answered),
+        event(&turn, ended),
+    ]
 }
 
 /// The end of the story, without what is long.
@@ -207,4 +234,18 @@ async fn what_is_going_to_be_compacted_is_told_as_it_is() {
     home.ended(&home.send("more").await.turn).await;
     let window = home.sessions.context(&home.session).await.unwrap();
     assert!(window.due && !window.left_out, "{window:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_is_told_also_where_what_came_after_it_is_not_read_to_it() {
+    let mut home = Home::with_window(1_200).await;
+    talked(&home, 2).await;
+    home.provider.push(Script::answer("They said words."));
+    home.ended(&home.compact().await.unwrap().turn).await;
+    let events = (0..100).flat_map(logged);
+    let last = home.log().len() as u64;
+    home.journal.append(&home.session, last, events.collect()).await.unwrap();
+    home.restart();
+    let window = home.sessions.context(&home.session).await.unwrap();
+    assert_eq!(window.fragments[0].kind, FragmentKind::Summary, "{window:?}");
 }

@@ -14,13 +14,13 @@ use moltis_testkit::provider::Script;
 
 use crate::harness::{Home, owner, soon};
 
-fn event(turn: &str, kind: EventKind) -> NewEvent {
+pub(crate) fn event(turn: &str, kind: EventKind) -> NewEvent {
     let Caller { cause, origin } = owner();
     let at = moltis_core::Timestamp::UNIX_EPOCH;
     NewEvent { at, turn: Some(TurnId::from(turn)), cause, origin, op: None, kind }
 }
 
-fn said(turn: &str, text: &str) -> NewEvent {
+pub(crate) fn said(turn: &str, text: &str) -> NewEvent {
     let kind = EventKind::UserMessage {
         item: ItemId::new(format!("{turn}-message")),
         op: OpId::new(format!("{turn}-op")),
