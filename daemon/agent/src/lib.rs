@@ -3,9 +3,9 @@
 //! [`turn::Turn`] is a state machine: inputs go in, effects come out, and whoever runs it (the
 //! crate `session`) carries the effects out and brings back how they went. What a model is told
 //! follows from the session's events alone ([`conversation`], [`prompt`]), live and after a
-//! restart alike; [`compact`] puts a summary in the place of what is old. [`retry`] decides what a failure is worth, [`queue`] where a message goes,
-//! [`title`] what a session is called, [`window`] shows what
-//! a model would be told.
+//! restart alike; [`compact`] puts a summary in the place of what is old, and [`window`] shows what
+//! a model would be told. [`retry`] decides what a failure is worth, [`queue`] where a message goes,
+//! [`title`] what a session is called.
 //!
 //! Not here: clocks, tasks, channels, disks. The invariant: nothing in this crate awaits, and the
 //! same inputs always give the same effects.

@@ -126,8 +126,8 @@ pub fn assemble(
     let costs = costs(conversation, model);
     let pinned: u64 = costs.iter().skip(newest).sum();
     let summary = fitting_summary(conversation, (budget / 2).min(budget.saturating_sub(pinned)));
-    let summarised = summary.as_ref().map_or(0, |summary| text_tokens(summary) + MESSAGE_TOKENS);
-    let first = match beginning(entries, &costs, newest, budget.saturating_sub(summarised)) {
+    let summed = summary.as_ref().map_or(0, |summary| text_tokens(summary) + MESSAGE_TOKENS);
+    let first = match beginning(entries, &costs, newest, budget.saturating_sub(summed)) {
         // After a summary an answer may be the first.
         None if summary.is_some() => 0,
         None => entries.iter().position(|entry| entry.role == Role::User).unwrap_or(newest),
@@ -159,12 +159,12 @@ pub fn assemble(
     let seen = images * IMAGE_TOKENS;
     let fragments = [
         fragment(FragmentKind::System, 1, system_tokens(model, instructions)),
-        fragment(FragmentKind::Summary, 1, summarised),
+        fragment(FragmentKind::Summary, 1, summed),
         fragment(FragmentKind::Messages, entries.len() - first, told.saturating_sub(seen)),
         Fragment { kind: FragmentKind::Images, count: images, tokens: seen },
     ];
     let fragments = fragments.into_iter().filter(|fragment| fragment.tokens > 0).collect();
-    Assembled { request, left_out, tokens: told + summarised, shrinks: first < newest, fragments }
+    Assembled { request, left_out, tokens: told + summed, shrinks: first < newest, fragments }
 }
 
 /// Where the newest messages of the person begin, which a model is told in any case.

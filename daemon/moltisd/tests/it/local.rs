@@ -1,8 +1,10 @@
 //! The real daemon with a real model in its process: nothing in between is played by a test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use moltis_proto::v1;
+use moltis_proto::v1::attach_response::Feed;
+use moltis_proto::v1::event::Kind;
 use moltis_testkit::daemon::{Daemon, Home};
 
 use crate::spine::{answer_of, history, main_session, message, turn_end};
@@ -31,18 +33,45 @@ async fn ask(daemon: &Daemon, session: &str, op: &str, text: &str) -> v1::Usage 
     end.usage.unwrap()
 }
 
-/// The model's file is named by `MOLTIS_TEST_SMOLLM2`; without it the test says so and passes, but
-/// never where CI runs it.
-#[tokio::test]
-async fn a_model_on_this_machine_answers_remembers_and_survives_a_restart() {
-    let Some(path) = std::env::var_os("MOLTIS_TEST_SMOLLM2") else {
+/// The model's file is named by `MOLTIS_TEST_SMOLLM2`; without it the tests say so and pass, but
+/// never where CI runs them.
+fn model_file() -> Option<PathBuf> {
+    let path = std::env::var_os("MOLTIS_TEST_SMOLLM2");
+    if path.is_none() {
         assert!(std::env::var_os("CI").is_none(), "MOLTIS_TEST_SMOLLM2 is not set");
         eprintln!("skipped: MOLTIS_TEST_SMOLLM2 names no model file");
-        return;
-    };
+    }
+    path.map(PathBuf::from)
+}
+
+#[tokio::test]
+async fn what_a_model_on_this_machine_can_not_hold_is_summed_up_by_it_or_without_it() {
+    let Some(path) = model_file() else { return };
+    let home = Home::new(env!("CARGO_BIN_EXE_moltisd")).env("MOLTIS_LOCAL__MAX_CONTEXT", "1024");
+    let daemon = home.start().await;
+    pull(&daemon, &path).await;
+    let session = main_session(&daemon).await.id;
+    let text = format!("{} Say yes.", "A heron stands in the water. ".repeat(85));
+    ask(&daemon, &session, "one", &text).await;
+    let sent = daemon.sessions().send(message(&session, "two", &text)).await.unwrap().into_inner();
+    let request = v1::AttachRequest { session, after_seq: Some(sent.seq), tail: 0 };
+    let mut feed = daemon.sessions().attach(request).await.unwrap().into_inner();
+    while let Some(fed) = feed.message().await.unwrap() {
+        let Some(Feed::Event(event)) = fed.feed else { continue };
+        assert!(!matches!(event.kind, Some(Kind::TurnEnded(_))), "it ended before: {event:?}");
+        if matches!(event.kind, Some(Kind::Compacted(_))) {
+            return;
+        }
+    }
+    panic!("the feed ended before the summary");
+}
+
+#[tokio::test]
+async fn a_model_on_this_machine_answers_remembers_and_survives_a_restart() {
+    let Some(path) = model_file() else { return };
     let home = Home::new(env!("CARGO_BIN_EXE_moltisd"));
     let daemon = home.start().await;
-    pull(&daemon, Path::new(&path)).await;
+    pull(&daemon, &path).await;
     let session = main_session(&daemon).await.id;
     let first = ask(&daemon, &session, "one", "What is the capital of France?").await;
     assert!(first.input_tokens > 0 && first.output_tokens > 0, "{first:?}");
