@@ -3,7 +3,7 @@
 //!
 //! Not here: when it happens and what becomes of it; that is the turn's. The invariant: what a
 //! [`Plan`] leaves fits where the whole did not, unless the person's newest messages alone do not,
-//! and [`fallback`] always gives a summary that fits.
+//! and [`Plan::fallback`] always gives a summary that fits.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
