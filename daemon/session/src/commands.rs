@@ -240,11 +240,13 @@ impl Actor {
     }
 
     async fn change(&mut self, caller: &Caller, op: OpId, change: Change) -> Result<Summary> {
-        if let Change::Settings(Settings { model: Some(model), .. }) = &change {
-            self.shared.models.check(model)?;
-        }
         self.log.settle().await?;
         let summary = &self.log.summary;
+        if let Change::Settings(Settings { model: Some(model), .. }) = &change
+            && summary.settings.model.as_ref() != Some(model)
+        {
+            self.shared.models.check(model)?;
+        }
         let (there, kind) = match change {
             Change::Title(title) => (
                 summary.title_by_person && summary.title == title,

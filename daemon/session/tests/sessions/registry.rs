@@ -193,3 +193,17 @@ async fn a_model_of_nobody_is_refused_and_does_not_stay_with_the_session() {
     assert_eq!(changed.unwrap_err().code, Code::NotFound);
     assert_eq!(home.log().len(), 1);
 }
+
+#[tokio::test]
+async fn a_session_whose_provider_has_gone_can_still_be_changed() {
+    let home = Home::new().await;
+    let model = Some(moltis_core::models::ModelRef::new("nobody", "model"));
+    let gone = Settings { model, ..Settings::default() };
+    let new =
+        NewSession { op: "new".into(), key: None, title: String::new(), settings: gone.clone() };
+    let session = home.sessions.create(&owner(), new).await.unwrap().id;
+    let effort = Some(moltis_core::provider::Effort::High);
+    let change = Change::Settings(Settings { effort, ..gone });
+    let changed = home.sessions.change(&owner(), "effort".into(), &session, change).await;
+    assert_eq!(changed.unwrap().settings.effort, effort);
+}
