@@ -19,7 +19,7 @@ use moltis_core::session::{QueueMode, Settings, Summary, Titles, TurnRules};
 use moltis_session::Sessions;
 use moltis_testkit::env::ManualEnv;
 use moltis_testkit::journal::MemoryJournal;
-use moltis_testkit::provider::{ScriptedModels, ScriptedProvider, model_info};
+use moltis_testkit::provider::{Script, ScriptedModels, ScriptedProvider, model_info};
 
 /// Longer than anything here takes: time is paused, so it costs nothing.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -53,6 +53,16 @@ pub(crate) struct Home {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) session: SessionId,
     ops: std::cell::Cell<u32>,
+}
+
+/// A session whose first answer has got as far as "Hal" and hangs there, and a reader of it.
+pub(crate) async fn half_answered() -> (Home, Receipt, View) {
+    let home = Home::new().await;
+    home.provider.push(Script::new().text("Hal").hang());
+    let receipt = home.send("U1").await;
+    let mut view = home.attach(From::Seq(0)).await;
+    view.until(|view| view.text() == "Hal").await;
+    (home, receipt, view)
 }
 
 impl Home {

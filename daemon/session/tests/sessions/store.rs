@@ -9,7 +9,7 @@ use moltis_core::session::QueueMode;
 use moltis_testkit::journal::Breakdown;
 use moltis_testkit::provider::{Gate, Script};
 
-use crate::harness::{Home, owner, soon};
+use crate::harness::{Home, half_answered, owner, soon};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_could_not_be_kept_is_not_acknowledged() {
@@ -137,11 +137,7 @@ async fn an_answer_is_not_lost_when_its_end_cannot_be_kept_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_reaches_the_model_even_if_the_store_fails() {
-    let home = Home::new().await;
-    home.provider.push(Script::new().text("Hal").hang());
-    let receipt = home.send("U1").await;
-    let mut view = home.attach(From::Seq(0)).await;
-    view.until(|view| view.text() == "Hal").await;
+    let (home, receipt, mut view) = half_answered().await;
     home.journal.set_broken(true);
     let stopped =
         soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::All)).await;
@@ -154,11 +150,7 @@ async fn a_stop_reaches_the_model_even_if_the_store_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_whose_command_was_used_elsewhere_meanwhile_still_ends_its_turn() {
-    let home = Home::new().await;
-    home.provider.push(Script::new().text("Hal").hang());
-    let receipt = home.send("U1").await;
-    let mut view = home.attach(From::Seq(0)).await;
-    view.until(|view| view.text() == "Hal").await;
+    let (home, receipt, mut view) = half_answered().await;
     home.journal.set_broken(true);
     let stopped =
         soon(home.sessions.stop(&owner(), "op".into(), &home.session, StopScope::Running)).await;

@@ -12,7 +12,7 @@ use moltis_core::provider::{Chunk, FailureKind};
 use moltis_core::session::{Titles, TurnRules};
 use moltis_testkit::provider::{Gate, Script, ScriptedModels, ScriptedProvider};
 
-use crate::harness::{Home, owner, rules, soon};
+use crate::harness::{Home, half_answered, owner, rules, soon};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_on_disk_before_it_is_acknowledged_and_then_answered() {
@@ -48,11 +48,7 @@ async fn the_conversation_is_told_again_with_every_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_is_stopped_with_its_text_and_acknowledged_after_its_end_is_on_disk() {
-    let home = Home::new().await;
-    home.provider.push(Script::new().text("Hal").hang());
-    let receipt = home.send("hi").await;
-    let mut view = home.attach(From::Seq(0)).await;
-    view.until(|view| view.text() == "Hal").await;
+    let (home, receipt, _view) = half_answered().await;
     let stopped =
         soon(home.sessions.stop(&owner(), "stop".into(), &home.session, StopScope::Running)).await;
     assert_eq!(stopped.unwrap(), [receipt.turn]);
@@ -66,11 +62,7 @@ async fn a_turn_is_stopped_with_its_text_and_acknowledged_after_its_end_is_on_di
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_the_stream_before_the_store_answers() {
-    let home = Home::new().await;
-    home.provider.push(Script::new().text("Hal").hang());
-    let receipt = home.send("hi").await;
-    let mut view = home.attach(From::Seq(0)).await;
-    view.until(|view| view.text() == "Hal").await;
+    let (home, receipt, _view) = half_answered().await;
     let gate = Gate::closed();
     home.journal.hold_appends(&gate);
     let stop = async {
