@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::id::{ItemId, OpId, SessionId, TurnId};
+use crate::id::{ApprovalId, CallId, ItemId, OpId, SessionId, TurnId};
 use crate::message::{Part, Usage};
 use crate::models::ModelRef;
+use crate::policy::Reach;
 use crate::provider::{FailureKind, FinishReason};
 use crate::session::{QueueMode, Settings};
+use crate::tool::Class;
 
 /// Where a text came from, from most to least trusted. A text of several sources has the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +74,41 @@ pub enum Level {
     Info,
     /// Something did not go as asked.
     Warning,
+}
+
+/// How a call of a tool ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ToolEnding {
+    /// It did what it was to do.
+    Done,
+    /// It failed, or the call was not one that could be made.
+    Failed,
+    /// It was not allowed.
+    Denied,
+    /// The turn was stopped under it.
+    Cancelled,
+    /// The daemon died under it: nobody knows how far it came.
+    Interrupted,
+}
+
+/// What happened to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// Where, relative to the workspace.
+    pub path: String,
+    /// It is new, is different, or is gone.
+    pub kind: FileChangeKind,
+}
+
+/// The kinds of [`FileChange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileChangeKind {
+    /// It is new.
+    Created,
+    /// It is different.
+    Modified,
+    /// It is gone.
+    Deleted,
 }
 
 /// Facts about one answer of a model.
@@ -189,6 +226,102 @@ pub enum EventKind {
         model: Option<ModelRef>,
         /// What asking a model for it used.
         usage: Usage,
+    },
+    /// A call of a tool is about to be made: the intent, on disk before anything happens.
+    ToolStarted {
+        /// The item that the call and its result are.
+        item: ItemId,
+        /// The call, as the message that made it names it.
+        call: CallId,
+        /// The tool.
+        tool: String,
+        /// The arguments as they are used: hooks may have changed them. A JSON document.
+        arguments: String,
+        /// What doing it twice would mean.
+        class: Class,
+        /// Why it may be made, a few words.
+        why: String,
+    },
+    /// It was, or it will not be: a call has exactly one of these in the end.
+    ToolFinished {
+        /// The item.
+        item: ItemId,
+        /// The call.
+        call: CallId,
+        /// The tool.
+        tool: String,
+        /// How it ended.
+        ending: ToolEnding,
+        /// What the model is told: text and pictures.
+        parts: Vec<Part>,
+        /// It tells of the person's own things.
+        sensitive: bool,
+        /// How long it took; `None` when it was not begun.
+        took: Option<Duration>,
+    },
+    /// A call waits for a person.
+    ApprovalAsked {
+        /// The question.
+        approval: ApprovalId,
+        /// The call.
+        call: CallId,
+        /// The tool.
+        tool: String,
+        /// The arguments that are asked about, a JSON document.
+        arguments: String,
+        /// What it does in a line: the command, the path, the address.
+        subject: String,
+        /// Why it is asked.
+        reason: String,
+        /// What an answer must echo.
+        digest: String,
+        /// What would cover this and calls like it: a pattern.
+        pattern: Option<String>,
+        /// When it is denied for want of an answer.
+        expires_at: Timestamp,
+    },
+    /// A person answered, or the time for it is over.
+    ApprovalAnswered {
+        /// The question.
+        approval: ApprovalId,
+        /// The call may be made.
+        allowed: bool,
+        /// How far that reaches.
+        reach: Reach,
+        /// Why not, or whatever else the person said.
+        reason: String,
+    },
+    /// A pattern that was allowed for the session is not any more.
+    GrantRevoked {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The turn changed files of the workspace.
+    WorkspaceChanged {
+        /// Names what was there before.
+        before: String,
+        /// Names what was there after.
+        after: String,
+        /// The files.
+        files: Vec<FileChange>,
+    },
+    /// What a turn changed was undone.
+    WorkspaceRestored {
+        /// The turn.
+        undone: TurnId,
+        /// The files that are as they were before it.
+        files: Vec<FileChange>,
+        /// Files that were left alone, because they were changed since.
+        kept: Vec<String>,
+    },
+    /// A value that the session's agent keeps for itself.
+    StateSet {
+        /// Whose.
+        namespace: String,
+        /// Its name.
+        key: String,
+        /// The value, a JSON document; `None` is gone.
+        value: Option<String>,
     },
     /// The turn is over.
     TurnEnded {

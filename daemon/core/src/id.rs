@@ -66,6 +66,10 @@ id! {
     CallId
 }
 id! {
+    /// A question to a person, whether a call may be made.
+    ApprovalId
+}
+id! {
     /// A mutating call of a client: the same id is the same command, however often it arrives.
     OpId
 }

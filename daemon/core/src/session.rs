@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::{Ending, Event, EventKind};
-use crate::id::{SessionId, TurnId};
+use crate::id::{ApprovalId, CallId, SessionId, TurnId};
 use crate::message::Usage;
 use crate::models::ModelRef;
+use crate::policy::{Grant, Label, Mode, Pattern, Reach};
 use crate::provider::Effort;
+use crate::sandbox::{Mount, Network};
 
 /// What becomes of a message that arrives while a turn is running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +33,14 @@ pub struct Settings {
     pub effort: Option<Effort>,
     /// The queue mode of messages that name none.
     pub queue: Option<QueueMode>,
+    /// The directory that it works on, absolute.
+    pub workspace: Option<String>,
+    /// What is done without asking.
+    pub approvals: Option<Mode>,
+    /// How the sandbox sees the workspace.
+    pub mount: Option<Mount>,
+    /// What the sandbox can reach.
+    pub network: Option<Network>,
 }
 
 /// What a session is doing.
@@ -41,6 +51,37 @@ pub enum State {
     Idle,
     /// A turn is running or queued.
     Running,
+    /// A turn waits for a person's answer.
+    Waiting,
+}
+
+/// A question that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The question.
+    pub approval: ApprovalId,
+    /// The turn that waits.
+    pub turn: TurnId,
+    /// The call.
+    pub call: CallId,
+    /// The tool.
+    pub tool: String,
+    /// Its arguments, a JSON document.
+    pub arguments: String,
+    /// What it does in a line.
+    pub subject: String,
+    /// Why it is asked.
+    pub reason: String,
+    /// What an answer must echo.
+    pub digest: String,
+    /// What would cover this and calls like it.
+    pub pattern: Option<String>,
+    /// Others had a say in what is asked.
+    pub tainted: bool,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// When it is denied for want of an answer.
+    pub expires_at: Timestamp,
 }
 
 /// A turn that has not ended.
@@ -96,6 +137,13 @@ pub struct Summary {
     pub open_turns: Vec<OpenTurn>,
     /// How its last ended turn ended.
     pub last_ending: Option<Ending>,
+    /// Questions that wait for a person, oldest first.
+    pub pending: Vec<Pending>,
+    /// What was allowed for the rest of it.
+    pub grants: Vec<Grant>,
+    /// How far what was said in it can be trusted. It never becomes better: what a model was told
+    /// stays in what it says, and in summaries.
+    pub label: Label,
 }
 
 impl Summary {
@@ -120,12 +168,19 @@ impl Summary {
             archived: false,
             open_turns: Vec::new(),
             last_ending: None,
+            pending: Vec::new(),
+            grants: Vec::new(),
+            label: Label::CLEAN,
         }
     }
 
     /// What the session is doing.
     pub fn state(&self) -> State {
-        if self.open_turns.is_empty() { State::Idle } else { State::Running }
+        match (self.pending.is_empty(), self.open_turns.is_empty()) {
+            (false, _) => State::Waiting,
+            (true, false) => State::Running,
+            (true, true) => State::Idle,
+        }
     }
 
     /// Takes the next event into account. Folding a session's events over [`Summary::empty`] gives
@@ -147,6 +202,9 @@ impl Summary {
                 self.archived = false;
                 self.usage = Usage::default();
                 self.open_turns.clear();
+                // What was allowed there was not allowed here.
+                self.pending.clear();
+                self.grants.clear();
             }
             EventKind::TitleChanged { title, automatic, usage } => {
                 self.usage = self.usage.plus(*usage);
@@ -157,6 +215,7 @@ impl Summary {
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
             EventKind::UserMessage { model, .. } => {
                 self.messages += 1;
+                self.label = self.label.and(event.origin, false);
                 self.open(event.turn.as_ref(), model.as_ref(), false);
             }
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
@@ -169,7 +228,21 @@ impl Summary {
                     self.context_tokens = fill;
                 }
             }
-            EventKind::Notice { .. } => {}
+            EventKind::Notice { .. }
+            | EventKind::ToolStarted { .. }
+            | EventKind::WorkspaceChanged { .. }
+            | EventKind::WorkspaceRestored { .. }
+            | EventKind::StateSet { .. } => {}
+            EventKind::ToolFinished { sensitive, .. } => {
+                self.label = self.label.and(event.origin, *sensitive);
+            }
+            EventKind::ApprovalAsked { .. } => self.ask(event),
+            EventKind::ApprovalAnswered { approval, allowed, reach, .. } => {
+                self.answer(approval, *allowed, *reach);
+            }
+            EventKind::GrantRevoked { pattern } => {
+                self.grants.retain(|grant| grant.pattern.line() != *pattern);
+            }
             EventKind::CompactionAsked => self.open(event.turn.as_ref(), None, true),
             EventKind::Compacted { after_tokens, usage, .. } => {
                 self.usage = self.usage.plus(*usage);
@@ -178,8 +251,55 @@ impl Summary {
             }
             EventKind::TurnEnded { ending, .. } => {
                 self.open_turns.retain(|open| Some(&open.turn) != event.turn.as_ref());
+                self.pending.retain(|pending| Some(&pending.turn) != event.turn.as_ref());
                 self.last_ending = Some(*ending);
             }
+        }
+    }
+
+    fn ask(&mut self, event: &Event) {
+        let EventKind::ApprovalAsked {
+            approval,
+            call,
+            tool,
+            arguments,
+            subject,
+            reason,
+            digest,
+            pattern,
+            expires_at,
+        } = &event.kind
+        else {
+            return;
+        };
+        let Some(turn) = &event.turn else { return };
+        self.pending.push(Pending {
+            approval: approval.clone(),
+            turn: turn.clone(),
+            call: call.clone(),
+            tool: tool.clone(),
+            arguments: arguments.clone(),
+            subject: subject.clone(),
+            reason: reason.clone(),
+            digest: digest.clone(),
+            pattern: pattern.clone(),
+            tainted: self.label.is_tainted(),
+            asked_at: event.at,
+            expires_at: *expires_at,
+        });
+    }
+
+    fn answer(&mut self, approval: &ApprovalId, allowed: bool, reach: Reach) {
+        let Some(at) = self.pending.iter().position(|pending| pending.approval == *approval) else {
+            return;
+        };
+        let Pending { pattern, tainted, .. } = self.pending.remove(at);
+        if allowed
+            && reach == Reach::Session
+            && let Some(pattern) = pattern.and_then(|line| Pattern::parse(&line).ok())
+        {
+            self.grants.retain(|grant| grant.pattern != pattern);
+            self.grants.push(Grant { pattern, tainted });
         }
     }
 

@@ -1,0 +1,486 @@
+//! The one gate: whether what a call would do to the world may be done.
+//!
+//! [`authorize`] is pure: who wants it, what, how far its words can be trusted, and what the owner
+//! allowed, give a [`Verdict`]. An [`Authorized`] value is made here and nowhere else, and the ports
+//! that touch the world take nothing else, so that no path leads around the gate: what does not
+//! pass it does not compile.
+//!
+//! Not here: asking a person, keeping what they answer, carrying anything out. The invariant: where
+//! it is not clear that something is allowed, it is asked; where nobody can be asked, it is denied.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::event::Origin;
+use crate::sandbox::Network;
+use crate::tool::{Action, Call, Outbound, Run};
+
+/// On whose behalf something is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// The owner asked for exactly this.
+    Owner,
+    /// A model wants it, in a session that the owner can be asked in.
+    Model,
+    /// A model wants it where nobody is there to be asked: a job, a hook.
+    Unattended,
+}
+
+/// How far the words can be trusted that a turn has before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Label {
+    /// The least trusted source among them.
+    pub taint: Origin,
+    /// Things of the person's own are among them: files, memory, what programs printed.
+    pub sensitive: bool,
+}
+
+impl Label {
+    /// Nothing but the owner's words.
+    pub const CLEAN: Self = Self { taint: Origin::Owner, sensitive: false };
+
+    /// The label of both together.
+    #[must_use]
+    pub fn and(self, origin: Origin, sensitive: bool) -> Self {
+        Self { taint: self.taint.max(origin), sensitive: self.sensitive || sensitive }
+    }
+
+    /// Others than the owner may have had a say, and what the model wants may be what they want. A
+    /// file of a workspace counts: it may have come from anywhere.
+    pub fn is_tainted(self) -> bool {
+        self.taint >= Origin::Workspace
+    }
+}
+
+/// What is done without asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Looking only; all else is asked.
+    Ask,
+    /// Also what the allow-list names.
+    OnMiss,
+    /// Also whatever stays in the sandbox and the workspace.
+    #[default]
+    Auto,
+}
+
+impl Mode {
+    /// The name in configuration and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::OnMiss => "on-miss",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// The mode of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ask, Self::OnMiss, Self::Auto].into_iter().find(|mode| mode.as_str() == name)
+    }
+}
+
+/// Calls that the owner allowed, or forbade, beforehand: of this tool, with a subject that begins
+/// with this. Written `exec: cargo test` or `web_fetch: https://docs.rs/`; `exec:` is all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// The tool; `*` is every tool.
+    pub tool: String,
+    /// What the subject begins with.
+    pub prefix: String,
+}
+
+impl Pattern {
+    /// The pattern that a line says.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        let Some((tool, prefix)) = line.split_once(':') else {
+            return Err(format!("`{line}` has no colon: write `tool: beginning`, or `tool:`"));
+        };
+        let (tool, prefix) = (tool.trim(), prefix.trim());
+        if tool.is_empty() || tool.contains(char::is_whitespace) {
+            return Err(format!("`{line}` names no tool before its colon"));
+        }
+        Ok(Self { tool: tool.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    /// The line that says it.
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.tool, self.prefix).trim_end().to_owned()
+    }
+
+    /// Whether it allows this call. A command line that could do more than it begins with (one with
+    /// `;`, `|`, `$`, …) is covered by nothing but a pattern for all commands or for exactly it.
+    fn allows(&self, call: &Call) -> bool {
+        let subject = subject(&call.action);
+        self.tool_fits(call)
+            && (self.prefix.is_empty()
+                || subject == self.prefix
+                || (is_plain(&call.action) && begins(&call.action, &subject, &self.prefix)))
+    }
+
+    /// Whether it forbids this call: anywhere in a command line counts.
+    fn forbids(&self, call: &Call) -> bool {
+        self.tool_fits(call) && subject(&call.action).contains(&self.prefix)
+    }
+
+    fn tool_fits(&self, call: &Call) -> bool {
+        self.tool == "*" || self.tool == call.tool
+    }
+}
+
+/// What a pattern is compared with.
+pub fn subject(action: &Action) -> String {
+    match action {
+        Action::Inward => String::new(),
+        Action::Look(look) => look.path.clone(),
+        Action::Change(change) => change.path.clone(),
+        Action::Run(run) => run.command.trim().to_owned(),
+        Action::Send(outbound) => outbound.to.clone(),
+        Action::Spawn { task } => task.clone(),
+    }
+}
+
+/// Whether an action does no more than its subject's beginning says.
+fn is_plain(action: &Action) -> bool {
+    match action {
+        Action::Run(run) => !run.command.contains([
+            ';', '|', '&', '$', '`', '(', ')', '<', '>', '{', '}', '\n', '\r', '\\', '\'', '"',
+            '*', '?', '[', '~', '#', '=', '\0',
+        ]),
+        Action::Look(_) | Action::Change(_) | Action::Send(_) => {
+            !subject(action).split('/').any(|step| step == "..")
+        }
+        Action::Inward | Action::Spawn { .. } => true,
+    }
+}
+
+/// Whether a subject begins with a prefix, at the end of a word, a path's step or a URL's host.
+fn begins(action: &Action, subject: &str, prefix: &str) -> bool {
+    let Some(rest) = subject.strip_prefix(prefix) else { return false };
+    let ends: &[char] = match action {
+        Action::Run(_) => &[' ', '\t'],
+        _ => &['/', '?', '#'],
+    };
+    rest.is_empty() || prefix.ends_with(ends) || rest.starts_with(ends)
+}
+
+/// A permission that the owner gave when asked, for the rest of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What it allows.
+    pub pattern: Pattern,
+    /// It was given knowing that others had a say in the turn.
+    pub tainted: bool,
+}
+
+/// What the owner allowed and forbade.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// What is done without asking.
+    pub mode: Mode,
+    /// Allowed by configuration.
+    pub allow: Vec<Pattern>,
+    /// Forbidden by configuration; wins over everything but the owner.
+    pub deny: Vec<Pattern>,
+    /// Allowed in this session.
+    pub session: Vec<Grant>,
+}
+
+/// Why something may be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The owner asked for exactly this.
+    Owner,
+    /// It changes nothing outside of Moltis.
+    Harmless,
+    /// The mode allows what stays in the sandbox and the workspace.
+    Contained,
+    /// The configuration allows it, by this pattern.
+    Listed(String),
+    /// It was allowed for this session, by this pattern.
+    Granted(String),
+    /// A person was shown it and allowed it.
+    Approved,
+}
+
+impl Why {
+    /// A few words for the log and for a person.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Owner => "asked for by the owner".to_owned(),
+            Self::Harmless => "changes nothing".to_owned(),
+            Self::Contained => "contained".to_owned(),
+            Self::Listed(line) => format!("allowed by `{line}`"),
+            Self::Granted(line) => format!("allowed for this session by `{line}`"),
+            Self::Approved => "approved".to_owned(),
+        }
+    }
+}
+
+/// Something that may be done. Made by this module only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authorized<T> {
+    what: T,
+    why: Why,
+}
+
+impl<T> Authorized<T> {
+    /// What may be done.
+    pub fn what(&self) -> &T {
+        &self.what
+    }
+
+    /// Why.
+    pub fn why(&self) -> &Why {
+        &self.why
+    }
+}
+
+impl Authorized<Call> {
+    /// The program that it runs, if that is what it does.
+    pub fn run(&self) -> Option<Authorized<Run>> {
+        match &self.what.action {
+            Action::Run(run) => Some(Authorized { what: run.clone(), why: self.why.clone() }),
+            _ => None,
+        }
+    }
+
+    /// What it sends out, if that is what it does.
+    pub fn outbound(&self) -> Option<Authorized<Outbound>> {
+        match &self.what.action {
+            Action::Send(out) => Some(Authorized { what: out.clone(), why: self.why.clone() }),
+            _ => None,
+        }
+    }
+}
+
+/// What a person is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The call.
+    call: Call,
+    /// Why it is asked, a sentence.
+    pub reason: String,
+    /// Others had a say in the turn.
+    pub tainted: bool,
+}
+
+impl Question {
+    /// The call that is asked about.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The digest that an answer must echo: of the tool and of every byte of its arguments.
+    pub fn digest(&self) -> String {
+        digest(&self.call)
+    }
+
+    /// The call, allowed by a person who was shown it: `echoed` is the digest of what they saw.
+    ///
+    /// # Errors
+    /// The question back, when they saw something else.
+    pub fn approved(self, echoed: &str) -> Result<Authorized<Call>, Box<Self>> {
+        if self.digest() == echoed {
+            Ok(Authorized { what: self.call, why: Why::Approved })
+        } else {
+            Err(Box::new(self))
+        }
+    }
+}
+
+/// What becomes of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It may be done.
+    Allowed(Authorized<Call>),
+    /// A person must be asked.
+    Ask(Question),
+    /// It may not: for this reason.
+    Denied(String),
+}
+
+/// Decides what becomes of a call.
+pub fn authorize(who: Principal, call: Call, label: Label, grants: &Grants) -> Verdict {
+    if who == Principal::Owner {
+        return allowed(call, Why::Owner);
+    }
+    if let Some(pattern) = grants.deny.iter().find(|pattern| pattern.forbids(&call)) {
+        return Verdict::Denied(format!("the configuration forbids it: `{}`", pattern.line()));
+    }
+    let leak = label.is_tainted() && label.sensitive && leaves(&call.action);
+    let granted = |grant: &&Grant| grant.pattern.allows(&call) && (grant.tainted || !leak);
+    if let Some(grant) = grants.session.iter().find(granted) {
+        let line = grant.pattern.line();
+        return allowed(call, Why::Granted(line));
+    }
+    // A leak is covered only by a pattern that names where it goes.
+    let listed = |pattern: &&Pattern| pattern.allows(&call) && (!leak || !pattern.prefix.is_empty());
+    if grants.mode != Mode::Ask
+        && let Some(pattern) = grants.allow.iter().find(listed)
+    {
+        let line = pattern.line();
+        return allowed(call, Why::Listed(line));
+    }
+    let steers = steers(&call.action);
+    if !leak && !steers {
+        if is_harmless(&call.action) {
+            return allowed(call, Why::Harmless);
+        }
+        if grants.mode == Mode::Auto && is_contained(&call.action) {
+            return allowed(call, Why::Contained);
+        }
+    }
+    let reason = reason(&call.action, leak, steers, grants.mode);
+    match who {
+        Principal::Unattended => Verdict::Denied(format!("{reason}, and there is no one to ask")),
+        Principal::Owner | Principal::Model => {
+            Verdict::Ask(Question { call, reason, tainted: label.is_tainted() })
+        }
+    }
+}
+
+fn allowed(call: Call, why: Why) -> Verdict {
+    Verdict::Allowed(Authorized { what: call, why })
+}
+
+fn reason(action: &Action, leak: bool, steers: bool, mode: Mode) -> String {
+    if leak {
+        let to = destination(action);
+        return format!(
+            "it sends something to {to}; this session knows things of yours and has read words of others"
+        );
+    }
+    if steers {
+        return "it changes a file that steers programs outside of the sandbox".to_owned();
+    }
+    match mode {
+        Mode::Ask => "everything but looking is asked in this session".to_owned(),
+        Mode::OnMiss => "no pattern allows it".to_owned(),
+        Mode::Auto => "it reaches outside of the sandbox and the workspace".to_owned(),
+    }
+}
+
+fn is_harmless(action: &Action) -> bool {
+    match action {
+        // What another agent does passes this gate itself.
+        Action::Inward | Action::Look(_) | Action::Spawn { .. } => true,
+        Action::Change(_) | Action::Run(_) | Action::Send(_) => false,
+    }
+}
+
+/// Whether what it does stays in the sandbox and the workspace, where it can be undone.
+fn is_contained(action: &Action) -> bool {
+    match action {
+        Action::Change(_) => true,
+        Action::Run(run) => run.network != Network::Open,
+        Action::Inward | Action::Look(_) | Action::Spawn { .. } => true,
+        Action::Send(_) => false,
+    }
+}
+
+/// Whether what it does leaves the machine.
+fn leaves(action: &Action) -> bool {
+    match action {
+        Action::Send(_) => true,
+        Action::Run(run) => run.network != Network::None,
+        Action::Inward | Action::Look(_) | Action::Change(_) | Action::Spawn { .. } => false,
+    }
+}
+
+fn destination(action: &Action) -> String {
+    match action {
+        Action::Run(_) => "the network".to_owned(),
+        other => format!("`{}`", subject(other)),
+    }
+}
+
+/// Directories and files of a workspace that make programs outside of the sandbox do things.
+pub const STEERING: &[&str] = &[
+    ".git/hooks",
+    ".git/config",
+    ".git/modules",
+    ".gitmodules",
+    ".gitattributes",
+    ".moltis",
+    ".mcp.json",
+    ".envrc",
+    ".vscode",
+    ".idea",
+    ".husky",
+];
+
+fn steers(action: &Action) -> bool {
+    let Action::Change(change) = action else { return false };
+    let path: Vec<&str> =
+        change.path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
+    // Anywhere in the tree: a workspace may hold other repositories.
+    STEERING.iter().any(|steering| {
+        let steps: Vec<&str> = steering.split('/').collect();
+        path.windows(steps.len()).any(|window| {
+            window.iter().zip(&steps).all(|(step, wanted)| step.eq_ignore_ascii_case(wanted))
+        })
+    })
+}
+
+/// The digest of a call: SHA-256 in hex over its id, its tool and its arguments, keys in order.
+pub fn digest(call: &Call) -> String {
+    let mut text = String::new();
+    canonical(&call.arguments, &mut text);
+    let mut hasher = Sha256::new();
+    for field in [call.id.as_str(), &call.tool, &text] {
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field.as_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes JSON in the one way that the same value always has: keys in order, no spaces.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut fields: Vec<_> = map.iter().collect();
+            fields.sort_by_key(|(key, _)| key.as_str());
+            out.push('{');
+            for (at, (key, value)) in fields.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+/// How far an answer to a question reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// This call.
+    #[default]
+    Once,
+    /// Calls like it in this session.
+    Session,
+    /// Calls like it in every session: the allow-list of the configuration gets a line.
+    Always,
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;
