@@ -7,6 +7,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::act;
+pub use crate::act::{approval, files};
 use crate::v1::event::Kind;
 use crate::v1::part::Part as Inner;
 use crate::v1::{
@@ -32,12 +34,16 @@ pub fn event(event: &Event) -> Value {
 pub fn kind(event: &Event) -> Value {
     let Some(kind) = &event.kind else { return json!({ "kind": "unknown" }) };
     match kind {
-        Kind::SessionCreated(created) => json!({
-            "kind": "session_created",
-            "agent": created.agent,
-            "key": some(&created.key),
-            "settings": settings(&created.settings.clone().unwrap_or_default()),
-        }),
+        Kind::SessionCreated(created) => {
+            let settings = settings(&created.settings.clone().unwrap_or_default());
+            let mut fields = Map::new();
+            fields.insert("kind".to_owned(), json!("session_created"));
+            fields.insert("agent".to_owned(), json!(created.agent));
+            fields.insert("key".to_owned(), some(&created.key));
+            fields.insert("settings".to_owned(), settings);
+            act::spawned(&mut fields, created.spawned.as_ref());
+            Value::Object(fields)
+        }
         Kind::SessionForked(forked) => json!({
             "kind": "session_forked",
             "parent": forked.parent,
@@ -78,6 +84,14 @@ pub fn kind(event: &Event) -> Value {
             })),
             "usage": usage(&ended.usage.unwrap_or_default()),
         }),
+        Kind::ToolStarted(_)
+        | Kind::ToolFinished(_)
+        | Kind::ApprovalAsked(_)
+        | Kind::ApprovalAnswered(_)
+        | Kind::GrantRevoked(_)
+        | Kind::WorkspaceChanged(_)
+        | Kind::WorkspaceRestored(_)
+        | Kind::StateSet(_) => act::kind(kind).unwrap_or_default(),
     }
 }
 
@@ -143,7 +157,7 @@ fn compacted(compacted: &Compacted) -> Value {
     })
 }
 
-fn milliseconds(duration: prost_types::Duration) -> i64 {
+pub(crate) fn milliseconds(duration: prost_types::Duration) -> i64 {
     duration.seconds.saturating_mul(1_000).saturating_add(i64::from(duration.nanos / 1_000_000))
 }
 
@@ -229,6 +243,10 @@ pub fn settings(settings: &Settings) -> Value {
         "model": some(&settings.model),
         "effort": some(&settings.effort),
         "queue": queue(settings.queue()),
+        "workspace": some(&settings.workspace),
+        "approvals": some(&settings.approvals),
+        "mount": some(&settings.mount),
+        "network": some(&settings.network),
     })
 }
 

@@ -5,6 +5,7 @@
 //! added, never reused. Written by hand are only the protocol version and [`json`], the one way to
 //! show an event as JSON: whoever does that sees this crate.
 
+mod act;
 pub mod json;
 
 /// The messages, clients and servers of `moltis.v1`.

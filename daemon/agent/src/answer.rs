@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use moltis_core::feed::Strand;
-use moltis_core::id::CallId;
+use moltis_core::id::{CallId, ItemId};
 use moltis_core::message::{Part, Usage};
 use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Chunk, FinishReason};
+
+use crate::text_tools;
+use crate::turn::Wish;
 
 /// Bytes that one answer may have. No model writes this much; a broken vendor may.
 pub const MOST_BYTES: usize = 4 << 20;
@@ -96,15 +99,6 @@ impl Growing {
         self.bytes
     }
 
-    /// The names of the calls that are complete.
-    pub fn called(&self) -> Vec<&str> {
-        let name = |piece| match piece {
-            &Piece::Call { ref name, ended: true, .. } => Some(name.as_str()),
-            _ => None,
-        };
-        self.pieces.iter().filter_map(name).collect()
-    }
-
     /// Text and reasoning so far. Calls are not among them: a call exists only in a stream that
     /// ended properly, and then whoever offered the tool takes it from [`Growing::calls`].
     pub fn parts(&self) -> Vec<Part> {
@@ -118,14 +112,36 @@ impl Growing {
         self.pieces.iter().filter_map(part).collect()
     }
 
+    /// The parts of an answer that ended properly, and the calls among them. With `in_words` calls
+    /// are looked for in the text too.
+    pub(crate) fn answer(
+        &self,
+        in_words: bool,
+        fresh: &dyn Fn() -> ItemId,
+    ) -> (Vec<Part>, Vec<Wish>) {
+        let mut parts = self.parts();
+        let mut wishes = self.calls();
+        for part in parts.iter_mut().filter(|_| in_words) {
+            if let Part::Text(text) = part {
+                let (rest, calls) = text_tools::parse(text);
+                let wish = |(tool, arguments)| {
+                    let id = CallId::new(fresh().as_str());
+                    Wish { id, tool, arguments }
+                };
+                wishes.extend(calls.into_iter().map(wish));
+                *text = rest;
+            }
+        }
+        parts.extend(wishes.iter().cloned().map(Wish::into_part));
+        (parts, wishes)
+    }
+
     /// The calls of an answer that ended properly: those that ended properly themselves.
-    pub fn calls(&self) -> Vec<Part> {
+    fn calls(&self) -> Vec<Wish> {
         let call = |piece: &Piece| match piece {
-            Piece::Call { id, name, arguments, ended: true, .. } => Some(Part::ToolCall {
-                id: id.clone(),
-                name: name.clone(),
-                arguments: arguments.clone(),
-            }),
+            Piece::Call { id, name, arguments, ended: true, .. } => {
+                Some(Wish { id: id.clone(), tool: name.clone(), arguments: arguments.clone() })
+            }
             _ => None,
         };
         if self.finish.is_none() {

@@ -61,13 +61,14 @@ pub(crate) fn due(
     model: &ModelInfo,
     instructions: &Instructions,
     budget: u64,
+    pruned: u64,
 ) -> Option<Plan> {
     let above = prompt::compact_above(model, instructions)?.min(budget);
-    let told: u64 = prompt::costs(conversation, model).iter().sum();
+    let told: u64 = prompt::costs(conversation, model, pruned).iter().sum();
     if told + prompt::summary_tokens(conversation) <= above {
         return None;
     }
-    plan(conversation, model, instructions, above)
+    plan(conversation, model, instructions, above, pruned)
 }
 
 /// Plans a compaction that leaves at most `above` tokens of messages, or nothing when there is
@@ -78,9 +79,10 @@ pub(crate) fn plan(
     model: &ModelInfo,
     instructions: &Instructions,
     above: u64,
+    pruned: u64,
 ) -> Option<Plan> {
     let entries = conversation.entries();
-    let costs = prompt::costs(conversation, model);
+    let costs = prompt::costs(conversation, model, pruned);
     let earlier = prompt::summary_tokens(conversation);
     let all: u64 = costs.iter().sum::<u64>() + earlier;
     let stands = boundary(entries, &costs, (above / 5).min(all / 2))?;
@@ -108,7 +110,10 @@ fn boundary(entries: &VecDeque<Entry>, costs: &[u64], keep: u64) -> Option<usize
         |at: usize| match (at.checked_sub(1).and_then(|at| entries.get(at)), entries.get(at)) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(before), Some(after)) => before.placed < after.placed,
+            // A result stays with its call.
+            (Some(before), Some(after)) => {
+                before.placed < after.placed && after.role != Role::Tool && !after.by_tools
+            }
         };
     let newest = prompt::newest(entries);
     let latest = (1..=newest).rev().find(|at| apart(*at))?;
@@ -119,7 +124,7 @@ fn boundary(entries: &VecDeque<Entry>, costs: &[u64], keep: u64) -> Option<usize
         if held > keep {
             break;
         }
-        if apart(at) && entries.get(at).is_some_and(|entry| entry.role == Role::User) {
+        if apart(at) && entries.get(at).is_some_and(Entry::is_asked) {
             best = at;
         }
     }
@@ -188,8 +193,9 @@ impl Plan {
     /// first and last.
     pub(crate) fn fallback(&self, conversation: &Conversation) -> String {
         let stands = conversation.entries().iter().take(self.stands);
-        let (asked, answered): (Vec<&Entry>, Vec<&Entry>) =
-            stands.partition(|entry| entry.role == Role::User);
+        let (asked, answered): (Vec<&Entry>, Vec<&Entry>) = stands
+            .filter(|entry| entry.role != Role::Tool && !entry.by_tools)
+            .partition(|entry| entry.is_asked());
         let (messages, answers) = (asked.len(), answered.len());
         let mut text =
             format!("{messages} messages of the person and {answers} answers are not shown.");
@@ -218,7 +224,12 @@ fn told(conversation: &Conversation, stands: usize, room: usize) -> String {
     let earlier =
         conversation.summary().map(|text| ("Summary of what was before", text.to_owned()));
     let said = conversation.entries().iter().take(stands).map(|entry| {
-        let who = if entry.role == Role::User { "Person" } else { "Assistant" };
+        let who = match entry.role {
+            Role::User if entry.by_tools => "Tools",
+            Role::User => "Person",
+            Role::Assistant => "Assistant",
+            Role::Tool => "Tool",
+        };
         (who, words(entry))
     });
     let said: Vec<(&str, String)> = earlier.into_iter().chain(said).collect();

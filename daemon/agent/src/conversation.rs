@@ -6,6 +6,11 @@
 //! is the only source of prompts, so what a model is told after a restart is what it would have
 //! been told without one.
 //!
+//! The results of an answer's calls follow it directly, whatever was said meanwhile; a call that got
+//! none because its turn ended is given a word that says so, because no vendor takes a call without
+//! a result. What tools show in pictures follows as if the person had shown it, which all dialects
+//! can say.
+//!
 //! A compaction puts a summary in the place of the oldest messages. The fold may begin at the event
 //! that the last compaction names and gives the same as one from the beginning.
 //!
@@ -13,13 +18,22 @@
 
 use std::collections::VecDeque;
 
-use moltis_core::event::{Ending, Event, EventKind};
-use moltis_core::id::TurnId;
-use moltis_core::message::{Part, Role};
+use moltis_core::event::{Ending, Event, EventKind, FileChange, ToolEnding};
+use moltis_core::id::{CallId, TurnId};
+use moltis_core::message::{Part, Role, text_of};
 use moltis_core::models::ModelRef;
 
 /// How a notice begins that tells of older messages that were left out of a prompt.
 pub(crate) const LEFT_OUT: &str = "older messages no longer fit";
+
+/// What stands for a result of which there is none.
+const NO_RESULT: &str = "[no result: the turn ended before there was one]";
+
+/// What stands for a result without words.
+const NOTHING_SAID: &str = "[done; it gave no text]";
+
+/// What introduces the pictures that tools gave.
+const PICTURES: &str = "[pictures that the tools gave]";
 
 /// Tokens that a picture is taken to cost, whatever its size.
 pub(crate) const IMAGE_TOKENS: u64 = 1_000;
@@ -44,6 +58,8 @@ pub struct Entry {
     pub model: Option<ModelRef>,
     /// It broke off.
     pub partial: bool,
+    /// It is not the person's, though it is told as theirs: pictures that tools gave.
+    pub by_tools: bool,
     /// Estimated tokens.
     pub tokens: u64,
     /// The seq of the event that put it into its place: what stands later has no lower one.
@@ -62,6 +78,10 @@ pub struct Conversation {
     queued: Vec<(TurnId, Vec<Entry>)>,
     /// The running turn, and the seq of its start.
     running: Option<(TurnId, u64)>,
+    /// The calls of the last answer that have no result yet.
+    calls: Vec<CallId>,
+    /// Pictures of the results of the last answer's calls.
+    pictures: Vec<Part>,
     last_seq: u64,
     told: Vec<String>,
     capacity: u64,
@@ -79,6 +99,8 @@ impl Conversation {
             joined: Vec::new(),
             queued: Vec::new(),
             running: None,
+            calls: Vec::new(),
+            pictures: Vec::new(),
             last_seq: 0,
             told: Vec::new(),
             capacity,
@@ -128,6 +150,11 @@ impl Conversation {
         &self.placed
     }
 
+    /// Whether calls of the last answer have no result yet.
+    pub fn is_open(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     /// Whether messages joined the running turn that its next call of the model must answer.
     pub fn has_joined(&self) -> bool {
         !self.joined.is_empty()
@@ -151,9 +178,17 @@ impl Conversation {
             EventKind::AssistantMessage { parts, answer, partial, .. } => {
                 let model = Some(answer.model.clone());
                 let since = self.running.as_ref().map_or(event.seq, |(_, seq)| *seq);
+                self.give_up_calls();
                 self.place(Entry::new(Role::Assistant, parts.clone(), model, *partial, since));
-                self.place_joined();
+                self.calls = calls(parts);
+                if self.calls.is_empty() {
+                    self.place_joined();
+                }
             }
+            EventKind::ToolFinished { call, ending, parts, .. } => {
+                self.result(call, *ending != ToolEnding::Done, parts);
+            }
+            EventKind::WorkspaceRestored { files, .. } => self.restored(files),
             EventKind::Compacted { summary, upto, .. } => self.compact(summary, *upto),
             EventKind::TurnEnded { ending, .. } => self.end(event.turn.as_ref(), *ending),
             EventKind::SessionForked { .. } => self.fork(),
@@ -167,12 +202,65 @@ impl Conversation {
             | EventKind::TitleChanged { .. }
             | EventKind::ArchivedChanged { .. }
             | EventKind::CompactionAsked
+            | EventKind::ToolStarted { .. }
+            | EventKind::ApprovalAsked { .. }
+            | EventKind::ApprovalAnswered { .. }
+            | EventKind::GrantRevoked { .. }
+            | EventKind::WorkspaceChanged { .. }
+            | EventKind::StateSet { .. }
             | EventKind::SettingsChanged { .. } => {}
         }
     }
 
+    /// Places what a call gave, once.
+    fn result(&mut self, call: &CallId, failed: bool, parts: &[Part]) {
+        let Some(at) = self.calls.iter().position(|open| open == call) else { return };
+        self.calls.remove(at);
+        let text = text_of(parts);
+        let text = if text.is_empty() { NOTHING_SAID.to_owned() } else { text };
+        let pictures = parts.iter().filter(|part| matches!(part, Part::Image { .. }));
+        self.pictures.extend(pictures.cloned());
+        self.place_result(Part::ToolResult { id: call.clone(), text, failed });
+        if self.calls.is_empty() {
+            self.place_pictures();
+            self.place_joined();
+        }
+    }
+
+    fn place_result(&mut self, part: Part) {
+        let since = self.running.as_ref().map_or(self.last_seq, |(_, seq)| *seq);
+        self.place(Entry::new(Role::Tool, vec![part], None, false, since));
+    }
+
+    fn place_pictures(&mut self) {
+        let mut parts = std::mem::take(&mut self.pictures);
+        if !parts.is_empty() {
+            parts.insert(0, Part::Text(PICTURES.to_owned()));
+            let since = self.running.as_ref().map_or(self.last_seq, |(_, seq)| *seq);
+            let entry = Entry::new(Role::User, parts, None, false, since);
+            self.place(Entry { by_tools: true, ..entry });
+        }
+    }
+
+    /// Gives a result to every call that will not get one any more.
+    fn give_up_calls(&mut self) {
+        for id in std::mem::take(&mut self.calls) {
+            self.place_result(Part::ToolResult { id, text: NO_RESULT.to_owned(), failed: true });
+        }
+        self.place_pictures();
+    }
+
+    /// Tells the model that the person undid what it had changed.
+    fn restored(&mut self, files: &[FileChange]) {
+        let paths: Vec<&str> = files.iter().take(20).map(|file| file.path.as_str()).collect();
+        let text = format!("[the person undid your last changes of {}]", paths.join(", "));
+        let entry = Entry::new(Role::User, vec![Part::Text(text)], None, false, self.last_seq);
+        self.place(Entry { by_tools: true, ..entry });
+    }
+
     /// Makes a turn's messages the newest.
     fn begin(&mut self, turn: &TurnId) {
+        self.give_up_calls();
         self.place_joined();
         self.place_queued(turn);
         self.running = Some((turn.clone(), self.last_seq));
@@ -180,6 +268,7 @@ impl Conversation {
 
     /// The turns of the session that was copied go on there, not here.
     fn fork(&mut self) {
+        self.give_up_calls();
         self.place_joined();
         let cut_off = self.running.take().map_or(u64::MAX, |(_, seq)| seq);
         for (_, entries) in std::mem::take(&mut self.queued) {
@@ -218,6 +307,7 @@ impl Conversation {
     /// before it started was, as far as its person knows.
     fn end(&mut self, turn: Option<&TurnId>, ending: Ending) {
         if self.running.as_ref().map(|(running, _)| running) == turn {
+            self.give_up_calls();
             self.place_joined();
             self.running = None;
         }
@@ -254,6 +344,13 @@ impl Conversation {
             self.drop_oldest();
             self.cut = true;
         }
+        // A result without its call is no vendor's idea of a conversation.
+        while self.cut
+            && self.placed.len() > 1
+            && self.placed.front().is_some_and(|oldest| oldest.role == Role::Tool)
+        {
+            self.drop_oldest();
+        }
     }
 
     fn drop_oldest(&mut self) {
@@ -274,8 +371,22 @@ impl Entry {
     ) -> Self {
         parts.retain(|part| !is_empty(part));
         let tokens = estimate(&parts);
-        Self { role, parts, model, partial, tokens, placed: 0, since }
+        Self { role, parts, model, partial, by_tools: false, tokens, placed: 0, since }
     }
+
+    /// Whether the person said it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.role == Role::User && !self.by_tools
+    }
+}
+
+/// The calls among these parts.
+fn calls(parts: &[Part]) -> Vec<CallId> {
+    let call = |part: &Part| match part {
+        Part::ToolCall { id, .. } => Some(id.clone()),
+        _ => None,
+    };
+    parts.iter().filter_map(call).collect()
 }
 
 fn is_empty(part: &Part) -> bool {

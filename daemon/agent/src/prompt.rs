@@ -8,11 +8,12 @@ use moltis_core::assistant::{Fragment, FragmentKind};
 use moltis_core::id::SessionId;
 use moltis_core::message::{Message, Part, Role, text_of};
 use moltis_core::models::ModelInfo;
-use moltis_core::provider::{Effort, Request};
+use moltis_core::provider::{Effort, Request, ToolSpec};
 
 use crate::conversation::{
     Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, part_tokens, text_tokens,
 };
+use crate::text_tools;
 
 /// The window of models of which nobody knows it. Wrong guesses are mended by asking again with
 /// less.
@@ -34,6 +35,9 @@ const TINY_SYSTEM_BYTES: usize = 240;
 /// follow.
 const TINY_SYSTEM: &str = "You are a helpful assistant.";
 
+/// Tokens that a result costs of which only the size is told.
+const PRUNED_TOKENS: u64 = 24;
+
 /// A summary of which less than this many tokens fit says nothing.
 const LEAST_SUMMARY: u64 = 32;
 
@@ -52,6 +56,12 @@ pub struct Instructions {
     pub effort: Option<Effort>,
     /// Of the window, in hundredths: a longer prompt is compacted. 0 is never.
     pub compact_at: u64,
+    /// The tools that it is offered.
+    pub tools: Vec<ToolSpec>,
+    /// Rounds of calls that a turn may go through.
+    pub max_rounds: u32,
+    /// Calls that a turn may make; 0 is any number.
+    pub max_calls: u32,
 }
 
 /// A request, and what had to be done to make it fit.
@@ -67,6 +77,27 @@ pub struct Assembled {
     pub shrinks: bool,
     /// What it tells, in order.
     pub fragments: Vec<Fragment>,
+}
+
+/// How a model is offered tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Not at all.
+    None,
+    /// As its vendor wants it.
+    Native,
+    /// In words.
+    Text,
+}
+
+/// How this model is offered the tools that there are.
+pub(crate) fn offer(model: &ModelInfo, instructions: &Instructions) -> Offer {
+    match () {
+        // It would repeat their descriptions rather than call them.
+        () if instructions.tools.is_empty() || is_tiny(model) => Offer::None,
+        () if model.tools => Offer::Native,
+        () => Offer::Text,
+    }
 }
 
 /// The tokens that the conversation may take in a prompt for this model.
@@ -91,14 +122,74 @@ pub fn compact_above(model: &ModelInfo, instructions: &Instructions) -> Option<u
 
 /// Estimated tokens of what the model is told first of all.
 pub(crate) fn system_tokens(model: &ModelInfo, instructions: &Instructions) -> u64 {
-    text_tokens(system_for(model, &instructions.system))
+    text_tokens(system_for(model, &instructions.system)) + tool_tokens(model, instructions)
 }
 
-/// What each message would cost in a prompt for this model.
-pub(crate) fn costs(conversation: &Conversation, model: &ModelInfo) -> Vec<u64> {
+/// Estimated tokens of the tools that it is offered.
+fn tool_tokens(model: &ModelInfo, instructions: &Instructions) -> u64 {
+    let size = |tool: &ToolSpec| {
+        let parameters = tool.parameters.to_string().len();
+        (tool.name.len() + tool.description.len() + parameters) as u64 + 32
+    };
+    match offer(model, instructions) {
+        Offer::None => 0,
+        Offer::Native | Offer::Text => instructions.tools.iter().map(size).sum::<u64>() / 4,
+    }
+}
+
+/// What each message would cost in a prompt for this model, with the results of tools up to the seq
+/// `pruned` told as their size.
+pub(crate) fn costs(conversation: &Conversation, model: &ModelInfo, pruned: u64) -> Vec<u64> {
     let entries = conversation.entries();
     let asked = last_asked(entries);
-    entries.iter().enumerate().map(|(at, entry)| cost(model, entry, Some(at) > asked)).collect()
+    let cost = |(at, entry): (usize, &Entry)| match is_pruned(entry, pruned) {
+        true => PRUNED_TOKENS,
+        false => cost(model, entry, Some(at) > asked),
+    };
+    entries.iter().enumerate().map(cost).collect()
+}
+
+/// Up to which seq the results of tools are told as their size only, so that a prompt has at most
+/// `target` tokens: the oldest go first, those of the last round of calls stay.
+pub(crate) fn prune(
+    conversation: &Conversation,
+    model: &ModelInfo,
+    pruned: u64,
+    target: u64,
+) -> u64 {
+    let entries = conversation.entries();
+    let costs = costs(conversation, model, pruned);
+    let mut told = costs.iter().sum::<u64>() + summary_tokens(conversation);
+    let last = entries.iter().rposition(|entry| entry.role == Role::Assistant).unwrap_or(0);
+    let mut upto = pruned;
+    for (entry, cost) in entries.iter().zip(costs).take(last) {
+        if told <= target {
+            break;
+        }
+        if is_pruned(entry, u64::MAX) && entry.placed > upto {
+            upto = entry.placed;
+            told = told.saturating_sub(cost.saturating_sub(PRUNED_TOKENS));
+        }
+    }
+    upto
+}
+
+/// Whether a message is a result that is told as its size, when those up to this seq are.
+fn is_pruned(entry: &Entry, upto: u64) -> bool {
+    entry.role == Role::Tool && entry.placed <= upto && entry.tokens > 2 * PRUNED_TOKENS
+}
+
+/// A result as its size.
+fn pruned_parts(entry: &Entry) -> Vec<Part> {
+    let short = |part: &Part| match part {
+        Part::ToolResult { id, text, failed } => Part::ToolResult {
+            id: id.clone(),
+            text: format!("[a result of {} bytes, left out to make room]", text.len()),
+            failed: *failed,
+        },
+        other => other.clone(),
+    };
+    entry.parts.iter().map(short).collect()
 }
 
 /// What the summary would cost.
@@ -120,36 +211,53 @@ pub fn assemble(
     model: &ModelInfo,
     instructions: &Instructions,
     budget: u64,
+    pruned: u64,
 ) -> Assembled {
     let entries = conversation.entries();
     let newest = newest(entries);
-    let costs = costs(conversation, model);
+    let costs = costs(conversation, model, pruned);
     let pinned: u64 = costs.iter().skip(newest).sum();
     let summary = fitting_summary(conversation, (budget / 2).min(budget.saturating_sub(pinned)));
     let summed = summary.as_ref().map_or(0, |summary| text_tokens(summary) + MESSAGE_TOKENS);
     let first = match beginning(entries, &costs, newest, budget.saturating_sub(summed)) {
         // After a summary an answer may be the first.
         None if summary.is_some() => 0,
-        None => entries.iter().position(|entry| entry.role == Role::User).unwrap_or(newest),
+        None => entries.iter().position(Entry::is_asked).unwrap_or(newest),
         Some(first) => first,
     };
     let asked = last_asked(entries);
+    let offer = offer(model, instructions);
     let mut messages: Vec<Message> = Vec::new();
     if let Some(summary) = summary {
         push(&mut messages, Role::User, vec![Part::Text(summary)]);
     }
     let mut images = 0;
     for (at, entry) in entries.iter().enumerate().skip(first) {
-        let parts = parts_for(model, entry, Some(at) > asked);
+        let parts = match is_pruned(entry, pruned) {
+            true => pruned_parts(entry),
+            false => parts_for(model, entry, Some(at) > asked),
+        };
+        let (role, parts) = match offer {
+            Offer::Native => (entry.role, parts),
+            Offer::None | Offer::Text => in_words(entry.role, parts),
+        };
         images += parts.iter().filter(|part| matches!(part, Part::Image { .. })).count() as u64;
-        push(&mut messages, entry.role, parts);
+        push(&mut messages, role, parts);
     }
+    let mut system = system_for(model, &instructions.system).to_owned();
+    if offer == Offer::Text {
+        if !system.is_empty() {
+            system.push_str("\n\n");
+        }
+        system.push_str(&text_tools::introduction(&instructions.tools));
+    }
+    let tools = if offer == Offer::Native { instructions.tools.clone() } else { Vec::new() };
     let request = Request {
         model: model.clone(),
         session: session.clone(),
-        system: system_for(model, &instructions.system).to_owned(),
+        system,
         messages,
-        tools: Vec::new(),
+        tools,
         effort: instructions.effort,
         max_output: None,
     };
@@ -157,8 +265,10 @@ pub fn assemble(
     let told: u64 = costs.iter().skip(first).sum();
     let fragment = |kind, count: usize, tokens| Fragment { kind, count: count as u64, tokens };
     let seen = images * IMAGE_TOKENS;
+    let tools = tool_tokens(model, instructions);
     let fragments = [
-        fragment(FragmentKind::System, 1, system_tokens(model, instructions)),
+        fragment(FragmentKind::System, 1, system_tokens(model, instructions) - tools),
+        fragment(FragmentKind::Tools, instructions.tools.len(), tools),
         fragment(FragmentKind::Summary, 1, summed),
         fragment(FragmentKind::Messages, entries.len() - first, told.saturating_sub(seen)),
         Fragment { kind: FragmentKind::Images, count: images, tokens: seen },
@@ -167,13 +277,20 @@ pub fn assemble(
     Assembled { request, left_out, tokens: told + summed, shrinks: first < newest, fragments }
 }
 
-/// Where the newest messages of the person begin, which a model is told in any case.
+/// Where what a model is told in any case begins: the newest messages of the person, and what was
+/// done for them since, unless that has been answered.
 pub(crate) fn newest(entries: &VecDeque<Entry>) -> usize {
-    entries.len() - entries.iter().rev().take_while(|entry| entry.role == Role::User).count()
+    let answered = entries.back().is_some_and(|last| last.role == Role::Assistant);
+    match last_asked(entries) {
+        Some(last) if !answered => {
+            last + 1 - entries.iter().take(last + 1).rev().take_while(|e| e.is_asked()).count()
+        }
+        _ => entries.len(),
+    }
 }
 
 fn last_asked(entries: &VecDeque<Entry>) -> Option<usize> {
-    entries.iter().rposition(|entry| entry.role == Role::User)
+    entries.iter().rposition(Entry::is_asked)
 }
 
 fn told_summary(summary: &str) -> String {
@@ -214,7 +331,7 @@ fn beginning(
     let mut before = 0;
     let mut best = None;
     for (at, (entry, cost)) in entries.iter().zip(costs).enumerate().take(newest) {
-        if entry.role == Role::User && before >= least {
+        if entry.is_asked() && before >= least {
             if best.is_some() && before > most {
                 break;
             }
@@ -236,8 +353,22 @@ fn rank(entry: &Entry) -> u64 {
 }
 
 fn system_for<'a>(model: &ModelInfo, system: &'a str) -> &'a str {
-    let tiny = model.local || model.context_window.is_some_and(|window| window <= TINY_WINDOW);
-    if tiny && system.len() > TINY_SYSTEM_BYTES { TINY_SYSTEM } else { system }
+    if is_tiny(model) && system.len() > TINY_SYSTEM_BYTES { TINY_SYSTEM } else { system }
+}
+
+fn is_tiny(model: &ModelInfo) -> bool {
+    model.local || model.context_window.is_some_and(|window| window <= TINY_WINDOW)
+}
+
+/// Calls and results as text, for a model that knows no others.
+fn in_words(role: Role, parts: Vec<Part>) -> (Role, Vec<Part>) {
+    let word = |part: Part| match part {
+        Part::ToolCall { name, arguments, .. } => Part::Text(text_tools::call(&name, &arguments)),
+        Part::ToolResult { text, failed, .. } => Part::Text(text_tools::result(&text, failed)),
+        other => other,
+    };
+    let role = if role == Role::Tool { Role::User } else { role };
+    (role, parts.into_iter().map(word).collect())
 }
 
 /// About how many tokens the parts of [`parts_for`] cost.

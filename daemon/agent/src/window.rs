@@ -16,9 +16,9 @@ pub fn window(
     instructions: &Instructions,
 ) -> Window {
     let budget = prompt::budget(model, instructions);
-    let due = compact::due(conversation, model, instructions, budget).is_some();
+    let due = compact::due(conversation, model, instructions, budget, 0).is_some();
     let budget = if due { u64::MAX } else { budget };
-    let assembled = prompt::assemble(conversation, session, model, instructions, budget);
+    let assembled = prompt::assemble(conversation, session, model, instructions, budget, 0);
     let size = model.context_window.unwrap_or(UNKNOWN_WINDOW);
     let system = prompt::system_tokens(model, instructions);
     Window {

@@ -14,12 +14,14 @@ use moltis_core::event::{
 use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::message::{Part, Usage};
 use moltis_core::models::ModelRef;
-use moltis_core::provider::{Effort, FailureKind, FinishReason};
-use moltis_core::session::{QueueMode, Settings};
+use moltis_core::provider::{FailureKind, FinishReason};
+use moltis_core::session::QueueMode;
 use moltis_proto::v1;
 
+use crate::act::{self, act_to_wire, spawned_to_wire};
 pub use crate::field::{Error, Result};
 use crate::part::{parts_from_wire, parts_to_wire};
+use crate::settings::{queue_from_wire, queue_to_wire, settings_from_wire, settings_to_wire};
 
 /// The event for the wire.
 pub fn event_to_wire(event: &Event) -> v1::Event {
@@ -31,7 +33,7 @@ pub fn event_to_wire(event: &Event) -> v1::Event {
         cause: Some(cause_to_wire(&event.cause)),
         origin: origin_to_wire(event.origin).into(),
         op_id: event.op.as_ref().map(OpId::to_string).unwrap_or_default(),
-        kind: Some(kind_to_wire(&event.kind)),
+        kind: kind_to_wire(&event.kind),
     }
 }
 
@@ -71,52 +73,6 @@ pub fn usage_from_wire(usage: Option<v1::Usage>) -> Usage {
         cache_read_tokens: usage.cache_read_tokens,
         cache_write_tokens: usage.cache_write_tokens,
         cost_microusd: usage.cost_microusd,
-    }
-}
-
-/// Settings for the wire.
-pub fn settings_to_wire(settings: &Settings) -> v1::Settings {
-    v1::Settings {
-        model: settings.model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
-        effort: settings.effort.map(Effort::as_str).unwrap_or_default().to_owned(),
-        queue: queue_to_wire(settings.queue).into(),
-    }
-}
-
-/// Settings of the wire; absent ones are the configured ones.
-///
-/// # Errors
-/// A model, an effort or a queue mode that is none.
-pub fn settings_from_wire(settings: Option<v1::Settings>) -> Result<Settings> {
-    let settings = settings.unwrap_or_default();
-    Ok(Settings {
-        model: optional_model_from_wire("model", &settings.model)?,
-        effort: optional_effort(&settings.effort)?,
-        queue: queue_from_wire("queue", settings.queue)?,
-    })
-}
-
-/// A queue mode for the wire; `None` is as the session has it.
-pub fn queue_to_wire(queue: Option<QueueMode>) -> v1::QueueMode {
-    match queue {
-        None => v1::QueueMode::Unspecified,
-        Some(QueueMode::Followup) => v1::QueueMode::Followup,
-        Some(QueueMode::Collect) => v1::QueueMode::Collect,
-        Some(QueueMode::Steer) => v1::QueueMode::Steer,
-    }
-}
-
-/// The queue mode of the wire's number.
-///
-/// # Errors
-/// At `field`, a number without meaning.
-pub fn queue_from_wire(field: &str, number: i32) -> Result<Option<QueueMode>> {
-    match v1::QueueMode::try_from(number) {
-        Ok(v1::QueueMode::Unspecified) => Ok(None),
-        Ok(v1::QueueMode::Followup) => Ok(Some(QueueMode::Followup)),
-        Ok(v1::QueueMode::Collect) => Ok(Some(QueueMode::Collect)),
-        Ok(v1::QueueMode::Steer) => Ok(Some(QueueMode::Steer)),
-        Err(_) => Err(unknown_number(field, number)),
     }
 }
 
@@ -253,14 +209,21 @@ pub(crate) fn new_event_from_wire(event: v1::Event) -> Result<NewEvent> {
     })
 }
 
-pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
+/// The kind for the wire: there always is one.
+pub(crate) fn kind_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
+    spoken_to_wire(kind).or_else(|| act_to_wire(kind))
+}
+
+/// The kind for the wire; `None` for those of [`crate::act`].
+fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
     use v1::event::Kind;
-    match kind {
-        EventKind::SessionCreated { agent, key, settings } => {
+    Some(match kind {
+        EventKind::SessionCreated { agent, key, settings, spawned } => {
             Kind::SessionCreated(v1::SessionCreated {
                 agent: agent.clone(),
                 key: key.clone().unwrap_or_default(),
                 settings: Some(settings_to_wire(settings)),
+                spawned: spawned.as_ref().map(spawned_to_wire),
             })
         }
         EventKind::SessionForked { parent, parent_seq } => Kind::SessionForked(v1::SessionForked {
@@ -321,7 +284,15 @@ pub(crate) fn kind_to_wire(kind: &EventKind) -> v1::event::Kind {
             failure: failure.as_ref().map(failure_to_wire),
             usage: Some(usage_to_wire(*usage)),
         }),
-    }
+        EventKind::ToolStarted { .. }
+        | EventKind::ToolFinished { .. }
+        | EventKind::ApprovalAsked { .. }
+        | EventKind::ApprovalAnswered { .. }
+        | EventKind::GrantRevoked { .. }
+        | EventKind::WorkspaceChanged { .. }
+        | EventKind::WorkspaceRestored { .. }
+        | EventKind::StateSet { .. } => return None,
+    })
 }
 
 fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
@@ -363,6 +334,30 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
             self::compacted(compacted).map_err(|error| error.within("compacted"))
         }
         Kind::TurnEnded(ended) => turn_ended(ended).map_err(|error| error.within("turn_ended")),
+        Kind::ToolStarted(started) => {
+            act::tool_started(started).map_err(|error| error.within("tool_started"))
+        }
+        Kind::ToolFinished(finished) => {
+            act::tool_finished(finished).map_err(|error| error.within("tool_finished"))
+        }
+        Kind::ApprovalAsked(asked) => {
+            act::approval_asked(asked).map_err(|error| error.within("approval_asked"))
+        }
+        Kind::ApprovalAnswered(answered) => {
+            act::approval_answered(answered).map_err(|error| error.within("approval_answered"))
+        }
+        Kind::GrantRevoked(revoked) => Ok(EventKind::GrantRevoked { pattern: revoked.pattern }),
+        Kind::WorkspaceChanged(changed) => {
+            act::workspace_changed(changed).map_err(|error| error.within("workspace_changed"))
+        }
+        Kind::WorkspaceRestored(restored) => {
+            act::workspace_restored(restored).map_err(|error| error.within("workspace_restored"))
+        }
+        Kind::StateSet(state) => Ok(EventKind::StateSet {
+            namespace: state.namespace,
+            key: state.key,
+            value: state.value,
+        }),
     }
 }
 
@@ -371,6 +366,11 @@ fn session_created(created: v1::SessionCreated) -> Result<EventKind> {
         agent: created.agent,
         key: non_empty(created.key),
         settings: settings_from_wire(created.settings).map_err(|error| error.within("settings"))?,
+        spawned: created
+            .spawned
+            .map(act::spawned_from_wire)
+            .transpose()
+            .map_err(|error| error.within("spawned"))?,
     })
 }
 
@@ -530,29 +530,20 @@ fn failure_from_wire(failure: v1::TurnFailure) -> Result<TurnFailure> {
     Ok(TurnFailure { kind, message: failure.message, hint: non_empty(failure.hint) })
 }
 
-fn duration_to_wire(duration: Duration) -> prost_types::Duration {
+pub(crate) fn duration_to_wire(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(duration.subsec_nanos()).unwrap_or_default(),
     }
 }
 
-fn duration_from_wire(field: &str, duration: prost_types::Duration) -> Result<Duration> {
+pub(crate) fn duration_from_wire(field: &str, duration: prost_types::Duration) -> Result<Duration> {
     let seconds = u64::try_from(duration.seconds);
     let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     match (seconds, nanos) {
         (Ok(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
         _ => Err(Error::new(field, "is not a length of time")),
     }
-}
-
-fn optional_effort(name: &str) -> Result<Option<Effort>> {
-    if name.is_empty() {
-        return Ok(None);
-    }
-    Effort::parse(name)
-        .map(Some)
-        .ok_or_else(|| Error::new("effort", format!("`{name}` is no effort")))
 }
 
 pub(crate) fn filled(field: &str, text: String) -> Result<String> {
@@ -563,7 +554,7 @@ pub(crate) fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn unknown_number(field: &str, number: i32) -> Error {
+pub(crate) fn unknown_number(field: &str, number: i32) -> Error {
     Error::new(field, format!("has no value {number}"))
 }
 

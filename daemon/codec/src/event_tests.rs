@@ -1,5 +1,10 @@
+use moltis_core::event::{FileChange, FileChangeKind, ToolEnding};
 use moltis_core::journal::Draft;
-use moltis_core::session::{OpenTurn, Summary};
+use moltis_core::policy::{Mode, Reach};
+use moltis_core::provider::Effort;
+use moltis_core::sandbox::{Mount, Network};
+use moltis_core::session::{OpenTurn, Settings, Spawned, Summary};
+use moltis_core::tool::Class;
 use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
@@ -44,8 +49,105 @@ fn effort() -> impl Strategy<Value = Effort> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    (option::of(model()), option::of(effort()), option::of(queue()))
-        .prop_map(|(model, effort, queue)| Settings { model, effort, queue })
+    let mode = prop::sample::select(vec![Mode::Ask, Mode::OnMiss, Mode::Auto]);
+    let mount = prop::sample::select(vec![Mount::None, Mount::ReadOnly, Mount::ReadWrite]);
+    let network = prop::sample::select(vec![Network::None, Network::Listed, Network::Open]);
+    let said = (option::of(model()), option::of(effort()), option::of(queue()));
+    let done =
+        (option::of(filled_text()), option::of(mode), option::of(mount), option::of(network));
+    (said, done).prop_map(|((model, effort, queue), (workspace, approvals, mount, network))| {
+        Settings { model, effort, queue, workspace, approvals, mount, network }
+    })
+}
+
+fn spawned() -> impl Strategy<Value = Spawned> {
+    (id(), id(), id(), any::<u32>(), prop::collection::vec(text(), 0..3), text()).prop_map(
+        |(parent, turn, call, depth, tools, system)| Spawned {
+            parent: parent.into(),
+            turn: turn.into(),
+            call: call.into(),
+            depth,
+            tools,
+            system,
+        },
+    )
+}
+
+fn files() -> impl Strategy<Value = Vec<FileChange>> {
+    let kind = prop::sample::select(vec![
+        FileChangeKind::Created,
+        FileChangeKind::Modified,
+        FileChangeKind::Deleted,
+    ]);
+    prop::collection::vec((text(), kind).prop_map(|(path, kind)| FileChange { path, kind }), 0..4)
+}
+
+fn call_kind() -> impl Strategy<Value = EventKind> {
+    let class = prop::sample::select(vec![Class::Read, Class::Idempotent, Class::Once]);
+    let ending = prop::sample::select(vec![
+        ToolEnding::Done,
+        ToolEnding::Failed,
+        ToolEnding::Denied,
+        ToolEnding::Cancelled,
+        ToolEnding::Interrupted,
+    ]);
+    prop_oneof![
+        (id(), id(), text(), text(), class, text()).prop_map(
+            |(item, call, tool, arguments, class, why)| EventKind::ToolStarted {
+                item: item.into(),
+                call: call.into(),
+                tool,
+                arguments,
+                class,
+                why,
+            }
+        ),
+        (id(), id(), text(), ending, parts(), any::<bool>(), option::of(duration())).prop_map(
+            |(item, call, tool, ending, parts, sensitive, took)| EventKind::ToolFinished {
+                item: item.into(),
+                call: call.into(),
+                tool,
+                ending,
+                parts,
+                sensitive,
+                took,
+            }
+        ),
+    ]
+}
+
+fn act_kind() -> impl Strategy<Value = EventKind> {
+    let reach = prop::sample::select(vec![Reach::Once, Reach::Session, Reach::Always]);
+    let asked = (id(), id(), text(), text(), text(), text(), text());
+    prop_oneof![
+        (asked, option::of("[a-z]{1,5}: [a-z]{1,5}"), 0..4_000_000_000_i64).prop_map(
+            |((approval, call, tool, arguments, subject, reason, digest), pattern, at)| {
+                EventKind::ApprovalAsked {
+                    approval: approval.into(),
+                    call: call.into(),
+                    tool,
+                    arguments,
+                    subject,
+                    reason,
+                    digest,
+                    pattern,
+                    expires_at: Timestamp::new(at, 0).expect("within the years"),
+                }
+            }
+        ),
+        (id(), any::<bool>(), reach, text()).prop_map(|(approval, allowed, reach, reason)| {
+            EventKind::ApprovalAnswered { approval: approval.into(), allowed, reach, reason }
+        }),
+        text().prop_map(|pattern| EventKind::GrantRevoked { pattern }),
+        (text(), text(), files()).prop_map(|(before, after, files)| {
+            EventKind::WorkspaceChanged { before, after, files }
+        }),
+        (id(), files(), prop::collection::vec(text(), 0..3)).prop_map(|(undone, files, kept)| {
+            EventKind::WorkspaceRestored { undone: undone.into(), files, kept }
+        }),
+        (text(), text(), option::of(text()))
+            .prop_map(|(namespace, key, value)| { EventKind::StateSet { namespace, key, value } }),
+    ]
 }
 
 fn part() -> impl Strategy<Value = Part> {
@@ -117,9 +219,16 @@ fn ending() -> impl Strategy<Value = Ending> {
 fn kind() -> impl Strategy<Value = EventKind> {
     let level = prop::sample::select(vec![Level::Info, Level::Warning]);
     prop_oneof![
-        (text(), option::of(filled_text()), settings()).prop_map(|(agent, key, settings)| {
-            EventKind::SessionCreated { agent, key, settings }
-        }),
+        call_kind(),
+        act_kind(),
+        (text(), option::of(filled_text()), settings(), option::of(spawned())).prop_map(
+            |(agent, key, settings, spawned)| EventKind::SessionCreated {
+                agent,
+                key,
+                settings,
+                spawned
+            }
+        ),
         (id(), any::<u64>()).prop_map(|(parent, parent_seq)| EventKind::SessionForked {
             parent: parent.into(),
             parent_seq

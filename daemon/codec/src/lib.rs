@@ -1,5 +1,6 @@
 //! The one place where words become protobuf, for the wire and for the disk.
 
+pub mod act;
 pub mod admin;
 pub mod code;
 pub mod error;
@@ -9,4 +10,5 @@ pub mod line;
 pub mod part;
 pub mod row;
 pub mod session;
+pub mod settings;
 pub mod summary;

@@ -27,7 +27,7 @@ pub fn event_to_row(event: &NewEvent) -> Vec<u8> {
         cause: Some(cause_to_wire(&event.cause)),
         origin: origin_to_wire(event.origin).into(),
         op_id: event.op.as_ref().map(OpId::to_string).unwrap_or_default(),
-        kind: Some(kind_to_wire(&event.kind)),
+        kind: kind_to_wire(&event.kind),
     }
     .encode_to_vec()
 }

@@ -10,11 +10,9 @@ use moltis_core::message::Part;
 use moltis_core::session::Settings;
 use moltis_proto::v1;
 
-use crate::event::{
-    Error, Result, event_to_wire, optional_model_from_wire, queue_from_wire, settings_from_wire,
-    timestamp_to_wire,
-};
+use crate::event::{Error, Result, event_to_wire, optional_model_from_wire, timestamp_to_wire};
 use crate::part::parts_from_wire;
+use crate::settings::{queue_from_wire, settings_from_wire};
 use crate::summary::summary_to_wire;
 
 /// The longest id that is believed to be one.
@@ -192,6 +190,7 @@ fn delta_to_wire(delta: Delta) -> v1::Delta {
         Strand::Text => (v1::Strand::Text, String::new(), String::new()),
         Strand::Reasoning => (v1::Strand::Reasoning, String::new(), String::new()),
         Strand::Arguments { call, name } => (v1::Strand::Arguments, call.to_string(), name),
+        Strand::Output { call, name } => (v1::Strand::Output, call.to_string(), name),
     };
     v1::Delta {
         session: delta.session.to_string(),
@@ -210,6 +209,7 @@ pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
     let fragments = window.fragments.iter().map(|fragment| {
         let kind = match fragment.kind {
             FragmentKind::System => "system",
+            FragmentKind::Tools => "tools",
             FragmentKind::Summary => "summary",
             FragmentKind::Messages => "messages",
             FragmentKind::Images => "images",

@@ -1,15 +1,19 @@
 //! A session at a glance as protobuf: on the wire, and as the store's projection of it.
 
-use moltis_core::id::{SessionId, TurnId};
+use moltis_core::event::Origin;
+use moltis_core::id::{ApprovalId, CallId, SessionId, TurnId};
 use moltis_core::models::ModelRef;
-use moltis_core::session::{OpenTurn, Summary};
+use moltis_core::policy::{Grant, Label, Pattern};
+use moltis_core::session::{OpenTurn, Pending, Summary};
 use moltis_proto::v1;
 
+use crate::act::{spawned_from_wire, spawned_to_wire};
 use crate::event::{
-    Error, Result, ending_from_wire, ending_to_wire, filled, optional_model_from_wire,
-    settings_from_wire, settings_to_wire, timestamp_from_wire, timestamp_to_wire, usage_from_wire,
+    Error, Result, ending_from_wire, ending_to_wire, filled, non_empty, optional_model_from_wire,
+    origin_from_wire, origin_to_wire, timestamp_from_wire, timestamp_to_wire, usage_from_wire,
     usage_to_wire,
 };
+use crate::settings::{settings_from_wire, settings_to_wire};
 
 /// The summary for the wire.
 pub fn summary_to_wire(summary: &Summary) -> v1::Session {
@@ -46,7 +50,58 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
             })
             .collect(),
         last_ending: ending_to_wire(summary.last_ending).into(),
+        pending: summary.pending.iter().map(|one| pending_to_wire(&summary.id, one)).collect(),
+        grants: summary.grants.iter().map(grant_to_wire).collect(),
+        taint: origin_to_wire(summary.label.taint).into(),
+        sensitive: summary.label.sensitive,
+        spawned: summary.spawned.as_ref().map(spawned_to_wire),
     }
+}
+
+fn grant_to_wire(grant: &Grant) -> v1::Grant {
+    v1::Grant { pattern: grant.pattern.line(), tainted: grant.tainted }
+}
+
+fn grant_from_wire(grant: v1::Grant) -> Result<Grant> {
+    let pattern =
+        Pattern::parse(&grant.pattern).map_err(|reason| Error::new("grants.pattern", reason))?;
+    Ok(Grant { pattern, tainted: grant.tainted })
+}
+
+/// A question for the wire.
+pub fn pending_to_wire(session: &SessionId, pending: &Pending) -> v1::Approval {
+    v1::Approval {
+        id: pending.approval.to_string(),
+        session: session.to_string(),
+        turn: pending.turn.to_string(),
+        call: pending.call.to_string(),
+        tool: pending.tool.clone(),
+        arguments: pending.arguments.clone(),
+        subject: pending.subject.clone(),
+        reason: pending.reason.clone(),
+        digest: pending.digest.clone(),
+        pattern: pending.pattern.clone().unwrap_or_default(),
+        tainted: pending.tainted,
+        asked_at: Some(timestamp_to_wire(pending.asked_at)),
+        expires_at: Some(timestamp_to_wire(pending.expires_at)),
+    }
+}
+
+fn pending_from_wire(approval: v1::Approval) -> Result<Pending> {
+    Ok(Pending {
+        approval: ApprovalId::new(filled("id", approval.id)?),
+        turn: TurnId::new(filled("turn", approval.turn)?),
+        call: CallId::new(approval.call),
+        tool: approval.tool,
+        arguments: approval.arguments,
+        subject: approval.subject,
+        reason: approval.reason,
+        digest: approval.digest,
+        pattern: non_empty(approval.pattern),
+        tainted: approval.tainted,
+        asked_at: timestamp_from_wire("asked_at", approval.asked_at)?,
+        expires_at: timestamp_from_wire("expires_at", approval.expires_at)?,
+    })
 }
 
 /// The summary of the wire.
@@ -80,6 +135,27 @@ pub fn summary_from_wire(session: v1::Session) -> Result<Summary> {
             .map(|(n, open)| open_turn(n, open))
             .collect::<Result<_>>()?,
         last_ending: ending_from_wire("last_ending", session.last_ending)?,
+        pending: session
+            .pending
+            .into_iter()
+            .map(pending_from_wire)
+            .collect::<Result<_>>()
+            .map_err(|error| error.within("pending"))?,
+        grants: session.grants.into_iter().map(grant_from_wire).collect::<Result<_>>()?,
+        label: Label {
+            // A store of a version that did not know labels had no tools either.
+            taint: if session.taint == 0 {
+                Origin::Owner
+            } else {
+                origin_from_wire(session.taint)?
+            },
+            sensitive: session.sensitive,
+        },
+        spawned: session
+            .spawned
+            .map(spawned_from_wire)
+            .transpose()
+            .map_err(|error| error.within("spawned"))?,
     })
 }
 

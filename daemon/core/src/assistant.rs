@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::event::{Cause, Event, Origin};
+use crate::event::{Cause, Event, FileChange, Origin};
 use crate::feed::{FeedStream, From};
-use crate::id::{ItemId, OpId, SessionId, TurnId};
+use crate::id::{ApprovalId, ItemId, OpId, SessionId, TurnId};
 use crate::message::Part;
 use crate::models::ModelRef;
-use crate::session::{QueueMode, Settings, Summary};
+use crate::policy::Reach;
+use crate::session::{Pending, QueueMode, Settings, Summary};
 
 /// Who asks, and what their words are worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,12 +119,64 @@ pub struct Fragment {
 pub enum FragmentKind {
     /// What it is told first of all.
     System,
+    /// The tools that it is offered.
+    Tools,
     /// What stands for the older part of the conversation.
     Summary,
     /// What was said.
     Messages,
     /// Pictures.
     Images,
+}
+
+/// A person's answer to a question whether a call may be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The question.
+    pub approval: ApprovalId,
+    /// The digest of what the person was shown.
+    pub digest: String,
+    /// The call may be made.
+    pub allow: bool,
+    /// How far that reaches.
+    pub reach: Reach,
+    /// Why not, or whatever else there is to say to the model; may be empty.
+    pub reason: String,
+}
+
+/// An answer that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The session.
+    pub session: SessionId,
+    /// The turn that goes on.
+    pub turn: TurnId,
+    /// The seq of the answer's event.
+    pub seq: u64,
+    /// The pattern that is allowed from now on, if one is.
+    pub pattern: Option<String>,
+}
+
+/// What a turn changed in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// The turn.
+    pub turn: TurnId,
+    /// The files.
+    pub files: Vec<FileChange>,
+    /// A unified diff, at most a mebibyte; it says what it leaves out.
+    pub diff: String,
+}
+
+/// An undo that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// The turn whose changes it undid.
+    pub turn: TurnId,
+    /// The files that are as they were before it.
+    pub files: Vec<FileChange>,
+    /// Files that were left alone, and why.
+    pub kept: Vec<String>,
 }
 
 /// What is to be stopped.
@@ -251,6 +304,53 @@ pub trait Assistant: Send + Sync {
         session: &SessionId,
         change: Change,
     ) -> Result<Summary>;
+
+    /// Answers a question whether a call may be made. Returns when the answer is on disk.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not wait any more, `Conflict` when the digest is another's, `Invalid`
+    /// when more than the one call is to be allowed and nothing covers that.
+    async fn answer(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        answer: Answer,
+    ) -> Result<Answered>;
+
+    /// The questions that wait for an answer, oldest first.
+    async fn approvals(&self) -> Result<Vec<(SessionId, Pending)>>;
+
+    /// Takes back what was allowed for the rest of a session: this pattern.
+    ///
+    /// # Errors
+    /// `NotFound` when it was not allowed.
+    async fn revoke(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        pattern: String,
+    ) -> Result<Summary>;
+
+    /// What a turn changed in the workspace; without a turn the last one that did.
+    ///
+    /// # Errors
+    /// `NotFound` when it changed nothing, or what was there is not kept any more.
+    async fn changes(&self, session: &SessionId, turn: Option<TurnId>) -> Result<Changes>;
+
+    /// Undoes what a turn changed in the workspace; without a turn the last one that did and was not
+    /// undone. Files that were changed since are left alone and named.
+    ///
+    /// # Errors
+    /// `Conflict` while a turn runs, `NotFound` as for [`Assistant::changes`].
+    async fn undo(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        turn: Option<TurnId>,
+    ) -> Result<Undo>;
 
     /// Begins a session with a copy of another one's events up to and including `seq`.
     ///

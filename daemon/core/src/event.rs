@@ -12,7 +12,7 @@ use crate::message::{Part, Usage};
 use crate::models::ModelRef;
 use crate::policy::Reach;
 use crate::provider::{FailureKind, FinishReason};
-use crate::session::{QueueMode, Settings};
+use crate::session::{QueueMode, Settings, Spawned};
 use crate::tool::Class;
 
 /// Where a text came from, from most to least trusted. A text of several sources has the last.
@@ -91,6 +91,26 @@ pub enum ToolEnding {
     Interrupted,
 }
 
+impl ToolEnding {
+    /// The name on the wire and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Denied => "denied",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Done, Self::Failed, Self::Denied, Self::Cancelled, Self::Interrupted]
+            .into_iter()
+            .find(|one| one.as_str() == name)
+    }
+}
+
 /// What happened to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
@@ -109,6 +129,22 @@ pub enum FileChangeKind {
     Modified,
     /// It is gone.
     Deleted,
+}
+
+impl FileChangeKind {
+    /// The name on the wire and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Modified => "modified",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Created, Self::Modified, Self::Deleted].into_iter().find(|one| one.as_str() == name)
+    }
 }
 
 /// Facts about one answer of a model.
@@ -137,6 +173,8 @@ pub enum EventKind {
         key: Option<String>,
         /// What holds for its turns.
         settings: Settings,
+        /// The call that it was begun by, if an agent began it.
+        spawned: Option<Spawned>,
     },
     /// The events before this one are a copy of another session's, byte for byte.
     SessionForked {

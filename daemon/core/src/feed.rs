@@ -27,6 +27,13 @@ pub enum Strand {
         /// The tool.
         name: String,
     },
+    /// What the tool of a running call prints. Its item is the call's.
+    Output {
+        /// The call.
+        call: CallId,
+        /// The tool.
+        name: String,
+    },
 }
 
 /// Paint: text of an item that is still growing. Never stored.

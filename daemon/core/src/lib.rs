@@ -13,6 +13,7 @@
 
 pub mod admin;
 pub mod assistant;
+pub mod checkpoint;
 pub mod code;
 pub mod env;
 pub mod error;

@@ -318,7 +318,8 @@ pub fn authorize(who: Principal, call: Call, label: Label, grants: &Grants) -> V
         return allowed(call, Why::Granted(line));
     }
     // A leak is covered only by a pattern that names where it goes.
-    let listed = |pattern: &&Pattern| pattern.allows(&call) && (!leak || !pattern.prefix.is_empty());
+    let listed =
+        |pattern: &&Pattern| pattern.allows(&call) && (!leak || !pattern.prefix.is_empty());
     if grants.mode != Mode::Ask
         && let Some(pattern) = grants.allow.iter().find(listed)
     {
@@ -479,6 +480,22 @@ pub enum Reach {
     Session,
     /// Calls like it in every session: the allow-list of the configuration gets a line.
     Always,
+}
+
+impl Reach {
+    /// The name on the wire and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Session => "session",
+            Self::Always => "always",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Once, Self::Session, Self::Always].into_iter().find(|one| one.as_str() == name)
+    }
 }
 
 #[cfg(test)]

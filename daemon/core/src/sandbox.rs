@@ -25,6 +25,22 @@ pub enum Mount {
     ReadWrite,
 }
 
+impl Mount {
+    /// The name on the wire and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ReadOnly => "ro",
+            Self::ReadWrite => "rw",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::None, Self::ReadOnly, Self::ReadWrite].into_iter().find(|one| one.as_str() == name)
+    }
+}
+
 /// What programs inside can reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Network {
@@ -35,6 +51,22 @@ pub enum Network {
     Listed,
     /// Everything.
     Open,
+}
+
+impl Network {
+    /// The name on the wire and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Listed => "listed",
+            Self::Open => "open",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::None, Self::Listed, Self::Open].into_iter().find(|one| one.as_str() == name)
+    }
 }
 
 /// Whose sandbox, and how it is to be.

@@ -43,6 +43,23 @@ pub struct Settings {
     pub network: Option<Network>,
 }
 
+/// An agent's session that another agent's call began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spawned {
+    /// The session of the call.
+    pub parent: SessionId,
+    /// Its turn: the spawned one is stopped with it.
+    pub turn: TurnId,
+    /// The call.
+    pub call: CallId,
+    /// How many agents stand above it: 1 for one that a person's session began.
+    pub depth: u32,
+    /// The tools that it has; empty is those of its parent.
+    pub tools: Vec<String>,
+    /// What it is told first of all, instead of what is configured; empty is that.
+    pub system: String,
+}
+
 /// What a session is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
@@ -131,6 +148,8 @@ pub struct Summary {
     pub compacted_seq: u64,
     /// The session that it was forked from, and the last seq copied.
     pub parent: Option<(SessionId, u64)>,
+    /// The call that it was begun by, if an agent began it.
+    pub spawned: Option<Spawned>,
     /// Whether it is put away.
     pub archived: bool,
     /// Its turns that have not ended, oldest first.
@@ -165,6 +184,7 @@ impl Summary {
             context_tokens: 0,
             compacted_seq: 0,
             parent: None,
+            spawned: None,
             archived: false,
             open_turns: Vec::new(),
             last_ending: None,
@@ -189,7 +209,8 @@ impl Summary {
         self.last_seq = event.seq;
         self.updated_at = event.at;
         match &event.kind {
-            EventKind::SessionCreated { agent, key, settings } => {
+            EventKind::SessionCreated { agent, key, settings, spawned } => {
+                self.spawned.clone_from(spawned);
                 self.created_at = event.at;
                 self.agent.clone_from(agent);
                 self.key.clone_from(key);
@@ -199,6 +220,7 @@ impl Summary {
                 self.parent = Some((parent.clone(), *parent_seq));
                 self.created_at = event.at;
                 self.key = None;
+                self.spawned = None;
                 self.archived = false;
                 self.usage = Usage::default();
                 self.open_turns.clear();
@@ -342,6 +364,47 @@ pub struct TurnRules {
     pub max_queued: usize,
     /// Of a model's window, in hundredths: a longer conversation is compacted. 0 is never.
     pub compact_at: u64,
+    /// Rounds of calls that a turn may go through.
+    pub max_rounds: u32,
+    /// Calls that a turn may make; 0 is any number.
+    pub max_calls: u32,
+    /// What is done without asking, in sessions that say nothing else.
+    pub approvals: Mode,
+    /// Calls that are allowed beforehand.
+    pub allow: Vec<Pattern>,
+    /// Calls that are forbidden.
+    pub deny: Vec<Pattern>,
+    /// How long a question waits for an answer.
+    pub answer_within: Duration,
+    /// The directory of sessions that name none, absolute.
+    pub workspace: Option<String>,
+    /// How the sandbox sees the workspace, in sessions that say nothing else.
+    pub mount: Mount,
+    /// What the sandbox can reach, in sessions that say nothing else.
+    pub network: Network,
+}
+
+impl Default for TurnRules {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            queue: QueueMode::default(),
+            effort: None,
+            system_prompt: String::new(),
+            titles: Titles::default(),
+            max_queued: 100,
+            compact_at: 95,
+            max_rounds: 25,
+            max_calls: 0,
+            approvals: Mode::default(),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            answer_within: Duration::from_hours(1),
+            workspace: None,
+            mount: Mount::default(),
+            network: Network::default(),
+        }
+    }
 }
 
 /// How a session without a title gets one.

@@ -30,6 +30,22 @@ pub enum Class {
     Once,
 }
 
+impl Class {
+    /// The name on the wire and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Idempotent => "idempotent",
+            Self::Once => "once",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Read, Self::Idempotent, Self::Once].into_iter().find(|one| one.as_str() == name)
+    }
+}
+
 /// What a call would do to the world. The policy judges nothing else, and a person who is asked is
 /// shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,12 +11,13 @@ use futures_util::{Stream, StreamExt as _, stream};
 use moltis_core::admin::*;
 use moltis_core::assistant::*;
 use moltis_core::code::{Highlighter, Piece, Pieces, Token};
-use moltis_core::event::{Cause, Event, EventKind, Origin};
+use moltis_core::event::{Cause, Event, EventKind, FileChange, FileChangeKind, Origin};
 use moltis_core::feed::{Feed, FeedStream, From};
 use moltis_core::journal::{BackupReport, CheckReport, UsageRow};
 use moltis_core::message::{Part, Usage};
 use moltis_core::models::{ModelInfo, ModelRef, Price};
-use moltis_core::session::{QueueMode, Summary};
+use moltis_core::policy::Reach;
+use moltis_core::session::{Pending, QueueMode, Summary};
 use moltis_core::{Code, Error, OpId, Result, SessionId, Timestamp, TurnId};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Notify, watch};
@@ -139,6 +140,28 @@ pub(crate) fn event(seq: u64, kind: EventKind) -> Event {
 /// The ports as services hold them: a handle that can hand out streams which outlive a call.
 pub(crate) struct Ports(pub(crate) Arc<Fake>);
 
+/// A question that waits.
+pub(crate) fn pending() -> Pending {
+    Pending {
+        approval: "a1".into(),
+        turn: "t1".into(),
+        call: "c1".into(),
+        tool: "exec".to_owned(),
+        arguments: r#"{"command":"ls"}"#.to_owned(),
+        subject: "ls".to_owned(),
+        reason: "no pattern allows it".to_owned(),
+        digest: "d1".to_owned(),
+        pattern: Some("exec: ls".to_owned()),
+        tainted: false,
+        asked_at: Timestamp::UNIX_EPOCH,
+        expires_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn file() -> FileChange {
+    FileChange { path: "a".to_owned(), kind: FileChangeKind::Created }
+}
+
 #[async_trait]
 impl Assistant for Ports {
     async fn create(&self, caller: &Caller, new: NewSession) -> Result<Summary> {
@@ -203,6 +226,49 @@ impl Assistant for Ports {
         change: Change,
     ) -> Result<Summary> {
         self.0.ask(format!("change {op:?} {id:?} {change:?}"), summary())
+    }
+
+    async fn answer(
+        &self,
+        _: &Caller,
+        op: OpId,
+        id: &SessionId,
+        answer: Answer,
+    ) -> Result<Answered> {
+        let pattern = (answer.reach != Reach::Once).then(|| "exec: ls".to_owned());
+        let answered = Answered { session: id.clone(), turn: "t1".into(), seq: 5, pattern };
+        self.0.ask(format!("answer {op:?} {id:?} {answer:?}"), answered)
+    }
+
+    async fn approvals(&self) -> Result<Vec<(SessionId, Pending)>> {
+        self.0.ask("approvals".to_owned(), vec![("s1".into(), pending())])
+    }
+
+    async fn revoke(
+        &self,
+        _: &Caller,
+        op: OpId,
+        id: &SessionId,
+        pattern: String,
+    ) -> Result<Summary> {
+        self.0.ask(format!("revoke {op:?} {id:?} {pattern}"), summary())
+    }
+
+    async fn changes(&self, id: &SessionId, turn: Option<TurnId>) -> Result<Changes> {
+        let changes = Changes { turn: "t1".into(), files: vec![file()], diff: "+a\n".to_owned() };
+        self.0.ask(format!("changes {id:?} {turn:?}"), changes)
+    }
+
+    async fn undo(
+        &self,
+        _: &Caller,
+        op: OpId,
+        id: &SessionId,
+        turn: Option<TurnId>,
+    ) -> Result<Undo> {
+        let kept = vec!["b: it was changed since".to_owned()];
+        let undo = Undo { turn: "t1".into(), files: vec![file()], kept };
+        self.0.ask(format!("undo {op:?} {id:?} {turn:?}"), undo)
     }
 
     async fn fork(&self, _: &Caller, op: OpId, id: &SessionId, seq: u64) -> Result<Summary> {

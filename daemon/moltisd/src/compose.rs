@@ -13,7 +13,7 @@ use moltis_highlight::Highlight;
 use moltis_local::{Local, Options};
 use moltis_net::{Client, Purpose};
 use moltis_providers::{Providers, Setup};
-use moltis_session::Sessions;
+use moltis_session::{Hands, Sessions};
 use moltis_store::Store;
 use moltis_telemetry::LogHandle;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,9 @@ pub(crate) fn compose(
     let env_var = |name: &str| std::env::var(name).ok();
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
-    let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, settings.rules);
+    let hands = Hands::none();
+    let sessions =
+        Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
     keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
     let stop = CancellationToken::new();
     let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));

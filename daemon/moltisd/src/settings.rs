@@ -264,6 +264,7 @@ impl Settings {
                 titles: titles(config.text("chat.titles")),
                 max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
                 compact_at: number("chat.compact_at"),
+                ..TurnRules::default()
             },
             default_model: ModelRef::parse(config.text("chat.default_model")).ok(),
             fallbacks: config

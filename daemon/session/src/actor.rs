@@ -11,15 +11,19 @@ use std::time::Duration;
 use moltis_agent::conversation::Conversation;
 use moltis_agent::prompt::{Instructions, UNKNOWN_WINDOW};
 use moltis_agent::turn::{Context, Effect, Input, Purpose, Turn};
-use moltis_core::assistant::{Caller, Change, Compaction, NewMessage, Receipt, StopScope, Window};
+use moltis_core::assistant::{
+    Answer, Answered, Caller, Change, Changes, Compaction, NewMessage, Receipt, StopScope, Undo,
+    Window,
+};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
-use moltis_core::id::{ItemId, OpId, TurnId};
+use moltis_core::id::{OpId, TurnId};
 use moltis_core::journal::Draft;
 use moltis_core::message::Usage;
 use moltis_core::models::{Candidate, ModelInfo};
 use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::session::{Summary, TurnRules};
+use moltis_core::tool::Tool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -64,6 +68,28 @@ pub(crate) enum Command {
     Context {
         model: Box<ModelInfo>,
         reply: Reply<Window>,
+    },
+    Answer {
+        caller: Caller,
+        op: OpId,
+        answer: Box<Answer>,
+        reply: Reply<Answered>,
+    },
+    Changes {
+        turn: Option<TurnId>,
+        reply: Reply<Changes>,
+    },
+    Undo {
+        caller: Caller,
+        op: OpId,
+        turn: Option<TurnId>,
+        reply: Reply<Undo>,
+    },
+    Revoke {
+        caller: Caller,
+        op: OpId,
+        pattern: String,
+        reply: Reply<Summary>,
     },
     Delete {
         reply: Reply<()>,
@@ -210,25 +236,46 @@ impl Actor {
         if self.running.is_some() || !self.log.is_settled() {
             return;
         }
-        let Some(next) = self.log.summary.open_turns.iter().find(|open| !open.started) else {
+        // One that started and is still open waits for a person: it comes first.
+        let open = &self.log.summary.open_turns;
+        let Some(next) = open.iter().find(|open| open.started).or(open.first()) else {
             return;
         };
-        let id = next.turn.clone();
+        let (id, started) = (next.turn.clone(), next.started);
         let purpose = if next.compacts { Purpose::Compact } else { Purpose::Answer };
         let rules = self.shared.rules();
-        let instructions = self.instructions(&rules);
-        let turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
+        let scene = self.scene(&id, &rules);
+        let tools = match purpose {
+            Purpose::Answer => self.shared.hands.toolbox.tools(&scene),
+            Purpose::Compact => Vec::new(),
+        };
+        let instructions = self.instructions(&rules, &tools);
+        let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
+        if started {
+            match self.log.resumed(&id).await {
+                Ok(resumed) => turn = turn.resumed(resumed, &|| self.fresh_item()),
+                Err(error) => {
+                    tracing::warn!(session = %self.log.session, %error, "failed to go on with a turn");
+                    self.retry_later();
+                    return;
+                }
+            }
+        }
         let count = self.shared.running.clone();
-        self.running = Some(Running::new(id, turn, rules.timeout, count));
+        self.running = Some(Running::new(turn, scene, tools, rules.timeout, count));
+        self.pace_questions();
         self.drive_on(Input::Begin).await;
     }
 
     /// What holds for the next request.
-    pub(crate) fn instructions(&self, rules: &TurnRules) -> Instructions {
+    pub(crate) fn instructions(&self, rules: &TurnRules, tools: &[Arc<dyn Tool>]) -> Instructions {
         Instructions {
             system: rules.system_prompt.clone(),
             effort: self.log.summary.settings.effort.or(rules.effort),
             compact_at: rules.compact_at,
+            tools: tools.iter().map(|tool| tool.spec().clone()).collect(),
+            max_rounds: rules.max_rounds,
+            max_calls: rules.max_calls,
         }
     }
 
@@ -243,6 +290,20 @@ impl Actor {
                 What::Chunk(chunk) => Input::Chunk(chunk),
                 What::Ended(end) => Input::StreamEnded(end),
                 What::Refused(failure) => Input::CallFailed(failure),
+                What::Prepared(prepared) => Input::Prepared(prepared),
+                What::Noted(name) => {
+                    if let Some(running) = &mut self.running {
+                        running.before = Some(name);
+                    }
+                    continue;
+                }
+                What::Printed(id, text) => Input::Printed(id, text),
+                What::ToolDone(id, outcome) => {
+                    if let Some(running) = &mut self.running {
+                        running.acting = running.acting.saturating_sub(1);
+                    }
+                    Input::ToolDone(id, outcome)
+                }
                 What::Candidates(Ok(candidates)) => match self.chosen(candidates).await {
                     Ok(input) => input,
                     Err(error) => {
@@ -310,26 +371,49 @@ impl Actor {
                     }
                 }
                 Effect::Append(kinds) => {
-                    if let Some(running) = &mut self.running {
-                        if running.turn.is_over() {
-                            // However long the store takes: the model must not go on.
-                            running.cancelled.cancel();
-                        }
-                        running.saved().await;
-                    }
-                    match self.log.commit(self.events(kinds.clone())).await {
-                        Ok(_) => effects.extend(self.step(Input::Committed)),
-                        Err(error) => {
-                            self.give_up(kinds, &error).await;
-                            return Err(error);
-                        }
-                    }
+                    effects.extend(self.keep(kinds, None).await?);
+                }
+                Effect::AppendFrom(origin, kinds) => {
+                    effects.extend(self.keep(kinds, Some(origin)).await?);
                 }
                 Effect::Finish => self.finish().await,
+                act @ (Effect::Prepare(_) | Effect::RunTool { .. }) => self.begin_act(act),
                 other => self.begin_effect(other),
             }
         }
         Ok(())
+    }
+
+    /// Writes events of the turn, and says what it wants done then.
+    async fn keep(&mut self, kinds: Vec<EventKind>, origin: Option<Origin>) -> Result<Vec<Effect>> {
+        if let Some(running) = &mut self.running {
+            if running.turn.is_over() {
+                // However long the store takes: the model must not go on.
+                running.cancelled.cancel();
+            }
+            running.saved().await;
+        }
+        let mut kinds = kinds;
+        if self.running.as_ref().is_some_and(|running| running.turn.is_over()) {
+            self.end_acts().await;
+            if let Some(changed) = self.workspace_changed().await {
+                kinds.insert(0, changed);
+            }
+        }
+        let mut events = self.events(kinds.clone());
+        if let Some(origin) = origin {
+            events.iter_mut().for_each(|event| event.origin = origin);
+        }
+        match self.log.commit(events).await {
+            Ok(_) => {
+                self.pace_questions();
+                Ok(self.step(Input::Committed))
+            }
+            Err(error) => {
+                self.give_up(kinds, &error).await;
+                Err(error)
+            }
+        }
     }
 
     /// Begins what comes back later, or is done at once.
@@ -364,19 +448,28 @@ impl Actor {
                     self.shared.models.report(&candidate.info.id, failure);
                 }
             }
-            Effect::Append(_) | Effect::Paint { .. } | Effect::Finish => {}
+            Effect::Append(_)
+            | Effect::AppendFrom(..)
+            | Effect::Prepare(_)
+            | Effect::RunTool { .. }
+            | Effect::Paint { .. }
+            | Effect::Finish => {}
         }
     }
 
     fn step(&mut self, input: Input) -> Vec<Effect> {
-        let Some(running) = &mut self.running else { return Vec::new() };
-        let env = &self.shared.env;
+        let Some(mut running) = self.running.take() else { return Vec::new() };
         let context = Context {
             at: self.epoch.elapsed(),
             conversation: self.log.conversation().unwrap_or(&self.nothing),
-            fresh: &|| ItemId::new(env.fresh_id()),
+            label: self.log.summary.label,
+            grants: &|| self.grants(),
+            answer_by: &|| self.answer_by(),
+            fresh: &|| self.fresh_item(),
         };
-        running.turn.on(input, &context)
+        let effects = running.turn.on(input, &context);
+        self.running = Some(running);
+        effects
     }
 
     /// Ends the turn over a store that fails: what it still has to say is owed to the log, and who
@@ -404,7 +497,11 @@ impl Actor {
             let mut op = None;
             let (cause, origin) = match &kind {
                 EventKind::AssistantMessage { .. } => (Cause::Model, Origin::Tool),
-                EventKind::Compacted { model: Some(_), .. } => (Cause::Model, Origin::Tool),
+                EventKind::Compacted { model: Some(_), .. }
+                | EventKind::ToolStarted { .. }
+                | EventKind::ApprovalAsked { .. } => (Cause::Model, Origin::Tool),
+                // Moltis's own words; what a tool says comes with its own origin.
+                EventKind::ToolFinished { .. } => (Cause::Daemon, Origin::Owner),
                 // It quotes what was said.
                 EventKind::Compacted { model: None, .. } => (Cause::Daemon, Origin::Tool),
                 // They may quote what a vendor said.
@@ -443,6 +540,8 @@ impl Actor {
         if let Some((_, limit)) = running.deadline.filter(|(at, _)| *at <= now) {
             running.deadline = None;
             self.drive_on(Input::TimedOut(limit)).await;
+        } else if let Some((_, approval)) = running.answer_by.take_if(|(at, _)| *at <= now) {
+            self.drive_on(Input::Expired(approval)).await;
         } else if running.wake.is_some_and(|at| at <= now) {
             running.wake = None;
             self.drive_on(Input::SleepDone).await;

@@ -1,10 +1,22 @@
 use std::sync::atomic::AtomicU64;
 
+use moltis_core::sandbox::{Mount, Network};
+use moltis_core::tool::Scene;
+
 use super::*;
 
 fn running(limit: Option<Duration>) -> Running {
     let turn = Turn::new("s".into(), Instructions::default(), Purpose::Answer, 1);
-    Running::new(TurnId::from("t"), turn, limit, Arc::new(AtomicU64::new(0)))
+    let scene = Scene {
+        session: "s".into(),
+        turn: "t".into(),
+        agent: "main".to_owned(),
+        workspace: None,
+        mount: Mount::None,
+        network: Network::None,
+        images: false,
+    };
+    Running::new(turn, scene, Vec::new(), limit, Arc::new(AtomicU64::new(0)))
 }
 
 #[tokio::test(start_paused = true)]

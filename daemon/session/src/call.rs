@@ -4,9 +4,12 @@
 //! that is slow slows the provider's stream.
 
 use futures_util::StreamExt;
+use moltis_agent::turn::Prepared;
 use moltis_core::error::Result;
+use moltis_core::id::CallId;
 use moltis_core::models::{Candidate, ModelRef, Models};
 use moltis_core::provider::{Chunk, Failure, Request};
+use moltis_core::tool;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -24,6 +27,11 @@ pub(crate) enum What {
     Chunk(Chunk),
     Ended(Result<(), Failure>),
     Refused(Failure),
+    Prepared(Vec<(CallId, Result<Prepared, String>)>),
+    /// The workspace was taken note of before anything changes it: its name.
+    Noted(String),
+    Printed(CallId, String),
+    ToolDone(CallId, tool::Outcome),
 }
 
 /// Finds out which models to ask.

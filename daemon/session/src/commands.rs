@@ -38,6 +38,16 @@ impl Actor {
                 reply.send(self.ask_to_compact(&caller, op).await).is_ok()
             }
             Command::Context { model, reply } => reply.send(self.window(&model).await).is_ok(),
+            Command::Answer { caller, op, answer, reply } => {
+                reply.send(self.answer(&caller, op, *answer).await).is_ok()
+            }
+            Command::Changes { turn, reply } => reply.send(self.changes(turn).await).is_ok(),
+            Command::Undo { caller, op, turn, reply } => {
+                reply.send(self.undo(&caller, op, turn).await).is_ok()
+            }
+            Command::Revoke { caller, op, pattern, reply } => {
+                reply.send(self.revoke(&caller, op, pattern).await).is_ok()
+            }
             Command::Delete { reply } => reply.send(self.delete().await).is_ok(),
             Command::Settle { reply } => {
                 let settled = self.log.settle().await;

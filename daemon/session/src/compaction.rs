@@ -46,7 +46,9 @@ impl Actor {
     pub(crate) async fn window(&mut self, model: &ModelInfo) -> Result<Window> {
         self.log.settle().await?;
         self.log.load_conversation(room_for(model)).await?;
-        let instructions = self.instructions(&self.shared.rules());
+        let rules = self.shared.rules();
+        let tools = self.shared.hands.toolbox.tools(&self.scene(&TurnId::new(""), &rules));
+        let instructions = self.instructions(&rules, &tools);
         let conversation = self.log.conversation().unwrap_or(&self.nothing);
         Ok(window::window(conversation, &self.log.session, model, &instructions))
     }

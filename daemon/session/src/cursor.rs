@@ -47,10 +47,9 @@ pub(crate) struct Cursor {
     there: Option<u64>,
     /// Events taken and not given yet.
     taken: VecDeque<Feed>,
-    /// The growing item, and how many bytes of each of its strands were given.
-    item: Option<ItemId>,
-    given: Vec<usize>,
-    /// Until when it rests, if it had all of the item.
+    /// The growing items, and how many bytes of each of their strands were given.
+    given: Vec<(ItemId, Vec<usize>)>,
+    /// Until when it rests, if it had all of them.
     rest: Option<Instant>,
     progress: u64,
     ended: bool,
@@ -111,7 +110,6 @@ impl Cursor {
             seq: 0,
             there: None,
             taken: VecDeque::new(),
-            item: None,
             given: Vec::new(),
             rest: None,
             progress: 0,
@@ -238,36 +236,41 @@ impl Cursor {
         }
     }
 
-    /// Whether some more of the item that is being given was not given.
+    /// Whether some more of an item that is being given was not given.
     fn is_owed_paint(&self, state: &State) -> bool {
-        let Some(growing) = &state.growing else { return false };
-        let given = |strand: usize| self.given.get(strand).copied().unwrap_or(0);
-        let mut strands = growing.strands.iter().enumerate();
-        self.item.as_ref() == Some(&growing.item)
-            && strands.any(|(strand, (_, text))| given(strand) < text.len())
+        self.given.iter().any(|(item, given)| {
+            let growing = state.growing.iter().find(|growing| growing.item == *item);
+            let strands =
+                growing.into_iter().flat_map(|growing| growing.strands.iter().enumerate());
+            let given = |strand: usize| given.get(strand).copied().unwrap_or(0);
+            strands.into_iter().any(|(strand, (_, text))| given(strand) < text.len())
+        })
     }
 
-    /// The next piece of the growing item that was not given.
+    /// The next piece of a growing item that was not given.
     fn paint(&mut self, state: &State) -> Option<Delta> {
-        let growing = state.growing.as_ref()?;
-        if self.item.as_ref() != Some(&growing.item) {
-            self.item = Some(growing.item.clone());
-            self.given.clear();
-        }
-        self.given.resize(growing.strands.len(), 0);
-        for ((strand, text), given) in growing.strands.iter().zip(&mut self.given) {
-            if *given < text.len() {
-                let end = text.floor_char_boundary(given.saturating_add(MOST_DELTA));
-                let offset = *given;
-                *given = end;
-                return Some(Delta {
-                    session: self.session.clone(),
-                    turn: growing.turn.clone(),
-                    item: growing.item.clone(),
-                    strand: strand.clone(),
-                    offset: offset as u64,
-                    text: text[offset..end].to_owned(),
-                });
+        self.given.retain(|(item, _)| state.growing.iter().any(|growing| growing.item == *item));
+        for growing in &state.growing {
+            let at = self.given.iter().position(|(item, _)| *item == growing.item);
+            let at = at.unwrap_or_else(|| {
+                self.given.push((growing.item.clone(), Vec::new()));
+                self.given.len() - 1
+            });
+            let Some((_, given)) = self.given.get_mut(at) else { continue };
+            given.resize(growing.strands.len(), 0);
+            for ((strand, text), given) in growing.strands.iter().zip(given) {
+                if *given < text.len() {
+                    let end = text.floor_char_boundary(given.saturating_add(MOST_DELTA));
+                    let offset = std::mem::replace(given, end);
+                    return Some(Delta {
+                        session: self.session.clone(),
+                        turn: growing.turn.clone(),
+                        item: growing.item.clone(),
+                        strand: strand.clone(),
+                        offset: offset as u64,
+                        text: text[offset..end].to_owned(),
+                    });
+                }
             }
         }
         None

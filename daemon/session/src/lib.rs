@@ -9,17 +9,22 @@
 //! to. The invariants: nothing is acknowledged before it is on disk; an actor is the only writer
 //! of its session; every turn has exactly one end.
 
+mod acting;
 mod actor;
 mod call;
 mod commands;
 mod compaction;
 mod cursor;
 mod find;
+mod hands;
 mod live;
 mod log;
 mod registry;
+mod resume;
 mod running;
 mod sessions;
 mod titles;
+mod undo;
 
+pub use hands::{AllowList, Hands};
 pub use sessions::{Activity, Sessions};

@@ -21,6 +21,9 @@ const MOST_EVENTS: usize = 512;
 /// Bytes of text and pictures in those events.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Bytes of what one call prints that are shown while it is made.
+const MOST_OUTPUT: usize = 256 << 10;
+
 /// Why there is nothing more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closed {
@@ -47,8 +50,9 @@ pub(crate) struct State {
     /// The last events, without gaps, ending with the session's last.
     events: VecDeque<Arc<Event>>,
     bytes: usize,
-    /// The item that is growing.
-    pub(crate) growing: Option<Growing>,
+    /// The items that are growing, in the order in which they began: an answer, or the calls that are
+    /// being made.
+    pub(crate) growing: Vec<Growing>,
     /// What is going on, in which turn, and how often that changed.
     pub(crate) progress: (u64, Option<(TurnId, String)>),
     /// Why there is nothing more to come.
@@ -66,13 +70,19 @@ pub(crate) struct Growing {
     pub(crate) strands: Vec<(Strand, String)>,
 }
 
+impl Growing {
+    fn is_output(&self) -> bool {
+        self.strands.iter().any(|(strand, _)| matches!(strand, Strand::Output { .. }))
+    }
+}
+
 impl Live {
     pub(crate) fn new(summary: Summary) -> Arc<Self> {
         let state = State {
             summary,
             events: VecDeque::new(),
             bytes: 0,
-            growing: None,
+            growing: Vec::new(),
             progress: (0, None),
             closed: None,
             attached: 0,
@@ -110,15 +120,17 @@ impl Live {
     /// Adds text to the growing item. Does not wake: the actor does so once for many chunks.
     pub(crate) fn paint(&self, turn: &TurnId, item: &ItemId, strand: Strand, text: &str) {
         let mut state = self.look();
-        let growing = match &mut state.growing {
-            Some(growing) if growing.item == *item => growing,
-            other => other.insert(Growing {
-                turn: turn.clone(),
-                item: item.clone(),
-                strands: Vec::new(),
-            }),
-        };
+        let at = state.growing.iter().position(|growing| growing.item == *item);
+        let at = at.unwrap_or_else(|| {
+            // An answer that was begun and given up leaves no event.
+            state.growing.retain(|growing| growing.is_output());
+            let (turn, item) = (turn.clone(), item.clone());
+            state.growing.push(Growing { turn, item, strands: Vec::new() });
+            state.growing.len() - 1
+        });
+        let Some(growing) = state.growing.get_mut(at) else { return };
         match growing.strands.iter_mut().rev().find(|(present, _)| *present == strand) {
+            Some((Strand::Output { .. }, so_far)) if so_far.len() > MOST_OUTPUT => {}
             Some((_, so_far)) => so_far.push_str(text),
             None => growing.strands.push((strand, text.to_owned())),
         }
@@ -171,19 +183,11 @@ impl State {
     fn publish(&mut self, event: Arc<Event>) {
         self.summary.apply(&event);
         match &event.kind {
-            EventKind::AssistantMessage { item, .. }
-                if self.growing.as_ref().is_some_and(|growing| growing.item == *item) =>
-            {
-                self.growing = None;
+            EventKind::AssistantMessage { item, .. } | EventKind::ToolFinished { item, .. } => {
+                self.growing.retain(|growing| growing.item != *item);
             }
             EventKind::TurnEnded { .. } => {
-                if self
-                    .growing
-                    .as_ref()
-                    .is_some_and(|growing| Some(&growing.turn) == event.turn.as_ref())
-                {
-                    self.growing = None;
-                }
+                self.growing.retain(|growing| Some(&growing.turn) != event.turn.as_ref());
                 let over = self.progress.1.as_ref().is_some_and(|(_, text)| !text.is_empty());
                 if over && let Some(turn) = &event.turn {
                     self.set_progress(Some((turn.clone(), String::new())));
@@ -210,7 +214,14 @@ impl State {
 fn weight(event: &Event) -> usize {
     let parts = match &event.kind {
         EventKind::UserMessage { parts, .. } | EventKind::AssistantMessage { parts, .. } => parts,
+        EventKind::ToolFinished { parts, .. } => parts,
         EventKind::Compacted { summary, .. } => return 256 + summary.len(),
+        EventKind::ToolStarted { arguments, .. } | EventKind::ApprovalAsked { arguments, .. } => {
+            return 512 + arguments.len();
+        }
+        EventKind::WorkspaceChanged { files, .. } => {
+            return 256 + files.iter().map(|file| 32 + file.path.len()).sum::<usize>();
+        }
         _ => return 256,
     };
     let size = |part: &Part| match part {

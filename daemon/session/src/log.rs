@@ -23,7 +23,7 @@ use moltis_core::session::Summary;
 use crate::live::Live;
 
 /// Events read from the log in one go.
-const PAGE: u32 = 256;
+pub(crate) const PAGE: u32 = 256;
 
 pub(crate) struct Log {
     pub(crate) session: SessionId,
@@ -222,6 +222,10 @@ impl Log {
             return Ok(None);
         };
         let turn = &open.turn;
+        if self.summary.pending.iter().any(|pending| pending.turn == *turn) {
+            // It waits for a person, and goes on waiting.
+            return Ok(None);
+        }
         let drafts = self.journal.drafts().await?;
         let (usage, items) = self.answers(turn).await?;
         let wanted = |(session, draft): &(SessionId, Draft)| {

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::actor::{Actor, Command};
 use crate::cursor::Counted;
+use crate::hands::Hands;
 use crate::live::{Closed, Live};
 
 /// Commands that wait for one actor.
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) env: Arc<dyn Env>,
+    pub(crate) hands: Hands,
     pub(crate) rules: RwLock<Arc<TurnRules>>,
     /// The daemon is stopping.
     pub(crate) closing: CancellationToken,
@@ -53,12 +55,14 @@ impl Shared {
         journal: Arc<dyn Journal>,
         models: Arc<dyn Models>,
         env: Arc<dyn Env>,
+        hands: Hands,
         rules: TurnRules,
     ) -> Arc<Self> {
         Arc::new(Self {
             journal,
             models,
             env,
+            hands,
             rules: RwLock::new(Arc::new(rules)),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),

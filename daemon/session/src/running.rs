@@ -9,8 +9,9 @@ use std::time::Duration;
 use moltis_agent::turn::Turn;
 use moltis_core::assistant::Caller;
 use moltis_core::error::Result;
-use moltis_core::id::{OpId, TurnId};
+use moltis_core::id::{ApprovalId, OpId, TurnId};
 use moltis_core::models::Candidate;
+use moltis_core::tool::{Scene, Tool};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -45,6 +46,20 @@ pub(crate) struct Running {
     pub(crate) wake: Option<Instant>,
     /// When the turn has taken too long, and how long that is.
     pub(crate) deadline: Option<(Instant, Duration)>,
+    /// What was left until then when the turn began to wait for a person.
+    pub(crate) paused: Option<(Duration, Duration)>,
+    /// The question whose time is over first, and when that is.
+    pub(crate) answer_by: Option<(Instant, ApprovalId)>,
+    /// Where its calls happen.
+    pub(crate) scene: Scene,
+    /// The tools that it was offered.
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
+    /// Names what the workspace was like before the turn's first call that may change it.
+    pub(crate) before: Option<String>,
+    /// Such a call was begun.
+    pub(crate) changed: bool,
+    /// Calls that are being made.
+    pub(crate) acting: usize,
     pub(crate) draft: Pacer,
     pub(crate) saving: Option<Saving>,
     /// Who wants it to end, if a person does, and by which command.
@@ -54,16 +69,24 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(
-        id: TurnId,
         turn: Turn,
+        scene: Scene,
+        tools: Vec<Arc<dyn Tool>>,
         limit: Option<Duration>,
         count: Arc<AtomicU64>,
     ) -> Self {
         let (sender, inbox) = mpsc::channel(INBOX);
         count.fetch_add(1, Ordering::Relaxed);
         Self {
-            id,
+            id: scene.turn.clone(),
             turn,
+            paused: None,
+            answer_by: None,
+            scene,
+            tools,
+            before: None,
+            changed: false,
+            acting: 0,
             candidates: Vec::new(),
             tasks: JoinSet::new(),
             cancelled: CancellationToken::new(),
@@ -83,6 +106,11 @@ impl Running {
     pub(crate) fn run(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         // A stream that was refused would go on beside its retry.
         self.tasks.abort_all();
+        self.run_beside(task);
+    }
+
+    /// Runs a task beside the others of the turn.
+    pub(crate) fn run_beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let cancelled = self.cancelled.clone();
         self.tasks.spawn(async move {
             // What a cancelled task leaves behind is its provider's matter: dropping is enough.
@@ -94,7 +122,18 @@ impl Running {
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let draft = if self.saving.is_some() { None } else { self.draft.due_at() };
         let deadline = self.deadline.map(|(at, _)| at);
-        [self.wake, deadline, draft].into_iter().flatten().min()
+        let answer = self.answer_by.as_ref().map(|(at, _)| *at);
+        [self.wake, deadline, answer, draft].into_iter().flatten().min()
+    }
+
+    /// The time that a person takes is not the turn's.
+    pub(crate) fn wait_for_person(&mut self, waits: bool) {
+        let now = Instant::now();
+        if waits && let Some((at, limit)) = self.deadline.take() {
+            self.paused = Some((at.saturating_duration_since(now), limit));
+        } else if !waits && let Some((left, limit)) = self.paused.take() {
+            self.deadline = now.checked_add(left).map(|at| (at, limit));
+        }
     }
 
     /// Waits for the draft that is being saved, so that it can't be saved after what replaces it.

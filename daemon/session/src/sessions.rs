@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moltis_core::assistant::{
-    Assistant, Caller, Change, Compaction, Filter, Hit, NewMessage, NewSession, Page, Receipt,
-    Selector, StopScope, Window,
+    Answer, Answered, Assistant, Caller, Change, Changes, Compaction, Filter, Hit, NewMessage,
+    NewSession, Page, Receipt, Selector, StopScope, Undo, Window,
 };
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
@@ -17,7 +17,7 @@ use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::journal::Journal;
 use moltis_core::message::{Usage, check};
 use moltis_core::models::Models;
-use moltis_core::session::{Settings, Summary, TurnRules};
+use moltis_core::session::{Pending, Settings, Summary, TurnRules};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use crate::actor::{Command, Reply, Sending};
 use crate::cursor::Cursor;
 use crate::find;
+use crate::hands::Hands;
 use crate::registry::{Shared, stopping};
 
 /// The session that is there without being created.
@@ -65,9 +66,10 @@ impl Sessions {
         journal: Arc<dyn Journal>,
         models: Arc<dyn Models>,
         env: Arc<dyn Env>,
+        hands: Hands,
         rules: TurnRules,
     ) -> Arc<Self> {
-        let shared = Shared::new(journal, models, env, rules);
+        let shared = Shared::new(journal, models, env, hands, rules);
         Arc::new(Self { shared, creating: Mutex::new(()) })
     }
 
@@ -184,7 +186,8 @@ impl Sessions {
         title: String,
         settings: Settings,
     ) -> Vec<NewEvent> {
-        let created = EventKind::SessionCreated { agent: AGENT.to_owned(), key, settings };
+        let (agent, spawned) = (AGENT.to_owned(), None);
+        let created = EventKind::SessionCreated { agent, key, settings, spawned };
         let mut events = vec![self.event(caller, created)];
         if !title.is_empty() {
             let kind = EventKind::TitleChanged { title, automatic: false, usage: Usage::default() };
@@ -270,6 +273,53 @@ impl Assistant for Sessions {
         };
         let caller = caller.clone();
         self.ask(session, |reply| Command::Change { caller, op, change, reply }).await
+    }
+
+    async fn answer(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        answer: Answer,
+    ) -> Result<Answered> {
+        let (caller, answer) = (caller.clone(), Box::new(answer));
+        self.ask(session, |reply| Command::Answer { caller, op, answer, reply }).await
+    }
+
+    async fn approvals(&self) -> Result<Vec<(SessionId, Pending)>> {
+        let mut waiting = Vec::new();
+        for summary in self.shared.journal.unfinished().await? {
+            let id = summary.id;
+            waiting.extend(summary.pending.into_iter().map(|pending| (id.clone(), pending)));
+        }
+        waiting.sort_by_key(|(_, pending)| pending.asked_at);
+        Ok(waiting)
+    }
+
+    async fn revoke(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        pattern: String,
+    ) -> Result<Summary> {
+        let caller = caller.clone();
+        self.ask(session, |reply| Command::Revoke { caller, op, pattern, reply }).await
+    }
+
+    async fn changes(&self, session: &SessionId, turn: Option<TurnId>) -> Result<Changes> {
+        self.ask(session, |reply| Command::Changes { turn, reply }).await
+    }
+
+    async fn undo(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        turn: Option<TurnId>,
+    ) -> Result<Undo> {
+        let caller = caller.clone();
+        self.ask(session, |reply| Command::Undo { caller, op, turn, reply }).await
     }
 
     async fn fork(

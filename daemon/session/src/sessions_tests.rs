@@ -5,12 +5,13 @@ use moltis_core::event::{Cause, Origin};
 use moltis_core::feed::From;
 use moltis_core::id::{OpId, SessionId};
 use moltis_core::message::Part;
-use moltis_core::session::{QueueMode, Settings, Titles, TurnRules};
+use moltis_core::session::{Settings, Titles, TurnRules};
 use moltis_testkit::env::ManualEnv;
 use moltis_testkit::journal::MemoryJournal;
 use moltis_testkit::provider::{Script, ScriptedModels, ScriptedProvider};
 
 use super::{Sessions, id_of};
+use crate::hands::Hands;
 
 #[test]
 fn a_command_makes_one_thing_and_what_it_makes_depends_on_what_it_is() {
@@ -40,16 +41,9 @@ async fn an_idle_session_goes_to_sleep_and_wakes_when_it_is_needed() {
     let provider = ScriptedProvider::new("a");
     provider.otherwise(Script::answer("yes"));
     let models = ScriptedModels::new(&[provider]);
-    let rules = TurnRules {
-        timeout: None,
-        queue: QueueMode::Followup,
-        effort: None,
-        system_prompt: String::new(),
-        titles: Titles::Off,
-        max_queued: 8,
-        compact_at: 95,
-    };
-    let sessions = Sessions::new(MemoryJournal::new(), models, ManualEnv::new(), rules);
+    let rules = TurnRules { titles: Titles::Off, ..TurnRules::default() };
+    let sessions =
+        Sessions::new(MemoryJournal::new(), models, ManualEnv::new(), Hands::none(), rules);
     let (op, settings) = (OpId::from("create"), Settings::default());
     let new = NewSession { op, key: None, title: String::new(), settings };
     let session = sessions.create(&owner(), new).await.unwrap().id;

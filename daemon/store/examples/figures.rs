@@ -55,6 +55,7 @@ fn created() -> NewEvent {
         agent: "main".into(),
         key: None,
         settings: Settings::default(),
+        spawned: None,
     })
 }
 

@@ -18,6 +18,18 @@ pub struct Settings {
     pub effort: ::prost::alloc::string::String,
     #[prost(enumeration = "QueueMode", tag = "3")]
     pub queue: i32,
+    /// The directory that it works on, absolute.
+    #[prost(string, tag = "4")]
+    pub workspace: ::prost::alloc::string::String,
+    /// What is done without asking: `ask`, `on-miss` or `auto`.
+    #[prost(string, tag = "5")]
+    pub approvals: ::prost::alloc::string::String,
+    /// How the sandbox sees the workspace: `none`, `ro` or `rw`.
+    #[prost(string, tag = "6")]
+    pub mount: ::prost::alloc::string::String,
+    /// What the sandbox can reach: `none`, `listed` or `open`.
+    #[prost(string, tag = "7")]
+    pub network: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
@@ -41,7 +53,7 @@ pub struct Event {
     pub op_id: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27"
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -73,6 +85,22 @@ pub mod event {
         CompactionAsked(super::CompactionAsked),
         #[prost(message, tag = "27")]
         Compacted(super::Compacted),
+        #[prost(message, tag = "28")]
+        ToolStarted(super::ToolStarted),
+        #[prost(message, tag = "29")]
+        ToolFinished(super::ToolFinished),
+        #[prost(message, tag = "30")]
+        ApprovalAsked(super::ApprovalAsked),
+        #[prost(message, tag = "31")]
+        ApprovalAnswered(super::ApprovalAnswered),
+        #[prost(message, tag = "32")]
+        GrantRevoked(super::GrantRevoked),
+        #[prost(message, tag = "33")]
+        WorkspaceChanged(super::WorkspaceChanged),
+        #[prost(message, tag = "34")]
+        WorkspaceRestored(super::WorkspaceRestored),
+        #[prost(message, tag = "35")]
+        StateSet(super::StateSet),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -83,6 +111,28 @@ pub struct SessionCreated {
     pub key: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub settings: ::core::option::Option<Settings>,
+    /// The call that it was begun by, if an agent began it.
+    #[prost(message, optional, tag = "4")]
+    pub spawned: ::core::option::Option<Spawned>,
+}
+/// An agent's session that another agent's call began.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Spawned {
+    #[prost(string, tag = "1")]
+    pub parent: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub turn: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub call: ::prost::alloc::string::String,
+    /// How many agents stand above it.
+    #[prost(uint32, tag = "4")]
+    pub depth: u32,
+    /// The tools that it has; none are those of its parent.
+    #[prost(string, repeated, tag = "5")]
+    pub tools: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What it is told first of all; empty is as configured.
+    #[prost(string, tag = "6")]
+    pub system: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionForked {
@@ -202,6 +252,135 @@ pub struct Compacted {
     #[prost(message, optional, tag = "9")]
     pub usage: ::core::option::Option<Usage>,
 }
+/// A call of a tool is about to be made: on disk before anything happens.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ToolStarted {
+    #[prost(string, tag = "1")]
+    pub item: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub call: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub tool: ::prost::alloc::string::String,
+    /// A JSON document, as it is used.
+    #[prost(string, tag = "4")]
+    pub arguments: ::prost::alloc::string::String,
+    /// What doing it twice would mean: `read`, `idempotent` or `once`.
+    #[prost(string, tag = "5")]
+    pub class: ::prost::alloc::string::String,
+    /// Why it may be made.
+    #[prost(string, tag = "6")]
+    pub why: ::prost::alloc::string::String,
+}
+/// It was made, or it will not be; a call has exactly one of these in the end.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ToolFinished {
+    #[prost(string, tag = "1")]
+    pub item: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub call: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub tool: ::prost::alloc::string::String,
+    /// `done`, `failed`, `denied`, `cancelled` or `interrupted`.
+    #[prost(string, tag = "4")]
+    pub ending: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+    /// It tells of the person's own things.
+    #[prost(bool, tag = "6")]
+    pub sensitive: bool,
+    /// Absent when it was not begun.
+    #[prost(message, optional, tag = "7")]
+    pub took: ::core::option::Option<::prost_types::Duration>,
+}
+/// A call waits for a person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApprovalAsked {
+    #[prost(string, tag = "1")]
+    pub approval: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub call: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub tool: ::prost::alloc::string::String,
+    /// A JSON document.
+    #[prost(string, tag = "4")]
+    pub arguments: ::prost::alloc::string::String,
+    /// What it does in a line.
+    #[prost(string, tag = "5")]
+    pub subject: ::prost::alloc::string::String,
+    /// Why it is asked.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// What an answer must echo.
+    #[prost(string, tag = "7")]
+    pub digest: ::prost::alloc::string::String,
+    /// What would cover this and calls like it: `tool: beginning`; empty when nothing would.
+    #[prost(string, tag = "8")]
+    pub pattern: ::prost::alloc::string::String,
+    /// When it is denied for want of an answer.
+    #[prost(message, optional, tag = "9")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A person answered, or the time for it is over.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApprovalAnswered {
+    #[prost(string, tag = "1")]
+    pub approval: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub allowed: bool,
+    /// `once`, `session` or `always`.
+    #[prost(string, tag = "3")]
+    pub reach: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// A pattern that was allowed for the session is not any more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantRevoked {
+    #[prost(string, tag = "1")]
+    pub pattern: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileChange {
+    /// Relative to the workspace.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// `created`, `modified` or `deleted`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+}
+/// The turn changed files of the workspace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkspaceChanged {
+    /// Names of what was there before and after.
+    #[prost(string, tag = "1")]
+    pub before: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub after: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub files: ::prost::alloc::vec::Vec<FileChange>,
+}
+/// What a turn changed was undone.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkspaceRestored {
+    #[prost(string, tag = "1")]
+    pub undone: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub files: ::prost::alloc::vec::Vec<FileChange>,
+    /// Files that were left alone, because they were changed since.
+    #[prost(string, repeated, tag = "3")]
+    pub kept: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A value that the session's agent keeps for itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StateSet {
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    /// A JSON document; absent is gone.
+    #[prost(string, optional, tag = "3")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TurnFailure {
     /// `auth`, `rate_limit`, `overload`, `context_overflow`, `billing`, `bad_request`, `transport`,
@@ -300,7 +479,7 @@ pub struct Delta {
     pub offset: u64,
     #[prost(string, tag = "6")]
     pub text: ::prost::alloc::string::String,
-    /// Of the strand `ARGUMENTS`: the call and the tool.
+    /// Of the strands `ARGUMENTS` and `OUTPUT`: the call and the tool.
     #[prost(string, tag = "7")]
     pub call: ::prost::alloc::string::String,
     #[prost(string, tag = "8")]
@@ -546,6 +725,8 @@ pub enum Strand {
     Text = 1,
     Reasoning = 2,
     Arguments = 3,
+    /// What the tool of a running call prints; the item is the call's.
+    Output = 4,
 }
 impl Strand {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -558,6 +739,7 @@ impl Strand {
             Self::Text => "STRAND_TEXT",
             Self::Reasoning => "STRAND_REASONING",
             Self::Arguments => "STRAND_ARGUMENTS",
+            Self::Output => "STRAND_OUTPUT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -567,6 +749,7 @@ impl Strand {
             "STRAND_TEXT" => Some(Self::Text),
             "STRAND_REASONING" => Some(Self::Reasoning),
             "STRAND_ARGUMENTS" => Some(Self::Arguments),
+            "STRAND_OUTPUT" => Some(Self::Output),
             _ => None,
         }
     }
@@ -616,6 +799,159 @@ pub struct Session {
     /// The seq of its last compaction; 0 when it has none.
     #[prost(uint64, tag = "19")]
     pub compacted_seq: u64,
+    /// Questions that wait for a person, oldest first.
+    #[prost(message, repeated, tag = "20")]
+    pub pending: ::prost::alloc::vec::Vec<Approval>,
+    /// What was allowed for the rest of it.
+    #[prost(message, repeated, tag = "21")]
+    pub grants: ::prost::alloc::vec::Vec<Grant>,
+    /// The least trusted source of what was said in it, and whether things of the person's own are among
+    /// that.
+    #[prost(enumeration = "Origin", tag = "22")]
+    pub taint: i32,
+    #[prost(bool, tag = "23")]
+    pub sensitive: bool,
+    /// The call that it was begun by, if an agent began it.
+    #[prost(message, optional, tag = "24")]
+    pub spawned: ::core::option::Option<Spawned>,
+}
+/// Calls that were allowed for the rest of a session.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Grant {
+    /// `tool: beginning`.
+    #[prost(string, tag = "1")]
+    pub pattern: ::prost::alloc::string::String,
+    /// It was given knowing that others had a say.
+    #[prost(bool, tag = "2")]
+    pub tainted: bool,
+}
+/// A question whether a call may be made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Approval {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub turn: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub call: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub tool: ::prost::alloc::string::String,
+    /// A JSON document.
+    #[prost(string, tag = "6")]
+    pub arguments: ::prost::alloc::string::String,
+    /// What it does in a line.
+    #[prost(string, tag = "7")]
+    pub subject: ::prost::alloc::string::String,
+    /// Why it is asked.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+    /// What an answer must echo.
+    #[prost(string, tag = "9")]
+    pub digest: ::prost::alloc::string::String,
+    /// What would cover this and calls like it; empty when nothing would.
+    #[prost(string, tag = "10")]
+    pub pattern: ::prost::alloc::string::String,
+    /// Others than the owner had a say in what is asked.
+    #[prost(bool, tag = "11")]
+    pub tainted: bool,
+    #[prost(message, optional, tag = "12")]
+    pub asked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it is denied for want of an answer.
+    #[prost(message, optional, tag = "13")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerRequest {
+    #[prost(string, tag = "1")]
+    pub op_id: ::prost::alloc::string::String,
+    /// The question's id, or a beginning of it that fits no other.
+    #[prost(string, tag = "2")]
+    pub approval: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub allow: bool,
+    /// Of what was shown.
+    #[prost(string, tag = "4")]
+    pub digest: ::prost::alloc::string::String,
+    /// `once` (also when empty), `session` or `always`.
+    #[prost(string, tag = "5")]
+    pub reach: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// The question's session; may be empty when the question still waits.
+    #[prost(string, tag = "7")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerResponse {
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub turn: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub seq: u64,
+    /// The pattern that is allowed from now on, if one is.
+    #[prost(string, tag = "4")]
+    pub pattern: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApprovalsRequest {
+    /// Empty is all.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ApprovalsResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub approvals: ::prost::alloc::vec::Vec<Approval>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeRequest {
+    #[prost(string, tag = "1")]
+    pub op_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub pattern: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiffRequest {
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// Empty is the last turn that changed something.
+    #[prost(string, tag = "2")]
+    pub turn: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DiffResponse {
+    #[prost(string, tag = "1")]
+    pub turn: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub files: ::prost::alloc::vec::Vec<FileChange>,
+    /// A unified diff; says what it leaves out.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndoRequest {
+    #[prost(string, tag = "1")]
+    pub op_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::prost::alloc::string::String,
+    /// Empty is the last turn that changed something and was not undone.
+    #[prost(string, tag = "3")]
+    pub turn: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UndoResponse {
+    #[prost(string, tag = "1")]
+    pub turn: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub files: ::prost::alloc::vec::Vec<FileChange>,
+    #[prost(string, repeated, tag = "3")]
+    pub kept: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenTurn {
@@ -755,7 +1091,7 @@ pub struct ContextResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fragment {
-    /// `system`, `summary`, `messages` or `images`.
+    /// `system`, `tools`, `summary`, `messages` or `images`.
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
     /// How many of that kind.
@@ -1354,6 +1690,111 @@ pub mod sessions_client {
             req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Attach"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Answers a question whether a call may be made. The answer must echo the digest of what was shown.
+        pub async fn answer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AnswerRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Answer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Answer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The questions that wait for an answer, in one session or in all.
+        pub async fn approvals(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApprovalsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApprovalsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Approvals",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sessions", "Approvals"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes back what was allowed for the rest of a session.
+        pub async fn revoke(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Session>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Revoke",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Revoke"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a turn changed in the workspace, as a unified diff.
+        pub async fn diff(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DiffRequest>,
+        ) -> std::result::Result<tonic::Response<super::DiffResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/moltis.v1.Sessions/Diff");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Diff"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Undoes what a turn changed in the workspace. Files that were changed since are left alone.
+        pub async fn undo(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UndoRequest>,
+        ) -> std::result::Result<tonic::Response<super::UndoResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/moltis.v1.Sessions/Undo");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Undo"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The session as a document, in pieces.
         pub async fn export(
             &mut self,
@@ -1469,6 +1910,34 @@ pub mod sessions_server {
             &self,
             request: tonic::Request<super::AttachRequest>,
         ) -> std::result::Result<tonic::Response<Self::AttachStream>, tonic::Status>;
+        /// Answers a question whether a call may be made. The answer must echo the digest of what was shown.
+        async fn answer(
+            &self,
+            request: tonic::Request<super::AnswerRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerResponse>, tonic::Status>;
+        /// The questions that wait for an answer, in one session or in all.
+        async fn approvals(
+            &self,
+            request: tonic::Request<super::ApprovalsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApprovalsResponse>,
+            tonic::Status,
+        >;
+        /// Takes back what was allowed for the rest of a session.
+        async fn revoke(
+            &self,
+            request: tonic::Request<super::RevokeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Session>, tonic::Status>;
+        /// What a turn changed in the workspace, as a unified diff.
+        async fn diff(
+            &self,
+            request: tonic::Request<super::DiffRequest>,
+        ) -> std::result::Result<tonic::Response<super::DiffResponse>, tonic::Status>;
+        /// Undoes what a turn changed in the workspace. Files that were changed since are left alone.
+        async fn undo(
+            &self,
+            request: tonic::Request<super::UndoRequest>,
+        ) -> std::result::Result<tonic::Response<super::UndoResponse>, tonic::Status>;
         /// Server streaming response type for the Export method.
         type ExportStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::ExportChunk, tonic::Status>,
@@ -2207,6 +2676,223 @@ pub mod sessions_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Answer" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::AnswerRequest>
+                    for AnswerSvc<T> {
+                        type Response = super::AnswerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AnswerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::answer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Approvals" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApprovalsSvc<T: Sessions>(pub Arc<T>);
+                    impl<
+                        T: Sessions,
+                    > tonic::server::UnaryService<super::ApprovalsRequest>
+                    for ApprovalsSvc<T> {
+                        type Response = super::ApprovalsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApprovalsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::approvals(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApprovalsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Revoke" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::RevokeRequest>
+                    for RevokeSvc<T> {
+                        type Response = super::Session;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::revoke(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Diff" => {
+                    #[allow(non_camel_case_types)]
+                    struct DiffSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::DiffRequest>
+                    for DiffSvc<T> {
+                        type Response = super::DiffResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DiffRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::diff(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DiffSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Undo" => {
+                    #[allow(non_camel_case_types)]
+                    struct UndoSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::UndoRequest>
+                    for UndoSvc<T> {
+                        type Response = super::UndoResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UndoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::undo(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UndoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

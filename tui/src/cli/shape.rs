@@ -67,6 +67,7 @@ pub(super) fn strand(strand: Strand) -> &'static str {
         Strand::Unspecified | Strand::Text => "text",
         Strand::Reasoning => "reasoning",
         Strand::Arguments => "arguments",
+        Strand::Output => "output",
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn line(session: &str, fed: &Fed) -> Option<Value> {
 fn delta_line(session: &str, delta: &Delta) -> Value {
     let kind = match delta.strand() {
         Strand::Unspecified | Strand::Text => "delta",
-        strand @ (Strand::Reasoning | Strand::Arguments) => shape::strand(strand),
+        strand @ (Strand::Reasoning | Strand::Arguments | Strand::Output) => shape::strand(strand),
     };
     json!({
         "type": kind,

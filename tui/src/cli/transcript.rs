@@ -116,7 +116,28 @@ impl<'a> Transcript<'a> {
             }
             Kind::ArchivedChanged(change) if change.archived => self.aside("archived"),
             Kind::ArchivedChanged(_) => self.aside("taken out of the archive"),
-            Kind::SettingsChanged(_)
+            Kind::ToolStarted(started) => {
+                self.aside(&format!("{} {}", started.tool, started.arguments))
+            }
+            Kind::ToolFinished(finished) => {
+                self.aside(&format!("{}: {}", finished.tool, finished.ending))
+            }
+            Kind::ApprovalAsked(asked) => self.aside(&format!(
+                "asked: {} {}: moltis approve {}",
+                asked.tool, asked.subject, asked.approval
+            )),
+            Kind::ApprovalAnswered(answered) => {
+                self.aside(if answered.allowed { "allowed" } else { "denied" })
+            }
+            Kind::WorkspaceChanged(changed) => {
+                self.aside(&format!("changed {} files", changed.files.len()))
+            }
+            Kind::WorkspaceRestored(restored) => {
+                self.aside(&format!("undone: {} files", restored.files.len()))
+            }
+            Kind::GrantRevoked(revoked) => self.aside(&format!("revoked: {}", revoked.pattern)),
+            Kind::StateSet(_)
+            | Kind::SettingsChanged(_)
             | Kind::SessionCreated(_)
             | Kind::CompactionAsked(_)
             | Kind::TurnStarted(_) => Ok(()),

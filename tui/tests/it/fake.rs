@@ -267,6 +267,28 @@ impl Sessions for Service {
         Ok(Response::new(StopResponse { turns: vec![TURN.to_owned()] }))
     }
 
+    async fn answer(&self, request: Request<AnswerRequest>) -> Answer<AnswerResponse> {
+        let approval = request.into_inner().approval;
+        Err(Status::not_found(format!("no question `{approval}`")))
+    }
+
+    async fn approvals(&self, _: Request<ApprovalsRequest>) -> Answer<ApprovalsResponse> {
+        Ok(Response::new(ApprovalsResponse::default()))
+    }
+
+    async fn revoke(&self, request: Request<RevokeRequest>) -> Answer<Session> {
+        let pattern = request.into_inner().pattern;
+        Err(Status::not_found(format!("nothing is allowed by `{pattern}`")))
+    }
+
+    async fn diff(&self, _: Request<DiffRequest>) -> Answer<DiffResponse> {
+        Err(Status::not_found("no turn changed anything"))
+    }
+
+    async fn undo(&self, _: Request<UndoRequest>) -> Answer<UndoResponse> {
+        Err(Status::not_found("no turn changed anything"))
+    }
+
     async fn compact(&self, _: Request<CompactRequest>) -> Answer<CompactResponse> {
         let script = self.0.script.lock().unwrap();
         if let Some(refusal) = &script.refusal {

@@ -29,8 +29,12 @@ impl Turn {
         }
         let (model, instructions) = (&self.candidates[self.candidate], &self.instructions);
         match self.purpose {
-            Purpose::Compact => compact::plan(ctx.conversation, model, instructions, budget),
-            Purpose::Answer => compact::due(ctx.conversation, model, instructions, budget),
+            Purpose::Compact => {
+                compact::plan(ctx.conversation, model, instructions, budget, self.pruned)
+            }
+            Purpose::Answer => {
+                compact::due(ctx.conversation, model, instructions, budget, self.pruned)
+            }
         }
     }
 

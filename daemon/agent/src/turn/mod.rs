@@ -7,6 +7,7 @@
 //!   compacted, by a call before the answer's +-------------------+  |SleepDone
 //!                                             failed, nothing shown |
 //!                                                        Sleeping <-+
+//! Calling --answered with calls--> Saving --Committed--> Acting --all have results--> Calling
 //! any --answered, failed, Stop, TimedOut, ShutDown--> Ended
 //! ```
 //!
@@ -17,23 +18,33 @@
 //! Whatever is fed, at most one `TurnEnded` is ever asked for, unless the first could not be
 //! kept.
 
+mod acting;
+mod answering;
 mod compaction;
+mod failing;
+mod round;
+
+pub use round::{Past, Prepared, Wish};
 
 use std::time::Duration;
 
+use moltis_core::Timestamp;
 use moltis_core::error::Error;
-use moltis_core::event::{Answer, Ending, EventKind, Level, TurnFailure};
+use moltis_core::event::{Ending, EventKind, Level, Origin, TurnFailure};
 use moltis_core::feed::Strand;
-use moltis_core::id::{ItemId, SessionId};
-use moltis_core::message::{Part, Usage, text_of};
+use moltis_core::id::{ApprovalId, CallId, ItemId, SessionId};
+use moltis_core::message::{Part, Usage};
 use moltis_core::models::ModelInfo;
+use moltis_core::policy::{Authorized, Grants, Label, Principal};
 use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
+use moltis_core::tool::{self, Outcome};
 
-use crate::answer::{Growing, Taken, priced};
+use self::round::Round;
+use crate::answer::{Growing, priced};
 use crate::compact::Plan;
 use crate::conversation::{Conversation, LEFT_OUT};
-use crate::prompt::{self, Instructions};
-use crate::retry::{self, Jitter, Verdict};
+use crate::prompt::{self, Instructions, Offer};
+use crate::retry::Jitter;
 
 /// What a person is told of a turn that the end of the daemon cut off.
 pub const INTERRUPTED: &str = "the daemon stopped while this was being answered";
@@ -63,6 +74,16 @@ pub enum Input {
     StreamEnded(Result<(), Failure>),
     /// The call failed before the first byte.
     CallFailed(Failure),
+    /// The calls that were to be prepared are, each or not: what is wrong is told to the model.
+    Prepared(Vec<(CallId, Result<Prepared, String>)>),
+    /// A running tool prints.
+    Printed(CallId, String),
+    /// A tool is done.
+    ToolDone(CallId, Outcome),
+    /// A question was answered, which is on disk: the digest of what was allowed, or why not.
+    Answered(ApprovalId, Result<String, String>),
+    /// The time for an answer is over.
+    Expired(ApprovalId),
     /// The wait is over.
     SleepDone,
     /// What was to be appended is on disk and in the conversation.
@@ -93,6 +114,17 @@ pub enum Effect {
     Sleep(Duration),
     /// Append events of this turn, all in one.
     Append(Vec<EventKind>),
+    /// The same, of text that came from elsewhere.
+    AppendFrom(Origin, Vec<EventKind>),
+    /// Let hooks have their say about these calls, and plan them.
+    Prepare(Vec<Wish>),
+    /// Make a call.
+    RunTool {
+        /// The item that it is.
+        item: ItemId,
+        /// The call.
+        call: Box<Authorized<tool::Call>>,
+    },
     /// Show more of a growing item.
     Paint {
         /// The item.
@@ -121,6 +153,12 @@ pub struct Context<'a> {
     pub at: Duration,
     /// All that was said, this turn's messages included.
     pub conversation: &'a Conversation,
+    /// How far that can be trusted.
+    pub label: Label,
+    /// What the owner allowed and forbade.
+    pub grants: &'a dyn Fn() -> Grants,
+    /// Until when a person may answer a question that is asked now.
+    pub answer_by: &'a dyn Fn() -> Timestamp,
     /// Names new items.
     pub fresh: &'a dyn Fn() -> ItemId,
 }
@@ -130,9 +168,23 @@ enum State {
     New,
     Choosing,
     Calling,
+    Acting,
     Sleeping,
     Saving,
     Ended,
+}
+
+/// What a turn that goes on after a restart had done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// The calls of its last answer that have no result.
+    pub wishes: Vec<Wish>,
+    /// What is known of them.
+    pub past: Vec<(CallId, Past)>,
+    /// Rounds of calls that were over.
+    pub rounds: u32,
+    /// What its answers used.
+    pub usage: Usage,
 }
 
 /// A call of a model that is being made: its item, and what there is of the answer.
@@ -169,6 +221,16 @@ pub struct Turn {
     progress: bool,
     usage: Usage,
     jitter: Jitter,
+    principal: Principal,
+    /// The calls of the last answer, until each has its result.
+    round: Option<Round>,
+    /// Rounds of calls that are over.
+    rounds: u32,
+    calls_made: u32,
+    /// Calls that failed, and how often.
+    failures: Vec<(String, u32)>,
+    /// Tool results up to this seq are told as their size only.
+    pruned: u64,
 }
 
 impl Turn {
@@ -195,7 +257,31 @@ impl Turn {
             progress: false,
             usage: Usage::default(),
             jitter: Jitter::new(seed),
+            principal: Principal::Model,
+            round: None,
+            rounds: 0,
+            calls_made: 0,
+            failures: Vec::new(),
+            pruned: 0,
         }
+    }
+
+    /// The same turn after a restart: its last answer's calls that have no result, what is known of
+    /// them, and what the turn had done by then.
+    #[must_use]
+    pub fn resumed(mut self, resumed: Resumed, fresh: &dyn Fn() -> ItemId) -> Self {
+        let Resumed { wishes, past, rounds, usage } = resumed;
+        self.round = Some(Round::new(wishes, &past, fresh));
+        self.rounds = rounds;
+        self.usage = usage;
+        self.started = true;
+        self
+    }
+
+    /// The same turn on behalf of somebody else.
+    #[must_use]
+    pub fn for_principal(self, principal: Principal) -> Self {
+        Self { principal, ..self }
     }
 
     /// Whether it has asked for its end.
@@ -230,16 +316,30 @@ impl Turn {
                 vec![Effect::Choose]
             }
             (State::Choosing, Input::Candidates(candidates)) => self.start(candidates, ctx),
+            (State::Saving, Input::Committed) if self.round.is_some() => self.act(ctx),
             (State::Saving, Input::Committed) => {
                 self.attempts = 0;
                 self.ask(ctx)
             }
+            (State::Acting, Input::Prepared(prepared)) => self.prepared(prepared, ctx),
+            (State::Acting, Input::Printed(call, text)) => self.printed(&call, text),
+            (State::Acting, Input::ToolDone(call, outcome)) => self.tool_done(&call, outcome, ctx),
+            (State::Acting, Input::Answered(approval, answer)) => {
+                self.answered_by(&approval, answer)
+            }
+            (State::Choosing, Input::Answered(approval, answer)) => {
+                self.answered_early(&approval, &answer);
+                Vec::new()
+            }
+            (State::Acting, Input::Expired(approval)) => self.expired(&approval),
+            (State::Acting, Input::Committed) => self.acted(ctx),
             (State::Ended, Input::NotKept(kinds, reason)) => self.not_kept(kinds, &reason, ctx),
             (State::Ended, _) => Vec::new(),
             (_, Input::NotKept(kinds, reason)) => self.not_kept(kinds, &reason, ctx),
             (_, Input::Stop) => self.end(Ending::Cancelled, None, ctx),
             // A turn that had not started stays queued and runs when the daemon is back.
-            (_, Input::ShutDown) if !self.started => {
+            // Nor does one that waits for nothing but a person end: it goes on waiting.
+            (_, Input::ShutDown) if !self.started || self.waits_for_person() => {
                 self.state = State::Ended;
                 vec![Effect::Finish]
             }
@@ -267,6 +367,9 @@ impl Turn {
                 Some(first) => {
                     let model = first.id.clone();
                     self.candidates = candidates;
+                    if self.round.is_some() {
+                        return self.act(ctx);
+                    }
                     self.started = true;
                     self.state = State::Saving;
                     // No model is asked before the start is on disk: a crash in between would
@@ -296,14 +399,25 @@ impl Turn {
         let model = &self.candidates[self.candidate];
         let room = prompt::budget(model, &self.instructions);
         let budget = self.squeezed.map_or(room, |squeezed| squeezed.min(room));
+        let above = prompt::compact_above(model, &self.instructions).unwrap_or(budget).min(budget);
+        let told: u64 = prompt::costs(ctx.conversation, model, self.pruned).iter().sum();
+        if self.rounds > 0 && told + prompt::summary_tokens(ctx.conversation) > above {
+            self.pruned = prompt::prune(ctx.conversation, model, self.pruned, above / 5 * 3);
+        }
         if let Some(plan) = self.planned(budget, ctx) {
             return self.compact(plan, budget, kinds, ctx);
         }
         if self.purpose == Purpose::Compact {
             return self.nothing_to_compact(kinds, ctx);
         }
-        let assembled =
-            prompt::assemble(ctx.conversation, &self.session, model, &self.instructions, budget);
+        let assembled = prompt::assemble(
+            ctx.conversation,
+            &self.session,
+            model,
+            &self.instructions,
+            budget,
+            self.pruned,
+        );
         if assembled.left_out {
             let text = format!("{LEFT_OUT} {} and are left out of what it is told", model.id);
             if !ctx.conversation.was_told(&text) {
@@ -333,127 +447,6 @@ impl Turn {
         effects
     }
 
-    fn chunk(&mut self, chunk: Chunk, ctx: &Context<'_>) -> Vec<Effect> {
-        let Some(call) = &mut self.call else { return Vec::new() };
-        match call.growing.take(chunk, ctx.at.saturating_sub(call.began)) {
-            Taken::Silent => Vec::new(),
-            Taken::Painted(..) if call.plan.is_some() => Vec::new(),
-            Taken::Painted(strand, text) => {
-                call.shown = true;
-                let paint = Effect::Paint { item: call.item.clone(), strand, text };
-                vec![paint]
-            }
-            Taken::Refused(why) => self.failed(Failure::new(FailureKind::Malformed, why), ctx),
-        }
-    }
-
-    fn stream_ended(&mut self, end: Result<(), Failure>, ctx: &Context<'_>) -> Vec<Effect> {
-        let finished = self.call.as_ref().is_some_and(|call| call.growing.finish().is_some());
-        match end {
-            // An answer that said its last word is whole, whatever its connection does then.
-            _ if finished => self.answered(ctx),
-            Ok(()) => {
-                let message = "the stream ended without its terminator";
-                self.failed(Failure::new(FailureKind::Malformed, message), ctx)
-            }
-            Err(failure) => self.failed(failure, ctx),
-        }
-    }
-
-    fn answered(&mut self, ctx: &Context<'_>) -> Vec<Effect> {
-        let report = Effect::Report { candidate: self.candidate, failure: None };
-        let Some(mut call) = self.call.take() else { return Vec::new() };
-        if let Some(plan) = call.plan.take() {
-            return [report].into_iter().chain(self.summarized(&plan, &call, ctx)).collect();
-        }
-        let says_something = !text_of(&call.growing.parts()).trim().is_empty();
-        let calls: Vec<String> =
-            call.growing.called().into_iter().map(|name| format!("`{name}`")).collect();
-        let mut kinds = vec![self.message(call, ctx)];
-        let mut failure = None;
-        if !calls.is_empty() {
-            let text = format!("the model called {}, but it has no tools", calls.join(", "));
-            if !says_something {
-                failure = Some(TurnFailure { kind: None, message: text.clone(), hint: None });
-            }
-            kinds.push(EventKind::Notice { item: (ctx.fresh)(), level: Level::Warning, text });
-        }
-        if failure.is_none() && ctx.conversation.has_joined() {
-            self.compacted = false;
-            self.state = State::Saving;
-            return vec![report, Effect::Append(kinds)];
-        }
-        let ending = if failure.is_some() { Ending::Failed } else { Ending::Done };
-        kinds.push(EventKind::TurnEnded { ending, failure, usage: self.usage });
-        self.state = State::Ended;
-        vec![report, Effect::Append(kinds), Effect::Finish]
-    }
-
-    fn failed(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
-        let mut effects =
-            vec![Effect::Report { candidate: self.candidate, failure: Some(failure.kind) }];
-        let Some(mut call) = self.call.take_if(|call| !call.shown) else {
-            effects.extend(self.give_up(failure, ctx));
-            return effects;
-        };
-        // Nothing of it will be an answer, but it may have cost something.
-        let used = self.spend(call.growing.usage());
-        let plan = call.plan.take();
-        if failure.kind == FailureKind::ContextOverflow && self.squeeze(&call) {
-            effects.extend(self.ask(ctx));
-            return effects;
-        }
-        let others = match self.candidates.get(self.candidate..) {
-            Some([present, next, ..]) => retry::may_mend(failure.kind, present, next),
-            _ => false,
-        };
-        match retry::judge(&failure, self.attempts, others, self.jitter.draw()) {
-            Verdict::Retry(wait) => {
-                self.state = State::Sleeping;
-                self.progress = true;
-                let seconds = wait.as_millis().div_ceil(1_000);
-                let text = format!("retrying in {seconds} s: {}", failure.message);
-                effects.extend([Effect::Progress(text), Effect::Sleep(wait)]);
-            }
-            Verdict::FailOver => {
-                let from = self.candidates[self.candidate].id.clone();
-                self.candidate += 1;
-                self.attempts = 0;
-                self.squeezed = None;
-                self.compacted = false;
-                let to = &self.candidates[self.candidate].id;
-                let text = format!("{from} failed ({}); asking {to}", failure.message);
-                let item = (ctx.fresh)();
-                let notice = EventKind::Notice { item, level: Level::Warning, text };
-                effects.extend(self.ask_and_append(vec![notice], ctx));
-            }
-            Verdict::GiveUp => match plan {
-                Some(plan) => effects.extend(self.not_summarized(&plan, used, failure, ctx)),
-                None => effects.extend(self.give_up(failure, ctx)),
-            },
-        }
-        effects
-    }
-
-    /// Makes the prompt's budget half of what did not fit; says whether that may help.
-    fn squeeze(&mut self, call: &Call) -> bool {
-        if !call.shrinks || self.squeezes >= MOST_SQUEEZES {
-            return false;
-        }
-        self.squeezes += 1;
-        self.attempts = 0;
-        self.compacted = false;
-        self.squeezed = Some(call.tokens / 2);
-        true
-    }
-
-    fn give_up(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
-        let provider = self.candidates[self.candidate].id.provider.clone();
-        let hint = hint(failure.kind, &provider);
-        let failure = TurnFailure { kind: Some(failure.kind), message: failure.message, hint };
-        self.end(Ending::Failed, Some(failure), ctx)
-    }
-
     /// Ends the turn with what there is of the answer.
     fn end(
         &mut self,
@@ -472,11 +465,15 @@ impl Turn {
         ctx: &Context<'_>,
     ) -> Vec<Effect> {
         self.state = State::Ended;
+        kinds.extend(self.abandon(ending));
         match self.call.take() {
             Some(call) if call.plan.is_some() || call.growing.parts().is_empty() => {
                 self.spend(call.growing.usage());
             }
-            Some(call) => kinds.push(self.message(call, ctx)),
+            Some(call) => {
+                let parts = call.growing.parts();
+                kinds.push(self.message(call, parts, ctx));
+            }
             None => {}
         }
         if ending == Ending::Interrupted {
@@ -499,7 +496,12 @@ impl Turn {
             return vec![Effect::Append(kinds), Effect::Finish];
         }
         let paid = |kind: &EventKind| {
-            matches!(kind, EventKind::AssistantMessage { .. } | EventKind::Compacted { .. })
+            matches!(
+                kind,
+                EventKind::AssistantMessage { .. }
+                    | EventKind::Compacted { .. }
+                    | EventKind::ToolFinished { .. }
+            )
         };
         kinds.retain(paid);
         let failure = TurnFailure {
@@ -522,33 +524,10 @@ impl Turn {
         usage
     }
 
-    /// The event of an answer, whole or not.
-    fn message(&mut self, call: Call, ctx: &Context<'_>) -> EventKind {
-        let usage = self.spend(call.growing.usage());
-        let model = &self.candidates[self.candidate];
-        let finish = call.growing.finish();
-        let answer = Answer {
-            model: model.id.clone(),
-            usage,
-            finish,
-            first_token: call.growing.first_token(),
-            took: ctx.at.saturating_sub(call.began),
-        };
-        let parts = call.growing.parts();
-        EventKind::AssistantMessage { item: call.item, parts, answer, partial: finish.is_none() }
-    }
-}
-
-/// What may mend a failure.
-fn hint(kind: FailureKind, provider: &str) -> Option<String> {
-    match kind {
-        FailureKind::Auth => Some(format!("moltis providers login {provider}")),
-        FailureKind::Billing | FailureKind::RateLimit | FailureKind::Overload => {
-            Some("choose another model: moltis models list".to_owned())
-        }
-        FailureKind::ContextOverflow => Some("begin a new session: moltis send --new".to_owned()),
-        FailureKind::Transport => Some("moltis doctor".to_owned()),
-        FailureKind::BadRequest | FailureKind::Malformed => None,
+    /// How the present candidate is offered tools.
+    fn offer(&self) -> Offer {
+        let model = self.candidates.get(self.candidate);
+        model.map_or(Offer::None, |model| prompt::offer(model, &self.instructions))
     }
 }
 

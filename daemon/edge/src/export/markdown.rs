@@ -4,8 +4,8 @@
 //! titles, starts of turns) is left out.
 
 use moltis_core::Timestamp;
-use moltis_core::event::{Cause, Ending, Event, EventKind, Level, TurnFailure};
-use moltis_core::message::Part;
+use moltis_core::event::{Cause, Ending, Event, EventKind, FileChange, Level, TurnFailure};
+use moltis_core::message::{Part, text_of};
 use moltis_core::session::Summary;
 
 /// The document's title and facts.
@@ -46,6 +46,23 @@ pub(super) fn write(event: &Event, text: &mut String) {
             let what = format!("Compacted from {before_tokens} to {after_tokens} tokens");
             write_folded(&what, summary, text);
         }
+        EventKind::ToolStarted { tool, arguments, .. } => {
+            text.push_str(&format!("\n**{}** `{}`\n", one_line(tool), one_line(arguments)));
+        }
+        EventKind::ToolFinished { tool, ending, parts, .. } => {
+            let what = format!("{} · {}", one_line(tool), ending.as_str());
+            write_folded(&what, &text_of(parts), text);
+        }
+        EventKind::ApprovalAsked { tool, subject, reason, .. } => {
+            let (tool, subject) = (one_line(tool), one_line(subject));
+            text.push_str(&format!("\n> **Asked:** {tool} `{subject}`: {}\n", one_line(reason)));
+        }
+        EventKind::ApprovalAnswered { allowed, reason, .. } => {
+            let answer = if *allowed { "allowed" } else { "denied" };
+            text.push_str(&format!("\n> **Answer:** {answer} {}\n", one_line(reason)));
+        }
+        EventKind::WorkspaceChanged { files, .. } => write_files("Changed", files, text),
+        EventKind::WorkspaceRestored { files, .. } => write_files("Undone", files, text),
         EventKind::TurnEnded { ending, failure, .. } => {
             write_ending(*ending, failure.as_ref(), text);
         }
@@ -55,7 +72,16 @@ pub(super) fn write(event: &Event, text: &mut String) {
         | EventKind::ArchivedChanged { .. }
         | EventKind::SettingsChanged { .. }
         | EventKind::CompactionAsked
+        | EventKind::GrantRevoked { .. }
+        | EventKind::StateSet { .. }
         | EventKind::TurnStarted { .. } => {}
+    }
+}
+
+fn write_files(what: &str, files: &[FileChange], text: &mut String) {
+    text.push_str(&format!("\n> **{what}:**\n"));
+    for file in files {
+        text.push_str(&format!("> - {} `{}`\n", file.kind.as_str(), one_line(&file.path)));
     }
 }
 

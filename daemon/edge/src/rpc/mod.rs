@@ -1,5 +1,6 @@
 //! The services, a file each: read the request, call the port, write the reply.
 
+mod approvals;
 mod code;
 mod config;
 mod models;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use moltis_codec::act::files_to_wire;
 use moltis_codec::event::Error;
 use moltis_codec::session as codec;
 use moltis_codec::summary::summary_to_wire;
 use moltis_core::assistant::{Assistant, Caller, Change, Filter, Selector};
 use moltis_core::feed::Feed;
-use moltis_core::id::SessionId;
+use moltis_core::id::{SessionId, TurnId};
 use moltis_core::session::Summary;
 use moltis_proto::v1;
 use moltis_proto::v1::sessions_server::Sessions as Service;
@@ -18,6 +19,7 @@ use crate::caller::caller;
 use crate::export::{self, Format};
 use crate::history;
 use crate::replies::Replies;
+use crate::rpc::approvals;
 use crate::status::to_status;
 
 /// Hits of a search, when the request names no number.
@@ -56,6 +58,13 @@ impl Sessions {
 
 fn session_id(text: String) -> Result<SessionId, Status> {
     codec::session_from_wire(text).map_err(to_status)
+}
+
+fn optional_turn(text: String) -> Result<Option<TurnId>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    codec::id_from_wire("turn", text).map(|turn| Some(TurnId::new(turn))).map_err(to_status)
 }
 
 fn summary(found: moltis_core::Result<Summary>) -> Result<Response<v1::Session>, Status> {
@@ -241,6 +250,63 @@ impl Service for Sessions {
         let session = session_id(request.session)?;
         let feed = self.assistant.attach(&session, from).await.map_err(to_status)?;
         Ok(Response::new(Replies::new(feed, codec::feed_to_wire, &self.stop)))
+    }
+
+    async fn answer(
+        &self,
+        request: Request<v1::AnswerRequest>,
+    ) -> Result<Response<v1::AnswerResponse>, Status> {
+        let caller = caller(request.metadata())?;
+        approvals::answer(&*self.assistant, &caller, request.into_inner()).await
+    }
+
+    async fn approvals(
+        &self,
+        request: Request<v1::ApprovalsRequest>,
+    ) -> Result<Response<v1::ApprovalsResponse>, Status> {
+        approvals::list(&*self.assistant, &request.into_inner().session).await
+    }
+
+    async fn revoke(
+        &self,
+        request: Request<v1::RevokeRequest>,
+    ) -> Result<Response<v1::Session>, Status> {
+        let caller = caller(request.metadata())?;
+        let v1::RevokeRequest { op_id, session, pattern } = request.into_inner();
+        let op = codec::op_from_wire(op_id).map_err(to_status)?;
+        let session = session_id(session)?;
+        let pattern = codec::name_from_wire("pattern", pattern).map_err(to_status)?;
+        summary(self.assistant.revoke(&caller, op, &session, pattern).await)
+    }
+
+    async fn diff(
+        &self,
+        request: Request<v1::DiffRequest>,
+    ) -> Result<Response<v1::DiffResponse>, Status> {
+        let v1::DiffRequest { session, turn } = request.into_inner();
+        let (session, turn) = (session_id(session)?, optional_turn(turn)?);
+        let changes = self.assistant.changes(&session, turn).await.map_err(to_status)?;
+        Ok(Response::new(v1::DiffResponse {
+            turn: changes.turn.to_string(),
+            files: files_to_wire(&changes.files),
+            text: changes.diff,
+        }))
+    }
+
+    async fn undo(
+        &self,
+        request: Request<v1::UndoRequest>,
+    ) -> Result<Response<v1::UndoResponse>, Status> {
+        let caller = caller(request.metadata())?;
+        let v1::UndoRequest { op_id, session, turn } = request.into_inner();
+        let op = codec::op_from_wire(op_id).map_err(to_status)?;
+        let (session, turn) = (session_id(session)?, optional_turn(turn)?);
+        let undo = self.assistant.undo(&caller, op, &session, turn).await.map_err(to_status)?;
+        Ok(Response::new(v1::UndoResponse {
+            turn: undo.turn.to_string(),
+            files: files_to_wire(&undo.files),
+            kept: undo.kept,
+        }))
     }
 
     async fn export(

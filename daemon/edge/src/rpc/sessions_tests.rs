@@ -31,8 +31,12 @@ fn send(parts: Vec<part::Part>) -> v1::SendRequest {
 async fn every_call_reaches_its_port() {
     let (rig, mut client) = rig().await;
     let (op_id, session) = ("o1".to_owned(), "s1".to_owned());
-    let settings =
-        Some(v1::Settings { model: "p/m".to_owned(), effort: "low".to_owned(), queue: 2 });
+    let settings = Some(v1::Settings {
+        model: "p/m".to_owned(),
+        effort: "low".to_owned(),
+        queue: 2,
+        ..v1::Settings::default()
+    });
     let create = v1::CreateRequest {
         op_id: op_id.clone(),
         key: "main".to_owned(),

@@ -16,7 +16,7 @@ use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::message::{Part, text_of};
 use moltis_core::models::ModelInfo;
 use moltis_core::session::{QueueMode, Settings, Summary, Titles, TurnRules};
-use moltis_session::Sessions;
+use moltis_session::{Hands, Sessions};
 use moltis_testkit::env::ManualEnv;
 use moltis_testkit::journal::MemoryJournal;
 use moltis_testkit::provider::{Script, ScriptedModels, ScriptedProvider, model_info};
@@ -32,11 +32,9 @@ pub(crate) fn rules() -> TurnRules {
     TurnRules {
         timeout: Some(Duration::from_secs(600)),
         queue: QueueMode::Followup,
-        effort: None,
-        system_prompt: String::new(),
         titles: Titles::FirstLine,
         max_queued: 8,
-        compact_at: 95,
+        ..TurnRules::default()
     }
 }
 
@@ -99,7 +97,8 @@ impl Home {
         rules: TurnRules,
     ) -> Self {
         let (journal, env) = (MemoryJournal::new(), ManualEnv::new());
-        let sessions = Sessions::new(journal.clone(), models.clone(), env.clone(), rules);
+        let sessions =
+            Sessions::new(journal.clone(), models.clone(), env.clone(), Hands::none(), rules);
         let new = NewSession {
             op: OpId::from("create"),
             key: None,
@@ -114,7 +113,7 @@ impl Home {
     /// The daemon dies without a word and comes back over the same journal.
     pub(crate) fn restart(&mut self) {
         let (models, env) = (self.models.clone(), self.env.clone());
-        self.sessions = Sessions::new(self.journal.clone(), models, env, rules());
+        self.sessions = Sessions::new(self.journal.clone(), models, env, Hands::none(), rules());
     }
 
     pub(crate) fn message(&self, text: &str) -> NewMessage {
@@ -194,6 +193,20 @@ fn story(event: &Event) -> String {
         EventKind::Notice { text, .. } => format!("notice: {text}"),
         EventKind::CompactionAsked => "to be compacted".to_owned(),
         EventKind::Compacted { summary, .. } => format!("compacted: {summary}"),
+        EventKind::ToolStarted { tool, arguments, .. } => format!("calls {tool} {arguments}"),
+        EventKind::ToolFinished { tool, ending, parts, .. } => {
+            format!("{tool} {}: {}", ending.as_str(), text_of(parts))
+        }
+        EventKind::ApprovalAsked { tool, subject, reason, .. } => {
+            format!("asks: {tool} {subject:?}: {reason}")
+        }
+        EventKind::ApprovalAnswered { allowed, reach, reason, .. } => {
+            format!("answered: {allowed} {} {reason}", reach.as_str()).trim_end().to_owned()
+        }
+        EventKind::GrantRevoked { pattern } => format!("revoked {pattern}"),
+        EventKind::WorkspaceChanged { files, .. } => format!("changed {} files", files.len()),
+        EventKind::WorkspaceRestored { files, .. } => format!("restored {} files", files.len()),
+        EventKind::StateSet { key, .. } => format!("state {key}"),
         EventKind::TurnEnded { ending, failure, .. } => {
             let why = failure.as_ref().map(|failure| format!(": {}", failure.message));
             format!("{ending:?}{}", why.unwrap_or_default())
@@ -346,6 +359,7 @@ impl View {
             Strand::Text => "Text".to_owned(),
             Strand::Reasoning => "Reasoning".to_owned(),
             Strand::Arguments { call, .. } => call.to_string(),
+            Strand::Output { call, .. } => format!("output of {call}"),
         };
         let so_far = self.growing.entry((delta.item, strand)).or_default();
         assert_eq!(delta.offset, so_far.len() as u64, "deltas have no gaps");

@@ -22,7 +22,12 @@ fn put_key(dir: &Path) {
 }
 
 fn settings() -> Settings {
-    Settings { model: Some(model()), effort: Some(Effort::High), queue: Some(QueueMode::Collect) }
+    Settings {
+        model: Some(model()),
+        effort: Some(Effort::High),
+        queue: Some(QueueMode::Collect),
+        ..Settings::default()
+    }
 }
 
 /// An event of a turn, from somewhere.
@@ -68,6 +73,7 @@ fn everything() -> Vec<NewEvent> {
         agent: "main".into(),
         key: Some("main".into()),
         settings: settings(),
+        spawned: None,
     };
     let asked = message("op", vec![text("ants of the garden"), picture], QueueMode::Steer);
     let called = answer(

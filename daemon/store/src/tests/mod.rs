@@ -78,6 +78,7 @@ pub(crate) fn created(seconds: i64, key: Option<&str>) -> NewEvent {
             agent: "main".into(),
             key: key.map(Into::into),
             settings: Settings::default(),
+            spawned: None,
         },
     )
 }

@@ -197,6 +197,7 @@ async fn transcripts_stay_in_their_folder() {
         agent: "../../up".into(),
         key: None,
         settings: Settings::default(),
+        spawned: None,
     };
     store.journal().append(&"../x/y".into(), 0, vec![first]).await.expect("written");
     settle(&store).await;

@@ -229,7 +229,7 @@ impl Transcript {
             v1::Strand::Text => growing.text.push(delta.offset, &delta.text),
             v1::Strand::Reasoning => growing.reasoning.push(delta.offset, &delta.text),
             v1::Strand::Arguments => paint_call(growing, &delta),
-            v1::Strand::Unspecified => {}
+            v1::Strand::Unspecified | v1::Strand::Output => {}
         }
     }
 

@@ -1,0 +1,228 @@
+//! The calls of one answer, and how far each of them has come.
+//!
+//! Not here: what a turn does about it; that is [`super::acting`]'s.
+
+use std::time::Duration;
+
+use moltis_core::event::{EventKind, Level, ToolEnding};
+use moltis_core::id::{ApprovalId, CallId, ItemId};
+use moltis_core::message::Part;
+use moltis_core::policy::{self, Authorized, Question, Verdict};
+use moltis_core::tool::{Call, Class};
+
+use super::Context;
+
+/// A call as the model made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The provider's id of it.
+    pub id: CallId,
+    /// The tool's name, as the model wrote it.
+    pub tool: String,
+    /// The arguments, as the model wrote them.
+    pub arguments: String,
+}
+
+impl Wish {
+    /// The call as a part of the message that made it.
+    pub fn into_part(self) -> Part {
+        Part::ToolCall { id: self.id, name: self.tool, arguments: self.arguments }
+    }
+}
+
+/// A call that has been planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// The call: tool, arguments and what it would do.
+    pub call: Call,
+    /// What doing it twice would mean.
+    pub class: Class,
+    /// What would cover it and calls like it.
+    pub pattern: Option<String>,
+}
+
+/// What is known of a call whose turn goes on after a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// It was begun, and nobody knows how it went.
+    Started(ItemId),
+    /// A person was asked: the question, and the digest of what they were shown.
+    Asked(ApprovalId, String),
+    /// A person allowed it: the digest of what they were shown.
+    Allowed(String),
+    /// A person did not: why.
+    Denied(String),
+}
+
+/// The calls of one answer.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) calls: Vec<Doing>,
+}
+
+/// One call on its way.
+#[derive(Debug)]
+pub(super) struct Doing {
+    pub(super) wish: Wish,
+    pub(super) item: ItemId,
+    pub(super) past: Option<Past>,
+    pub(super) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    Wished,
+    Asking {
+        approval: ApprovalId,
+        question: Box<Question>,
+        class: Class,
+    },
+    /// Allowed; its intent is being written.
+    Allowed(Box<Authorized<Call>>),
+    Running {
+        since: Duration,
+        printed: String,
+    },
+    Finished,
+}
+
+impl Round {
+    pub(super) fn new(
+        wishes: Vec<Wish>,
+        past: &[(CallId, Past)],
+        fresh: &dyn Fn() -> ItemId,
+    ) -> Self {
+        let doing = |wish: Wish| {
+            let past = past.iter().find(|(id, _)| *id == wish.id).map(|(_, past)| past.clone());
+            let item = match &past {
+                Some(Past::Started(item)) => item.clone(),
+                _ => fresh(),
+            };
+            Doing { wish, item, past, stage: Stage::Wished }
+        };
+        Self { calls: wishes.into_iter().map(doing).collect() }
+    }
+
+    pub(super) fn find(&mut self, call: &CallId) -> Option<&mut Doing> {
+        self.calls.iter_mut().find(|doing| doing.wish.id == *call)
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.calls.iter().all(|doing| matches!(doing.stage, Stage::Finished))
+    }
+
+    /// Whether nothing but a person's answer is waited for.
+    pub(super) fn only_asks(&self) -> bool {
+        let asking = |doing: &Doing| matches!(doing.stage, Stage::Asking { .. });
+        let done = |doing: &Doing| matches!(doing.stage, Stage::Finished);
+        self.calls.iter().any(asking) && self.calls.iter().all(|doing| asking(doing) || done(doing))
+    }
+}
+
+impl Doing {
+    /// The end of the call.
+    pub(super) fn finish(
+        &mut self,
+        ending: ToolEnding,
+        parts: Vec<Part>,
+        sensitive: bool,
+        took: Option<Duration>,
+    ) -> EventKind {
+        self.stage = Stage::Finished;
+        EventKind::ToolFinished {
+            item: self.item.clone(),
+            call: self.wish.id.clone(),
+            tool: self.wish.tool.clone(),
+            ending,
+            parts,
+            sensitive,
+            took,
+        }
+    }
+
+    pub(super) fn finish_with(&mut self, ending: ToolEnding, text: impl Into<String>) -> EventKind {
+        self.finish(ending, vec![Part::Text(text.into())], false, None)
+    }
+
+    /// What tells the same failing call from another.
+    pub(super) fn fingerprint(&self) -> String {
+        format!("{} {}", self.wish.tool, self.wish.arguments)
+    }
+}
+
+impl Doing {
+    pub(super) fn take(
+        &mut self,
+        verdict: Verdict,
+        class: Class,
+        pattern: Option<String>,
+        ctx: &Context<'_>,
+    ) -> EventKind {
+        let question = match verdict {
+            Verdict::Allowed(call) => return self.allow(call, class),
+            Verdict::Denied(reason) => {
+                return self.finish_with(ToolEnding::Denied, denied(&reason));
+            }
+            Verdict::Ask(question) => question,
+        };
+        let digest = question.digest();
+        let question = match self.past.take() {
+            // Shown, and allowed, before the daemon went down.
+            Some(Past::Allowed(shown)) => match question.approved(&shown) {
+                Ok(call) => return self.allow(call, class),
+                Err(question) => *question,
+            },
+            Some(Past::Denied(reason)) => {
+                return self.finish_with(ToolEnding::Denied, denied(&reason));
+            }
+            Some(Past::Asked(approval, shown)) if shown == digest => {
+                let question = Box::new(question);
+                self.stage = Stage::Asking { approval: approval.clone(), question, class };
+                return EventKind::Notice {
+                    item: (ctx.fresh)(),
+                    level: Level::Info,
+                    text: "the daemon was restarted; the question still waits".to_owned(),
+                };
+            }
+            _ => question,
+        };
+        let approval = ApprovalId::new((ctx.fresh)().as_str());
+        let call = question.call();
+        let kind = EventKind::ApprovalAsked {
+            approval: approval.clone(),
+            call: self.wish.id.clone(),
+            tool: call.tool.clone(),
+            arguments: call.arguments.to_string(),
+            subject: policy::subject(&call.action),
+            reason: question.reason.clone(),
+            digest,
+            pattern,
+            expires_at: (ctx.answer_by)(),
+        };
+        self.stage = Stage::Asking { approval, question: Box::new(question), class };
+        kind
+    }
+
+    /// It may be made: the intent of it.
+    pub(super) fn allow(&mut self, call: Authorized<Call>, class: Class) -> EventKind {
+        let kind = EventKind::ToolStarted {
+            item: self.item.clone(),
+            call: self.wish.id.clone(),
+            tool: call.what().tool.clone(),
+            arguments: call.what().arguments.to_string(),
+            class,
+            why: call.why().words(),
+        };
+        self.stage = Stage::Allowed(Box::new(call));
+        kind
+    }
+}
+
+/// What the model is told of a refusal.
+pub(super) fn denied(reason: &str) -> String {
+    if reason.is_empty() {
+        "not allowed by the person".to_owned()
+    } else {
+        format!("not allowed: {reason}")
+    }
+}

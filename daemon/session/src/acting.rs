@@ -1,0 +1,200 @@
+//! The actor's part in acting: where calls happen, what the owner allowed, and the answers of people.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moltis_agent::turn::{Effect, Input};
+use moltis_core::Timestamp;
+use moltis_core::assistant::{Answer, Answered, Caller};
+use moltis_core::error::{Code, Error, Result};
+use moltis_core::event::{Event, EventKind, NewEvent};
+use moltis_core::id::{ItemId, OpId, TurnId};
+use moltis_core::policy::{Grants, Pattern, Reach};
+use moltis_core::session::{Pending, Summary, TurnRules};
+use moltis_core::tool::Scene;
+use tokio::time::Instant;
+
+use crate::actor::Actor;
+use crate::hands;
+use crate::log::another;
+use crate::undo;
+
+impl Actor {
+    /// Where the calls of a turn happen.
+    pub(crate) fn scene(&self, turn: &TurnId, rules: &TurnRules) -> Scene {
+        let Summary { id, agent, settings, .. } = &self.log.summary;
+        let workspace = settings.workspace.as_ref().or(rules.workspace.as_ref());
+        Scene {
+            session: id.clone(),
+            turn: turn.clone(),
+            agent: agent.clone(),
+            workspace: workspace.map(Into::into),
+            mount: settings.mount.unwrap_or(rules.mount),
+            network: settings.network.unwrap_or(rules.network),
+            images: false,
+        }
+    }
+
+    /// What the owner allowed and forbade, as it is now.
+    pub(crate) fn grants(&self) -> Grants {
+        let rules = self.shared.rules();
+        let summary = &self.log.summary;
+        Grants {
+            mode: summary.settings.approvals.unwrap_or(rules.approvals),
+            allow: rules.allow.clone(),
+            deny: rules.deny.clone(),
+            session: summary.grants.clone(),
+        }
+    }
+
+    /// Until when a question that is asked now waits.
+    pub(crate) fn answer_by(&self) -> Timestamp {
+        let within = self.shared.rules().answer_within;
+        let now = self.log.env.now();
+        now.checked_add(within).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Begins to prepare or to make calls.
+    pub(crate) fn begin_act(&mut self, effect: Effect) {
+        let Some(running) = &mut self.running else { return };
+        let (hands, tools) = (self.shared.hands.clone(), running.tools.clone());
+        let (scene, sender) = (running.scene.clone(), running.sender.clone());
+        match effect {
+            Effect::Prepare(wishes) => {
+                running.call += 1;
+                running.acting = 0;
+                let (call, noted) = (running.call, running.before.is_some());
+                running.run(hands::prepare(hands, tools, scene, wishes, noted, call, sender));
+            }
+            Effect::RunTool { call, .. } => {
+                running.acting += 1;
+                running.changed |= undo::changes(&call);
+                let number = running.call;
+                running.run_beside(hands::run(hands, tools, scene, *call, number, sender));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends what the turn's calls still have running, wherever that is.
+    pub(crate) async fn end_acts(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        if std::mem::take(&mut running.acting) > 0 {
+            let scene = running.scene.clone();
+            self.shared.hands.toolbox.stop(&scene).await;
+        }
+    }
+
+    /// Takes note of which questions of the running turn wait.
+    pub(crate) fn pace_questions(&mut self) {
+        let now = self.log.env.now();
+        let Some(running) = &mut self.running else { return };
+        let mine = |pending: &&Pending| pending.turn == running.id;
+        let pending = self.log.summary.pending.iter().filter(mine);
+        let first = pending.min_by_key(|pending| pending.expires_at);
+        running.answer_by = first.map(|pending| {
+            let left = Duration::try_from(pending.expires_at.duration_since(now));
+            (Instant::now() + left.unwrap_or_default(), pending.approval.clone())
+        });
+        let waits = running.answer_by.is_some();
+        running.wait_for_person(waits);
+    }
+
+    /// Takes a person's answer to a question, unless this very command did so before.
+    pub(crate) async fn answer(
+        &mut self,
+        caller: &Caller,
+        op: OpId,
+        answer: Answer,
+    ) -> Result<Answered> {
+        self.log.settle().await?;
+        if let Some(event) = self.log.known(&op).await? {
+            return answered(&event, None).ok_or_else(|| another(&op));
+        }
+        let found = self.log.summary.pending.iter().find(|one| one.approval == answer.approval);
+        let pending = found.cloned().ok_or_else(|| over(&answer))?;
+        if pending.digest != answer.digest {
+            let message = "what was shown is not what is asked now";
+            return Err(Error::new(Code::Conflict, message).with_hint("moltis approvals"));
+        }
+        let pattern = match answer.reach {
+            Reach::Once => None,
+            _ if !answer.allow => None,
+            Reach::Session | Reach::Always => Some(pattern(&pending)?),
+        };
+        if let (Reach::Always, Some(pattern)) = (answer.reach, &pattern) {
+            self.shared.hands.allow_list.add(pattern).await?;
+        }
+        let kind = EventKind::ApprovalAnswered {
+            approval: answer.approval.clone(),
+            allowed: answer.allow,
+            reach: answer.reach,
+            reason: answer.reason.clone(),
+        };
+        let (cause, origin) = (caller.cause.clone(), caller.origin);
+        let event = self.log.event(Some(&pending.turn), cause, origin, kind);
+        let written = self.log.commit(vec![NewEvent { op: Some(op), ..event }]).await?;
+        let done = written.first().and_then(|event| answered(event, pattern.as_ref()));
+        self.pace_questions();
+        let said = if answer.allow { Ok(pending.digest) } else { Err(answer.reason) };
+        self.drive_on(Input::Answered(answer.approval, said)).await;
+        done.ok_or_else(|| Error::new(Code::Internal, "the journal lost an event that it took"))
+    }
+
+    /// Takes back what was allowed for the rest of the session.
+    pub(crate) async fn revoke(
+        &mut self,
+        caller: &Caller,
+        op: OpId,
+        pattern: String,
+    ) -> Result<Summary> {
+        self.log.settle().await?;
+        match self.log.known(&op).await? {
+            Some(Event { kind: EventKind::GrantRevoked { .. }, .. }) => {}
+            Some(_) => return Err(another(&op)),
+            None => {
+                let line =
+                    Pattern::parse(&pattern).map_err(|why| Error::new(Code::Invalid, why))?.line();
+                let grants = &self.log.summary.grants;
+                if !grants.iter().any(|grant| grant.pattern.line() == line) {
+                    let message = format!("nothing is allowed in this session by `{line}`");
+                    return Err(Error::new(Code::NotFound, message).with_hint("moltis trust list"));
+                }
+                let kind = EventKind::GrantRevoked { pattern: line };
+                let event = self.log.event(None, caller.cause.clone(), caller.origin, kind);
+                self.log.commit(vec![NewEvent { op: Some(op), ..event }]).await?;
+            }
+        }
+        Ok(self.log.summary.clone())
+    }
+
+    /// Names a new item.
+    pub(crate) fn fresh_item(&self) -> ItemId {
+        ItemId::new(Arc::<str>::from(self.shared.env.fresh_id()))
+    }
+}
+
+/// What covers a question's call and others like it.
+fn pattern(pending: &Pending) -> Result<Pattern> {
+    let Some(line) = &pending.pattern else {
+        let message = "only this one call can be allowed: nothing sensible covers others like it";
+        return Err(Error::new(Code::Invalid, message));
+    };
+    Pattern::parse(line).map_err(|why| Error::new(Code::Internal, why))
+}
+
+fn over(answer: &Answer) -> Error {
+    let message =
+        format!("nothing waits by the name `{}`: it was answered, or is over", answer.approval);
+    Error::new(Code::NotFound, message).with_hint("moltis approvals")
+}
+
+fn answered(event: &Event, pattern: Option<&Pattern>) -> Option<Answered> {
+    let EventKind::ApprovalAnswered { .. } = event.kind else { return None };
+    Some(Answered {
+        session: event.session.clone(),
+        turn: event.turn.clone()?,
+        seq: event.seq,
+        pattern: pattern.map(Pattern::line),
+    })
+}

@@ -1,0 +1,305 @@
+//! What a turn's calls are made with: preparing them, making them, and the hooks around both.
+//!
+//! Each runs as a task of the turn and sends what it gets into the turn's bounded inbox. Not here:
+//! whether a call may be made; that is `agent`'s, by the policy of `core`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use moltis_agent::turn::{Prepared, Wish};
+use moltis_core::checkpoint::Checkpoints;
+use moltis_core::event::Origin;
+use moltis_core::hook::{Hooks, Occasion, Point, Say};
+use moltis_core::id::CallId;
+use moltis_core::message::{Part, text_of};
+use moltis_core::policy::{Authorized, Pattern};
+use moltis_core::tool::{Call, Outcome, Output, Scene, Tool, Toolbox};
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+
+use crate::call::{Outcome as Message, What};
+use crate::undo::may_change;
+
+/// Bytes of what a tool prints that wait for the actor.
+const MOST_PENDING: usize = 64 << 10;
+
+/// What turns act with.
+#[derive(Clone)]
+pub struct Hands {
+    /// The tools.
+    pub toolbox: Arc<dyn Toolbox>,
+    /// The hooks.
+    pub hooks: Arc<dyn Hooks>,
+    /// Where patterns go that a person allows for good.
+    pub allow_list: Arc<dyn AllowList>,
+    /// What workspaces were like; `None` keeps nothing of that.
+    pub checkpoints: Option<Arc<dyn Checkpoints>>,
+}
+
+/// Keeps patterns that the owner allows for good.
+#[async_trait]
+pub trait AllowList: Send + Sync {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// Where it can't be kept.
+    async fn add(&self, pattern: &Pattern) -> moltis_core::Result<()>;
+}
+
+impl Hands {
+    /// No tools and no hooks.
+    pub fn none() -> Self {
+        Self {
+            toolbox: Arc::new(Nothing),
+            hooks: Arc::new(Nothing),
+            allow_list: Arc::new(Nothing),
+            checkpoints: None,
+        }
+    }
+
+    /// Tells hooks, and gathers what they have to say. `facts` is asked for only if one listens.
+    pub(crate) async fn call(
+        &self,
+        point: Point,
+        scene: &Scene,
+        facts: impl FnOnce() -> Value + Send,
+    ) -> Say {
+        if !self.hooks.wants(point, scene.workspace.as_deref()) {
+            return Say::GoOn(Value::Null);
+        }
+        let facts = facts();
+        let workspace = scene.workspace.clone();
+        self.hooks.call(Occasion { point, workspace, facts }).await
+    }
+}
+
+struct Nothing;
+
+#[async_trait]
+impl Toolbox for Nothing {
+    fn tools(&self, _scene: &Scene) -> Vec<Arc<dyn Tool>> {
+        Vec::new()
+    }
+
+    fn missing(&self, _scene: &Scene) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    async fn stop(&self, _scene: &Scene) {}
+}
+
+#[async_trait]
+impl Hooks for Nothing {
+    fn wants(&self, _point: Point, _workspace: Option<&std::path::Path>) -> bool {
+        false
+    }
+
+    async fn call(&self, occasion: Occasion) -> Say {
+        Say::GoOn(occasion.facts)
+    }
+}
+
+#[async_trait]
+impl AllowList for Nothing {
+    async fn add(&self, _pattern: &Pattern) -> moltis_core::Result<()> {
+        let message = "there is nowhere to keep it";
+        Err(moltis_core::Error::new(moltis_core::Code::NotConfigured, message))
+    }
+}
+
+/// Prepares the calls of an answer, side by side. Unless it is `noted` already, takes note of the
+/// workspace before the first of them that may change it.
+pub(crate) async fn prepare(
+    hands: Hands,
+    tools: Vec<Arc<dyn Tool>>,
+    scene: Scene,
+    wishes: Vec<Wish>,
+    noted: bool,
+    call: u32,
+    inbox: mpsc::Sender<Message>,
+) {
+    let one = async |wish: Wish| {
+        let id = wish.id.clone();
+        (id, plan(&hands, &tools, &scene, wish).await)
+    };
+    let prepared = join_all(wishes.into_iter().map(one)).await;
+    let changes = |(_, prepared): &(CallId, Result<Prepared, String>)| {
+        prepared.as_ref().is_ok_and(|prepared| may_change(&prepared.call.action))
+    };
+    if !noted
+        && prepared.iter().any(changes)
+        && let (Some(checkpoints), Some(workspace)) = (&hands.checkpoints, &scene.workspace)
+    {
+        match checkpoints.take(&scene.session, workspace).await {
+            Ok(snapshot) => {
+                give(&inbox, call, What::Noted(snapshot.name)).await;
+            }
+            Err(error) => {
+                tracing::warn!(session = %scene.session, %error, "failed to note a workspace");
+            }
+        }
+    }
+    give(&inbox, call, What::Prepared(prepared)).await;
+}
+
+/// Plans one call, after hooks had their say.
+async fn plan(
+    hands: &Hands,
+    tools: &[Arc<dyn Tool>],
+    scene: &Scene,
+    wish: Wish,
+) -> Result<Prepared, String> {
+    let tool = find(tools, &wish.tool)?;
+    let name = tool.spec().name.clone();
+    let arguments = arguments(&wish.arguments)?;
+    let facts = || {
+        json!({
+            "session_key": scene.session.as_str(),
+            "tool_name": name,
+            "arguments": arguments,
+            "workspace": scene.workspace,
+        })
+    };
+    let arguments = match hands.call(Point::BeforeToolCall, scene, facts).await {
+        Say::Block(reason) => return Err(format!("a hook does not allow it: {reason}")),
+        Say::GoOn(Value::Null) => arguments,
+        Say::GoOn(mut facts) => facts.get_mut("arguments").map(Value::take).unwrap_or(arguments),
+    };
+    let action = tool.plan(&arguments, scene)?;
+    let call = Call { id: wish.id, tool: name, arguments, action };
+    let pattern = tool.prefix(&call).map(|prefix| {
+        let tool = call.tool.clone();
+        Pattern { tool, prefix }.line()
+    });
+    Ok(Prepared { class: tool.class(), call, pattern })
+}
+
+/// The tool that a model means: models write names with quotes, prefixes and numbers around them.
+fn find<'a>(tools: &'a [Arc<dyn Tool>], wanted: &str) -> Result<&'a Arc<dyn Tool>, String> {
+    let name = wanted.trim().trim_matches(['"', '\'', '`']);
+    let name = ["functions.", "functions_", "tools."]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('_');
+    let named = |name: &str| tools.iter().find(|tool| tool.spec().name == name);
+    named(name).or_else(|| named(bare?)).ok_or_else(|| {
+        let names: Vec<&str> = tools.iter().map(|tool| tool.spec().name.as_str()).collect();
+        format!("there is no tool `{wanted}`; there are {}", names.join(", "))
+    })
+}
+
+/// The arguments as a model wrote them: an object; nothing is an empty one.
+fn arguments(text: &str) -> Result<Value, String> {
+    if text.trim().is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(map)) => Ok(Value::Object(map)),
+        Ok(Value::Null) => Ok(Value::Object(Map::new())),
+        // Some models write the object as a string of JSON.
+        Ok(Value::String(inner)) if inner.trim_start().starts_with('{') => {
+            serde_json::from_str(&inner).map_err(|error| no_object(&error.to_string()))
+        }
+        Ok(other) => Err(no_object(&format!("they are {other}"))),
+        Err(error) => Err(no_object(&error.to_string())),
+    }
+}
+
+fn no_object(why: &str) -> String {
+    format!("the arguments must be one JSON object: {why}")
+}
+
+/// Makes a call and tells what came of it.
+pub(crate) async fn run(
+    hands: Hands,
+    tools: Vec<Arc<dyn Tool>>,
+    scene: Scene,
+    authorized: Authorized<Call>,
+    call: u32,
+    inbox: mpsc::Sender<Message>,
+) {
+    let Call { id, tool: name, .. } = authorized.what().clone();
+    let printer = Printer { id: id.clone(), call, inbox: inbox.clone(), pending: Mutex::default() };
+    let outcome = match tools.iter().find(|tool| tool.spec().name == name) {
+        Some(tool) => tool.run(authorized, &scene, &printer).await,
+        None => Outcome::failed("the tool is gone"),
+    };
+    printer.flush().await;
+    let outcome = persisted(&hands, &scene, &name, outcome).await;
+    give(&inbox, call, What::ToolDone(id, outcome)).await;
+}
+
+/// The outcome after hooks were told of it and had their say about what is kept.
+async fn persisted(hands: &Hands, scene: &Scene, name: &str, outcome: Outcome) -> Outcome {
+    let facts = |result: &str| {
+        json!({
+            "session_key": scene.session.as_str(),
+            "tool_name": name,
+            "success": !outcome.failed,
+            "result": result,
+            "workspace": scene.workspace,
+        })
+    };
+    let text = text_of(&outcome.parts);
+    hands.call(Point::AfterToolCall, scene, || facts(&text)).await;
+    match hands.call(Point::ToolResultPersist, scene, || facts(&text)).await {
+        Say::GoOn(facts) => match facts.get("result").and_then(Value::as_str) {
+            Some(changed) if changed != text => {
+                let mut outcome = outcome;
+                outcome.parts.retain(|part| !matches!(part, Part::Text(_)));
+                outcome.parts.insert(0, Part::Text(changed.to_owned()));
+                outcome
+            }
+            _ => outcome,
+        },
+        Say::Block(reason) => {
+            let Outcome { origin, sensitive, .. } = outcome;
+            let text = format!("a hook does not let the result through: {reason}");
+            Outcome { origin: origin.max(Origin::Config), sensitive, ..Outcome::failed(text) }
+        }
+    }
+}
+
+/// Passes on what a tool prints, in as few pieces as the actor has time for.
+struct Printer {
+    id: CallId,
+    call: u32,
+    inbox: mpsc::Sender<Message>,
+    pending: Mutex<String>,
+}
+
+impl Output for Printer {
+    fn push(&self, text: &str) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.push_str(text);
+        if pending.len() > MOST_PENDING {
+            let from = pending.ceil_char_boundary(pending.len() - MOST_PENDING / 2);
+            pending.drain(..from);
+        }
+        if let Ok(place) = self.inbox.try_reserve() {
+            let what = What::Printed(self.id.clone(), std::mem::take(&mut *pending));
+            place.send(Message { call: self.call, what });
+        }
+    }
+}
+
+impl Printer {
+    /// Passes on what is left.
+    async fn flush(&self) {
+        let rest =
+            std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        if !rest.is_empty() {
+            give(&self.inbox, self.call, What::Printed(self.id.clone(), rest)).await;
+        }
+    }
+}
+
+async fn give(inbox: &mpsc::Sender<Message>, call: u32, what: What) -> bool {
+    inbox.send(Message { call, what }).await.is_ok()
+}
+
+#[cfg(test)]
+#[path = "hands_tests.rs"]
+mod tests;
