@@ -7,6 +7,7 @@ use moltis_core::provider::{Chunk, FinishReason};
 use proptest::prelude::*;
 
 use super::{Growing, MOST_BYTES, Taken};
+use crate::turn::Wish;
 
 fn grown(chunks: impl IntoIterator<Item = Chunk>) -> Growing {
     let mut growing = Growing::default();
@@ -64,9 +65,9 @@ fn a_call_exists_only_when_it_and_the_stream_ended_properly() {
     growing.take(Chunk::Finished(FinishReason::ToolCalls), Duration::ZERO);
     assert_eq!(
         growing.calls(),
-        [Part::ToolCall {
+        [Wish {
             id: CallId::from("c0"),
-            name: "look".to_owned(),
+            tool: "look".to_owned(),
             arguments: "{\"a\":1}".to_owned()
         }]
     );

@@ -36,7 +36,7 @@ fn compacted(plan: &Plan, summary: String) -> EventKind {
 
 fn planned(log: &Log, model: &ModelInfo) -> Option<Plan> {
     let above = compact_above(model, &instructions()).unwrap();
-    plan(&log.conversation(), model, &instructions(), above)
+    plan(&log.conversation(), model, &instructions(), above, 0)
 }
 
 /// What is said in long conversations.
@@ -61,7 +61,7 @@ fn the_most_recent_messages_stay() {
     let model = sized(2_400);
     let plan = planned(&log, &model).unwrap();
     log.keep(Some(TurnId::from("t")), compacted(&plan, "They talked.".to_owned()));
-    let told = assemble(&log.conversation(), &"s".into(), &model, &instructions(), 1_800);
+    let told = assemble(&log.conversation(), &"s".into(), &model, &instructions(), 1_800, 0);
     let told = shown(&told.request).replace(&words(), "…");
     expect![[r#"
         User: [Summary of the conversation so far]
@@ -222,7 +222,7 @@ proptest! {
         }
         let conversation = log.conversation();
         let room = budget(&model, &instructions());
-        let told = assemble(&conversation, &"s".into(), &model, &instructions(), room);
+        let told = assemble(&conversation, &"s".into(), &model, &instructions(), room, 0);
         let entries = conversation.entries();
         let pinned: u64 = entries.iter().skip(newest(entries)).map(|entry| entry.tokens).sum();
         prop_assert!(told.tokens <= room.max(pinned), "{} of {room}", told.tokens);

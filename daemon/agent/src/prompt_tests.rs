@@ -11,7 +11,7 @@ use crate::testing::{Log, answer, model, shown};
 
 fn ask(log: &Log, model: &ModelInfo, budget: u64) -> Assembled {
     let instructions = Instructions::default();
-    assemble(&log.conversation(), &"s".into(), model, &instructions, budget)
+    assemble(&log.conversation(), &"s".into(), model, &instructions, budget, 0)
 }
 
 const LONG: &str = "user a one
@@ -173,7 +173,7 @@ fn a_tiny_model_gets_tiny_instructions() {
     let system = |model: &ModelInfo, system: &str| {
         let instructions = Instructions { system: system.to_owned(), ..Instructions::default() };
         let conversation = Log::of(LONG).conversation();
-        assemble(&conversation, &"s".into(), model, &instructions, 1_000).request.system
+        assemble(&conversation, &"s".into(), model, &instructions, 1_000, 0).request.system
     };
     let long = "be good ".repeat(100);
     let tiny = ModelInfo { context_window: Some(2_048), ..model("p/m") };

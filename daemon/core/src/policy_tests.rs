@@ -1,1 +1,234 @@
+use std::time::Duration;
 
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::sandbox::Mount;
+use crate::tool::{Change, Look};
+
+fn call(tool: &str, action: Action) -> Call {
+    Call { id: "c".into(), tool: tool.to_owned(), arguments: json!({}), action }
+}
+
+fn run(command: &str, network: Network) -> Call {
+    let run = Run {
+        command: command.to_owned(),
+        directory: String::new(),
+        timeout: Duration::from_secs(30),
+        network,
+        mount: Mount::ReadWrite,
+    };
+    call("exec", Action::Run(run))
+}
+
+fn send(to: &str) -> Call {
+    call("web_fetch", Action::Send(Outbound { to: to.to_owned(), what: String::new() }))
+}
+
+fn change(path: &str) -> Call {
+    call("write", Action::Change(Change { path: path.to_owned() }))
+}
+
+fn look(path: &str) -> Call {
+    call("read", Action::Look(Look { path: path.to_owned() }))
+}
+
+fn grants(mode: Mode, allow: &[&str]) -> Grants {
+    let allow = allow.iter().map(|line| Pattern::parse(line).unwrap()).collect();
+    Grants { mode, allow, ..Grants::default() }
+}
+
+fn verdict(call: Call, label: Label, grants: &Grants) -> &'static str {
+    match authorize(Principal::Model, call, label, grants) {
+        Verdict::Allowed(_) => "allowed",
+        Verdict::Ask(_) => "asked",
+        Verdict::Denied(_) => "denied",
+    }
+}
+
+const CLEAN: Label = Label::CLEAN;
+const LEAKY: Label = Label { taint: Origin::Web, sensitive: true };
+
+#[test]
+fn what_each_mode_does_without_asking() {
+    let table = [
+        (look("a"), ["allowed", "allowed", "allowed"]),
+        (change("a"), ["asked", "asked", "allowed"]),
+        (run("rm -r x", Network::None), ["asked", "asked", "allowed"]),
+        (run("curl x", Network::Open), ["asked", "asked", "asked"]),
+        (send("https://a.example/"), ["asked", "asked", "asked"]),
+        (run("cargo test", Network::None), ["asked", "allowed", "allowed"]),
+    ];
+    for (call, expected) in table {
+        for (mode, expected) in [Mode::Ask, Mode::OnMiss, Mode::Auto].into_iter().zip(expected) {
+            let got = verdict(call.clone(), CLEAN, &grants(mode, &["exec: cargo"]));
+            assert_eq!(got, expected, "{call:?} in {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_does_more_than_it_begins_with_is_not_covered() {
+    let allowed = grants(Mode::OnMiss, &["exec: git status"]);
+    for command in ["git status", "git status -s", "git status  --short"] {
+        assert_eq!(verdict(run(command, Network::None), CLEAN, &allowed), "allowed", "{command}");
+    }
+    let more = [
+        "git statusx",
+        "git status; rm x",
+        "git status && rm x",
+        "git status | sh",
+        "git status $(rm x)",
+        "git status `rm x`",
+        "git status\nrm x",
+        "git status > x",
+        "git status &",
+        "GIT_PAGER=x git status",
+        "git",
+        "git status 'a",
+        "git status \\\nrm",
+        "git status {a,b}",
+        "git status <(rm)",
+        "git status ~/x",
+        "git status *",
+    ];
+    for command in more {
+        assert_eq!(verdict(run(command, Network::None), CLEAN, &allowed), "asked", "{command}");
+    }
+}
+
+#[test]
+fn a_host_that_is_allowed_allows_no_other_that_looks_like_it() {
+    let allowed = grants(Mode::OnMiss, &["web_fetch: https://docs.rs"]);
+    for url in ["https://docs.rs", "https://docs.rs/", "https://docs.rs/serde?x#y"] {
+        assert_eq!(verdict(send(url), CLEAN, &allowed), "allowed", "{url}");
+    }
+    for url in [
+        "https://docs.rs.evil.example/",
+        "https://docs.rs@evil.example/",
+        "http://docs.rs/",
+        "https://docs.rs:8443/",
+        "https://docs.rsx/",
+        "https://docs.rs/../x",
+    ] {
+        assert_eq!(verdict(send(url), CLEAN, &allowed), "asked", "{url}");
+    }
+}
+
+#[test]
+fn a_session_that_knows_secrets_and_read_the_web_sends_nothing_unasked() {
+    let allowed = grants(Mode::Auto, &["web_fetch:", "exec:"]);
+    assert_eq!(verdict(send("https://evil.example/?x"), CLEAN, &allowed), "allowed");
+    assert_eq!(verdict(send("https://evil.example/?x"), LEAKY, &allowed), "asked");
+    assert_eq!(verdict(run("curl x", Network::Open), LEAKY, &allowed), "asked");
+    assert_eq!(verdict(run("curl x", Network::Listed), LEAKY, &allowed), "asked");
+    for label in [Label { sensitive: false, ..LEAKY }, Label { taint: Origin::Owner, ..LEAKY }] {
+        assert_eq!(verdict(send("https://evil.example/?x"), label, &allowed), "allowed");
+    }
+    // The owner named the host.
+    let named = grants(Mode::Auto, &["web_fetch: https://docs.rs"]);
+    assert_eq!(verdict(send("https://docs.rs/x"), LEAKY, &named), "allowed");
+}
+
+#[test]
+fn a_grant_of_the_session_covers_a_tainted_turn_only_if_it_was_given_in_one() {
+    for (tainted, expected) in [(false, "asked"), (true, "allowed")] {
+        let mut grants = grants(Mode::Ask, &[]);
+        let pattern = Pattern::parse("web_fetch: https://a.example").unwrap();
+        grants.session = vec![Grant { pattern, tainted }];
+        assert_eq!(verdict(send("https://a.example/x"), CLEAN, &grants), "allowed");
+        assert_eq!(verdict(send("https://a.example/x"), LEAKY, &grants), expected);
+    }
+}
+
+#[test]
+fn a_file_that_steers_programs_outside_is_asked_for_in_every_mode() {
+    for path in [".git/hooks/pre-commit", "sub/.GIT/config", "./.moltis/hooks/x/HOOK.md", ".envrc"]
+    {
+        assert_eq!(verdict(change(path), CLEAN, &grants(Mode::Auto, &[])), "asked", "{path}");
+    }
+    for path in ["src/git/hooks.rs", ".github/x.yml", "envrc"] {
+        assert_eq!(verdict(change(path), CLEAN, &grants(Mode::Auto, &[])), "allowed", "{path}");
+    }
+}
+
+#[test]
+fn what_is_forbidden_is_denied_whatever_else_allows_it() {
+    let mut grants = grants(Mode::Auto, &["exec:"]);
+    grants.deny = vec![Pattern::parse("exec: git push").unwrap()];
+    grants.session = vec![Grant { pattern: Pattern::parse("exec:").unwrap(), tainted: true }];
+    assert_eq!(verdict(run("cd x && git push", Network::None), CLEAN, &grants), "denied");
+    assert_eq!(verdict(run("git pull", Network::None), CLEAN, &grants), "allowed");
+}
+
+#[test]
+fn where_nobody_can_be_asked_it_is_denied() {
+    let verdict =
+        authorize(Principal::Unattended, send("https://a.example"), CLEAN, &Grants::default());
+    assert!(matches!(verdict, Verdict::Denied(reason) if reason.contains("no one to ask")));
+}
+
+#[test]
+fn an_approval_holds_for_the_bytes_that_were_shown_and_no_others() {
+    let ask = |arguments| {
+        let call = Call { arguments, ..change("a") };
+        match authorize(Principal::Model, call, CLEAN, &grants(Mode::Ask, &[])) {
+            Verdict::Ask(question) => question,
+            other => panic!("{other:?}"),
+        }
+    };
+    let question = ask(json!({ "path": "a", "content": "x" }));
+    let digest = question.digest();
+    assert_eq!(ask(json!({ "content": "x", "path": "a" })).digest(), digest);
+    assert_ne!(ask(json!({ "content": "y", "path": "a" })).digest(), digest);
+    let other = ask(json!({ "content": "y", "path": "a" }));
+    assert!(other.approved(&digest).is_err());
+    assert_eq!(question.approved(&digest).unwrap().why(), &Why::Approved);
+}
+
+#[test]
+fn a_pattern_reads_back_as_it_is_written() {
+    for line in ["exec: cargo test", "exec:", "*: x", "web_fetch: https://a.example/b"] {
+        assert_eq!(Pattern::parse(line).unwrap().line(), line);
+    }
+    for line in ["exec", ": x", "a b: c"] {
+        assert!(Pattern::parse(line).is_err(), "{line}");
+    }
+}
+
+fn any_call() -> impl Strategy<Value = Call> {
+    let text = "[a-z./;$ -]{0,12}";
+    prop_oneof![
+        text.prop_map(|path| look(&path)),
+        text.prop_map(|path| change(&path)),
+        text.prop_map(|to| send(&to)),
+        (text, any::<bool>()).prop_map(|(command, open)| run(
+            &command,
+            if open { Network::Open } else { Network::None }
+        )),
+    ]
+}
+
+proptest! {
+    /// More trust never forbids what less allows, and less never allows what more asks.
+    #[test]
+    fn a_stricter_mode_or_a_worse_label_never_allows_more(
+        call in any_call(), taint in any::<bool>(), sensitive in any::<bool>(), allow in "[a-z./ -]{0,4}",
+    ) {
+        let label = Label { taint: if taint { Origin::Web } else { Origin::Owner }, sensitive };
+        let allowed = |mode, label| {
+            let line = format!("exec: {allow}");
+            verdict(call.clone(), label, &grants(mode, &[&line])) == "allowed"
+        };
+        prop_assert!(!allowed(Mode::Ask, label) || allowed(Mode::OnMiss, label));
+        prop_assert!(!allowed(Mode::OnMiss, label) || allowed(Mode::Auto, label));
+        prop_assert!(!allowed(Mode::Auto, LEAKY) || allowed(Mode::Auto, label));
+    }
+
+    #[test]
+    fn nothing_leaves_a_leaky_session_unasked_but_to_a_named_host(to in "[a-z:/.@?]{0,20}") {
+        let allowed = grants(Mode::Auto, &["web_fetch:", "*:"]);
+        prop_assert_eq!(verdict(send(&to), LEAKY, &allowed), "asked");
+    }
+}

@@ -2,13 +2,15 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use moltis_core::Timestamp;
 use moltis_core::error::{Code, Error};
 use moltis_core::event::{Ending, EventKind};
 use moltis_core::feed::Strand;
 use moltis_core::id::{CallId, ItemId, TurnId};
 use moltis_core::message::{Usage, text_of};
 use moltis_core::models::{ModelInfo, Price};
-use moltis_core::provider::{Chunk, Failure, FailureKind, FinishReason};
+use moltis_core::policy::{Grants, Label};
+use moltis_core::provider::{Chunk, Failure, FailureKind, FinishReason, ToolSpec};
 use proptest::prelude::*;
 
 use super::{Context, Effect, Input, Purpose, Turn};
@@ -25,6 +27,8 @@ pub(super) struct Run {
     pub(super) ends: Vec<Ending>,
     finished: u32,
     keeps: bool,
+    pub(super) label: Label,
+    pub(super) grants: Grants,
 }
 
 impl Run {
@@ -38,6 +42,8 @@ impl Run {
             ends: Vec::new(),
             finished: 0,
             keeps: true,
+            label: Label::CLEAN,
+            grants: Grants::default(),
         }
     }
 
@@ -60,6 +66,9 @@ impl Run {
         let context = Context {
             at: self.at,
             conversation: &conversation,
+            label: self.label,
+            grants: &|| self.grants.clone(),
+            answer_by: &|| Timestamp::UNIX_EPOCH,
             fresh: &|| {
                 self.items.set(self.items.get() + 1);
                 ItemId::new(format!("item{}", self.items.get()))
@@ -68,7 +77,7 @@ impl Run {
         for effect in self.turn.on(input, &context) {
             self.note(&effect);
             match effect {
-                Effect::Append(kinds) if self.keeps => {
+                Effect::Append(kinds) | Effect::AppendFrom(_, kinds) if self.keeps => {
                     for kind in kinds {
                         if let EventKind::TurnEnded { ending, .. } = &kind {
                             self.ends.push(*ending);
@@ -77,7 +86,7 @@ impl Run {
                     }
                     self.on(Input::Committed);
                 }
-                Effect::Append(kinds) => {
+                Effect::Append(kinds) | Effect::AppendFrom(_, kinds) => {
                     // From now on it is owed, and the store takes it.
                     self.keeps = true;
                     self.seen.push_str("  not kept\n");
@@ -105,6 +114,16 @@ impl Run {
                 other => format!("paint {other:?} {text:?}"),
             },
             Effect::Sleep(_) => "sleep".to_owned(),
+            Effect::AppendFrom(origin, kinds) => {
+                let kinds: Vec<String> = kinds.iter().map(kind).collect();
+                format!("append from {origin:?} {}", kinds.join(" + "))
+            }
+            Effect::Prepare(wishes) => {
+                let wishes: Vec<String> =
+                    wishes.iter().map(|wish| format!("{} {}", wish.id, wish.tool)).collect();
+                format!("prepare {}", wishes.join(", "))
+            }
+            Effect::RunTool { call, .. } => format!("run {}", call.what().id),
             Effect::Report { candidate, failure } => {
                 format!("report {candidate} {:?}", failure.map(FailureKind::as_str))
             }
@@ -112,6 +131,36 @@ impl Run {
         };
         self.seen.push_str(&line);
         self.seen.push('\n');
+    }
+
+    /// A turn that has called a model which is offered tools.
+    pub(super) fn with_tools() -> Self {
+        let mut run = Self::new();
+        let tool = ToolSpec {
+            name: "look".to_owned(),
+            description: String::new(),
+            parameters: serde_json::Value::Null,
+        };
+        let instructions =
+            Instructions { tools: vec![tool], max_rounds: 5, ..Instructions::default() };
+        run.turn = Turn::new("s".into(), instructions, Purpose::Answer, 7);
+        run.on(Input::Begin);
+        run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        run.seen.clear();
+        run
+    }
+
+    /// The model answers with calls: ids and arguments.
+    pub(super) fn calls(&mut self, calls: &[(&str, &str)]) {
+        for (index, (id, arguments)) in (0..).zip(calls) {
+            let (id, name) = (CallId::from(*id), "look".to_owned());
+            self.on(Input::Chunk(Chunk::ToolCallStarted { index, id, name }));
+            let fragment = (*arguments).to_owned();
+            self.on(Input::Chunk(Chunk::ToolCallArguments { index, fragment }));
+            self.on(Input::Chunk(Chunk::ToolCallEnded { index }));
+        }
+        self.on(Input::Chunk(Chunk::Finished(FinishReason::ToolCalls)));
+        self.on(Input::StreamEnded(Ok(())));
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -147,6 +196,18 @@ fn kind(kind: &EventKind) -> String {
                 format!(" ({}; hint: {hint})", failure.message)
             });
             format!("end {ending:?}{}", why.unwrap_or_default())
+        }
+        EventKind::ToolStarted { tool, arguments, why, .. } => {
+            format!("start {tool} {arguments} ({why})")
+        }
+        EventKind::ToolFinished { call, ending, parts, .. } => {
+            format!("finish {call} {} {:?}", ending.as_str(), text_of(parts))
+        }
+        EventKind::ApprovalAsked { tool, subject, reason, pattern, .. } => {
+            format!("ask {tool} {subject:?} ({reason}; {pattern:?})")
+        }
+        EventKind::ApprovalAnswered { allowed, reason, .. } => {
+            format!("answer {allowed} {reason:?}")
         }
         other => format!("{other:?}"),
     }
