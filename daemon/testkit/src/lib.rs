@@ -5,4 +5,5 @@ pub mod daemon;
 pub mod env;
 pub mod journal;
 pub mod provider;
+pub mod tools;
 pub mod vendor;

@@ -105,6 +105,20 @@ impl Script {
         self.step(Step::Chunk(chunk))
     }
 
+    /// An answer that is one call for each of these: id, tool and arguments.
+    pub fn calls(calls: &[(&str, &str, &str)]) -> Self {
+        let mut script = Self::new();
+        for (index, (id, tool, arguments)) in (0..).zip(calls) {
+            let (id, name) = ((*id).into(), (*tool).to_owned());
+            let fragment = (*arguments).to_owned();
+            script = script
+                .chunk(Chunk::ToolCallStarted { index, id, name })
+                .chunk(Chunk::ToolCallArguments { index, fragment })
+                .chunk(Chunk::ToolCallEnded { index });
+        }
+        script.chunk(Chunk::Finished(FinishReason::ToolCalls))
+    }
+
     /// Waits at a gate.
     #[must_use]
     pub fn gate(self, gate: &Gate) -> Self {

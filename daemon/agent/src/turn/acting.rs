@@ -64,9 +64,7 @@ impl Turn {
     ) -> Vec<Effect> {
         let mut kinds = Vec::new();
         for (id, result) in prepared {
-            if let Some(kind) = self.judge(&id, result, ctx) {
-                kinds.push(kind);
-            }
+            kinds.extend(self.judge(&id, result, ctx));
         }
         if kinds.is_empty() {
             return Vec::new();
@@ -80,10 +78,12 @@ impl Turn {
         id: &CallId,
         prepared: Result<Prepared, String>,
         ctx: &Context<'_>,
-    ) -> Option<EventKind> {
-        let doing = self.round.as_mut()?.find(id)?;
+    ) -> Vec<EventKind> {
+        let Some(doing) = self.round.as_mut().and_then(|round| round.find(id)) else {
+            return Vec::new();
+        };
         if !matches!(doing.stage, Stage::Wished) {
-            return None;
+            return Vec::new();
         }
         let most = self.instructions.max_calls;
         let failed = count(&self.failures, &doing.fingerprint());
@@ -97,11 +97,11 @@ impl Turn {
             Ok(Prepared { call, class, pattern }) => {
                 self.calls_made += 1;
                 let verdict = authorize(self.principal, call, ctx.label, &(ctx.grants)());
-                return Some(doing.take(verdict, class, pattern, ctx));
+                return doing.take(verdict, class, pattern, ctx);
             }
         };
         note(&mut self.failures, doing.fingerprint());
-        Some(doing.finish_with(refused.0, refused.1))
+        vec![doing.finish_with(refused.0, refused.1)]
     }
 
     /// A tool prints.

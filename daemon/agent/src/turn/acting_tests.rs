@@ -265,7 +265,7 @@ fn a_question_whose_call_means_something_else_now_is_asked_anew() {
     let mut run = resumed(Past::Asked(approval, "of other bytes".to_owned()));
     run.on(Input::Candidates(Ok(vec![model("p/m")])));
     run.on(Input::Prepared(vec![planned("c1", change())]));
-    assert!(run.seen.contains("append ask look"), "{}", run.seen);
+    assert!(run.seen.contains(" + ask look"), "{}", run.seen);
 }
 
 #[test]

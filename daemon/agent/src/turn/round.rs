@@ -7,7 +7,7 @@ use std::time::Duration;
 use moltis_core::event::{EventKind, Level, ToolEnding};
 use moltis_core::id::{ApprovalId, CallId, ItemId};
 use moltis_core::message::Part;
-use moltis_core::policy::{self, Authorized, Question, Verdict};
+use moltis_core::policy::{self, Authorized, Question, Reach, Verdict};
 use moltis_core::tool::{Call, Class};
 
 use super::Context;
@@ -151,41 +151,72 @@ impl Doing {
 }
 
 impl Doing {
+    /// Takes the policy's verdict: what is written of it.
     pub(super) fn take(
         &mut self,
         verdict: Verdict,
         class: Class,
         pattern: Option<String>,
         ctx: &Context<'_>,
-    ) -> EventKind {
+    ) -> Vec<EventKind> {
         let question = match verdict {
-            Verdict::Allowed(call) => return self.allow(call, class),
+            Verdict::Allowed(call) => {
+                let moot = self.moot(true);
+                return moot.into_iter().chain([self.allow(call, class)]).collect();
+            }
             Verdict::Denied(reason) => {
-                return self.finish_with(ToolEnding::Denied, denied(&reason));
+                let moot = self.moot(false);
+                let denied = self.finish_with(ToolEnding::Denied, denied(&reason));
+                return moot.into_iter().chain([denied]).collect();
             }
             Verdict::Ask(question) => question,
         };
         let digest = question.digest();
-        let question = match self.past.take() {
+        match self.past.take() {
             // Shown, and allowed, before the daemon went down.
             Some(Past::Allowed(shown)) => match question.approved(&shown) {
-                Ok(call) => return self.allow(call, class),
-                Err(question) => *question,
+                Ok(call) => vec![self.allow(call, class)],
+                Err(question) => vec![self.ask(*question, class, pattern, ctx)],
             },
             Some(Past::Denied(reason)) => {
-                return self.finish_with(ToolEnding::Denied, denied(&reason));
+                vec![self.finish_with(ToolEnding::Denied, denied(&reason))]
             }
             Some(Past::Asked(approval, shown)) if shown == digest => {
                 let question = Box::new(question);
-                self.stage = Stage::Asking { approval: approval.clone(), question, class };
-                return EventKind::Notice {
-                    item: (ctx.fresh)(),
-                    level: Level::Info,
-                    text: "the daemon was restarted; the question still waits".to_owned(),
-                };
+                self.stage = Stage::Asking { approval, question, class };
+                let text = "the daemon was restarted; the question still waits".to_owned();
+                vec![EventKind::Notice { item: (ctx.fresh)(), level: Level::Info, text }]
             }
-            _ => question,
-        };
+            past => {
+                self.past = past;
+                let moot = self.moot(false);
+                let ask = self.ask(question, class, pattern, ctx);
+                moot.into_iter().chain([ask]).collect()
+            }
+        }
+    }
+
+    /// The end of a question of before a restart that needs no answer any more.
+    fn moot(&mut self, allowed: bool) -> Option<EventKind> {
+        match self.past.take() {
+            Some(Past::Asked(approval, _)) => Some(EventKind::ApprovalAnswered {
+                approval,
+                allowed,
+                reach: Reach::Once,
+                reason: "what is allowed has changed since it was asked".to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The question to a person.
+    fn ask(
+        &mut self,
+        question: Question,
+        class: Class,
+        pattern: Option<String>,
+        ctx: &Context<'_>,
+    ) -> EventKind {
         let approval = ApprovalId::new((ctx.fresh)().as_str());
         let call = question.call();
         let kind = EventKind::ApprovalAsked {
@@ -195,7 +226,7 @@ impl Doing {
             arguments: call.arguments.to_string(),
             subject: policy::subject(&call.action),
             reason: question.reason.clone(),
-            digest,
+            digest: question.digest(),
             pattern,
             expires_at: (ctx.answer_by)(),
         };

@@ -51,6 +51,8 @@ pub(crate) struct Home {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) session: SessionId,
     ops: std::cell::Cell<u32>,
+    pub(crate) hands: Hands,
+    pub(crate) rules: TurnRules,
 }
 
 /// A session whose first answer has got as far as "Hal" and hangs there, and a reader of it.
@@ -96,9 +98,23 @@ impl Home {
         models: Arc<ScriptedModels>,
         rules: TurnRules,
     ) -> Self {
+        Self::with_hands(provider, models, rules, Hands::none()).await
+    }
+
+    pub(crate) async fn with_hands(
+        provider: Arc<ScriptedProvider>,
+        models: Arc<ScriptedModels>,
+        rules: TurnRules,
+        hands: Hands,
+    ) -> Self {
         let (journal, env) = (MemoryJournal::new(), ManualEnv::new());
-        let sessions =
-            Sessions::new(journal.clone(), models.clone(), env.clone(), Hands::none(), rules);
+        let sessions = Sessions::new(
+            journal.clone(),
+            models.clone(),
+            env.clone(),
+            hands.clone(),
+            rules.clone(),
+        );
         let new = NewSession {
             op: OpId::from("create"),
             key: None,
@@ -107,13 +123,19 @@ impl Home {
         };
         let session = sessions.create(&owner(), new).await.unwrap().id;
         let ops = std::cell::Cell::new(0);
-        Self { journal, provider, models, env, sessions, session, ops }
+        Self { journal, provider, models, env, sessions, session, ops, hands, rules }
     }
 
     /// The daemon dies without a word and comes back over the same journal.
     pub(crate) fn restart(&mut self) {
         let (models, env) = (self.models.clone(), self.env.clone());
-        self.sessions = Sessions::new(self.journal.clone(), models, env, Hands::none(), rules());
+        self.sessions = Sessions::new(
+            self.journal.clone(),
+            models,
+            env,
+            self.hands.clone(),
+            self.rules.clone(),
+        );
     }
 
     pub(crate) fn message(&self, text: &str) -> NewMessage {

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in its helper functions too"
 )]
 
+mod acting;
 mod compaction;
 mod feeds;
 mod harness;
