@@ -29,7 +29,7 @@ pub(crate) static SAMPLE: Schema = Schema {
             )
         },
         Key::new("chat.mode", Kind::Choice(&["calm", "fast"]), Preset::Text("calm"), "How."),
-        Key::new("chat.spares", Kind::List, Preset::NoList, "Others."),
+        Key::new("chat.spares", Kind::List, Preset::List(&[]), "Others."),
         Key::new("providers.*.kind", Kind::Text, Preset::Text(""), "What it speaks."),
         Key {
             secret: true,

@@ -11,8 +11,8 @@ pub enum Preset {
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// The empty list.
-    NoList,
+    /// A list of strings.
+    List(&'static [&'static str]),
 }
 
 impl Preset {
@@ -22,7 +22,7 @@ impl Preset {
             Self::Text(text) => Value::Text(text.to_owned()),
             Self::Bool(flag) => Value::Bool(flag),
             Self::Integer(number) => Value::Integer(number),
-            Self::NoList => Value::List(Vec::new()),
+            Self::List(items) => Value::List(items.iter().map(|item| (*item).to_owned()).collect()),
         }
     }
 }

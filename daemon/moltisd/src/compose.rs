@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
 use crate::configuration::Configuration;
 use crate::env::SystemEnv;
-use crate::settings::Settings;
+use crate::meaning::Settings;
 
 /// The daemon's parts, for whoever starts and stops them.
 pub(crate) struct Parts {

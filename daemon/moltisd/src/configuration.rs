@@ -10,11 +10,14 @@ use moltis_config::{
     Config, File, FileError, Flag, Problem, Setting, Severity, Sources, Value, resolve,
 };
 use moltis_core::admin::{ConfigAdmin, ConfigChange, ConfigValue};
+use moltis_core::policy::Pattern;
 use moltis_core::{Code, Error, Result};
+use moltis_session::AllowList;
 use serde_json::json;
 
+use crate::meaning::Settings;
 use crate::review::review;
-use crate::settings::{SCHEMA, Settings};
+use crate::settings::SCHEMA;
 
 /// Takes new settings into use.
 type Apply = Box<dyn Fn(&Settings) -> Result<()> + Send + Sync>;
@@ -24,6 +27,8 @@ type Apply = Box<dyn Fn(&Settings) -> Result<()> + Send + Sync>;
 pub(crate) enum Edit {
     /// To what a person typed.
     Set(String, String),
+    /// To this list.
+    List(String, Vec<String>),
     /// Away with it.
     Unset(String),
 }
@@ -179,6 +184,12 @@ fn edited(text: &str, edit: &Edit) -> Result<String, Refused> {
             key.examine(&value).map_err(|reason| invalid(path, reason))?;
             moltis_config::set(text, path, &value).map_err(|error| invalid(path, error.to_string()))
         }
+        Edit::List(path, items) => {
+            let value = Value::List(items.clone());
+            let key = SCHEMA.key(path).ok_or_else(|| Refused(unknown(Code::Invalid, path)))?;
+            key.examine(&value).map_err(|reason| invalid(path, reason))?;
+            moltis_config::set(text, path, &value).map_err(|error| invalid(path, error.to_string()))
+        }
         Edit::Unset(path) => {
             moltis_config::unset(text, path).map_err(|error| invalid(path, error.to_string()))
         }
@@ -221,6 +232,25 @@ impl From<FileError> for Refused {
 
 fn in_file(error: &FileError) -> Error {
     Error::new(Code::Storage, error.to_string())
+}
+
+#[async_trait]
+impl AllowList for Configuration {
+    async fn add(&self, pattern: &Pattern) -> Result<()> {
+        const KEY: &str = "approvals.allow";
+        let line = pattern.line();
+        let mut lines = self.held().list(KEY).to_vec();
+        if lines.contains(&line) {
+            return Ok(());
+        }
+        lines.push(line.clone());
+        self.change(&[Edit::List(KEY.to_owned(), lines)])?;
+        if self.held().list(KEY).contains(&line) {
+            return Ok(());
+        }
+        let message = format!("a layer over the file sets `{KEY}`, so it does not hold");
+        Err(Error::new(Code::Conflict, message).with_hint("moltis config show --origin"))
+    }
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ mod env;
 mod flags;
 #[cfg(test)]
 mod man_tests;
+mod meaning;
 mod offline;
 mod readiness;
 mod review;

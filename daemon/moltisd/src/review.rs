@@ -8,7 +8,7 @@ use moltis_config::{Config, Place, Problem, Setting};
 use moltis_core::models::ModelRef;
 use moltis_providers::Error;
 
-use crate::settings::Settings;
+use crate::meaning::Settings;
 
 /// The provider of the models of this machine; it is always there.
 const LOCAL: &str = "local";

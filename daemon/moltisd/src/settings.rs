@@ -1,15 +1,10 @@
-//! The table of configuration keys, and what a configuration means.
+//! The table of configuration keys.
 //!
-//! Every key of the table is read in this file; whoever adds one says here what it does.
+//! Every key of the table is read in [`crate::meaning`]; whoever adds one says here what it does.
 
-use std::time::Duration;
-
-use moltis_config::{Config, Key, Kind, Preset, Schema, Section};
+use moltis_config::{Key, Kind, Preset, Schema, Section};
 use moltis_core::models::ModelRef;
-use moltis_core::provider::Effort;
-use moltis_core::session::{QueueMode, Titles, TurnRules};
-use moltis_providers::ProviderConfig;
-use secrecy::SecretString;
+use moltis_core::policy::Pattern;
 
 const MODEL_HINT: &str = "a model is written `provider/model`";
 
@@ -27,6 +22,14 @@ pub(crate) const SCHEMA: Schema = Schema {
                   Vendors whose key is in the environment (OPENAI_API_KEY, …) need no section.",
             example: "work",
         },
+        Section {
+            path: "approvals",
+            doc: "What agents do without asking. A pattern is `tool: beginning`: `exec: cargo test` allows\n\
+                  that command and what follows it, `web_fetch: https://docs.rs` that host, `exec:`\n\
+                  every command. A command with `;`, `|`, `$` and the like is never covered by a beginning.",
+            example: "",
+        },
+        Section { path: "workspace", doc: "The directory that agents work on.", example: "" },
         Section { path: "local", doc: "Models that run in the daemon.", example: "" },
         Section { path: "log", doc: "What the daemon says of itself.", example: "" },
     ],
@@ -47,7 +50,7 @@ pub(crate) const SCHEMA: Schema = Schema {
             ..Key::new(
                 "chat.fallbacks",
                 Kind::List,
-                Preset::NoList,
+                Preset::List(&[]),
                 "Models to ask, in order, when the chosen one fails before it said anything.",
             )
         },
@@ -99,6 +102,61 @@ pub(crate) const SCHEMA: Schema = Schema {
              room for the answer, is summed up by the model first; 0 is never: the oldest messages\n\
              are left out.",
         ),
+        Key::new(
+            "chat.max_rounds",
+            Kind::Integer { min: 1, max: 1_000 },
+            Preset::Integer(25),
+            "How often in a turn a model may call tools and be told what came of it.",
+        ),
+        Key::new(
+            "chat.max_calls",
+            Kind::Integer { min: 0, max: 100_000 },
+            Preset::Integer(0),
+            "Calls of tools that a turn may make; 0 is any number.",
+        ),
+        Key::new(
+            "approvals.mode",
+            Kind::Choice(&["ask", "on-miss", "auto"]),
+            Preset::Text("auto"),
+            "ask: everything but looking is asked. on-miss: what `allow` names is done. auto: also\n\
+             whatever stays in the sandbox and the workspace, where it can be undone.",
+        ),
+        Key {
+            check: Some(are_patterns),
+            ..Key::new(
+                "approvals.allow",
+                Kind::List,
+                Preset::List(&["web_search:", "web_fetch:"]),
+                "Patterns of calls that are allowed. Where an agent knows things of yours and has read\n\
+                 words of others, only a pattern that names where something goes allows to send it.",
+            )
+        },
+        Key {
+            example: "deny = [\"exec: git push\"]",
+            check: Some(are_patterns),
+            ..Key::new(
+                "approvals.deny",
+                Kind::List,
+                Preset::List(&[]),
+                "Patterns of calls that are forbidden: here the words may stand anywhere.",
+            )
+        },
+        Key::new(
+            "approvals.wait_s",
+            Kind::Integer { min: 1, max: 2_592_000 },
+            Preset::Integer(86_400),
+            "How long a question waits for an answer, in seconds; then it is denied.",
+        ),
+        Key {
+            check: Some(is_directory),
+            ..Key::new(
+                "workspace.path",
+                Kind::Text,
+                Preset::Text(""),
+                "Where sessions work that name no directory of their own; empty is `workspace` in the\n\
+                 data directory.",
+            )
+        },
         Key {
             example: "kind = \"openai\"",
             ..Key::new(
@@ -143,7 +201,7 @@ pub(crate) const SCHEMA: Schema = Schema {
             ..Key::new(
                 "providers.*.models",
                 Kind::List,
-                Preset::NoList,
+                Preset::List(&[]),
                 "Its models; empty asks the provider.",
             )
         },
@@ -206,6 +264,18 @@ fn are_models(value: &moltis_config::Value) -> Result<(), String> {
     if wrong { Err(MODEL_HINT.to_owned()) } else { Ok(()) }
 }
 
+fn are_patterns(value: &moltis_config::Value) -> Result<(), String> {
+    let moltis_config::Value::List(lines) = value else { return Ok(()) };
+    lines.iter().try_for_each(|line| Pattern::parse(line).map(drop))
+}
+
+fn is_directory(value: &moltis_config::Value) -> Result<(), String> {
+    match value {
+        moltis_config::Value::Text(text) if text.is_empty() || text.starts_with('/') => Ok(()),
+        _ => Err("a directory is an absolute path".to_owned()),
+    }
+}
+
 fn is_url(value: &moltis_config::Value) -> Result<(), String> {
     match value {
         moltis_config::Value::Text(text)
@@ -223,96 +293,5 @@ fn is_level(value: &moltis_config::Value) -> Result<(), String> {
             moltis_telemetry::check_level(text).map_err(|error| error.to_string())
         }
         _ => Ok(()),
-    }
-}
-
-/// What a configuration means.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// The rules of turns.
-    pub(crate) rules: TurnRules,
-    /// The model of sessions that choose none.
-    pub(crate) default_model: Option<ModelRef>,
-    /// Models to ask when one fails.
-    pub(crate) fallbacks: Vec<ModelRef>,
-    /// Who is asked.
-    pub(crate) providers: Vec<ProviderConfig>,
-    /// Threads of local models; 0 is automatic.
-    pub(crate) local_threads: usize,
-    /// When a local model's memory is freed.
-    pub(crate) local_idle: Duration,
-    /// Tokens of a local conversation.
-    pub(crate) local_context: u64,
-    /// The log's level.
-    pub(crate) log_level: String,
-    /// The log as JSON lines.
-    pub(crate) log_json: bool,
-}
-
-impl Settings {
-    /// The meaning of a configuration that has no errors.
-    pub(crate) fn of(config: &Config) -> Self {
-        let number =
-            |path: &str| config.integer(path).and_then(|it| u64::try_from(it).ok()).unwrap_or(0);
-        let timeout = number("chat.timeout_s");
-        Self {
-            rules: TurnRules {
-                timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
-                queue: queue(config.text("chat.queue")),
-                effort: Effort::parse(config.text("chat.effort")),
-                system_prompt: config.text("chat.system_prompt").to_owned(),
-                titles: titles(config.text("chat.titles")),
-                max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
-                compact_at: number("chat.compact_at"),
-                ..TurnRules::default()
-            },
-            default_model: ModelRef::parse(config.text("chat.default_model")).ok(),
-            fallbacks: config
-                .list("chat.fallbacks")
-                .iter()
-                .filter_map(|text| ModelRef::parse(text).ok())
-                .collect(),
-            providers: config
-                .names("providers")
-                .into_iter()
-                .map(|name| provider(config, name))
-                .collect(),
-            local_threads: usize::try_from(number("local.threads")).unwrap_or(0),
-            local_idle: Duration::from_secs(number("local.idle_unload_s")),
-            local_context: number("local.max_context"),
-            log_level: config.text("log.level").to_owned(),
-            log_json: config.is_on("log.json"),
-        }
-    }
-}
-
-fn queue(name: &str) -> QueueMode {
-    match name {
-        "collect" => QueueMode::Collect,
-        "steer" => QueueMode::Steer,
-        _ => QueueMode::Followup,
-    }
-}
-
-fn titles(name: &str) -> Titles {
-    match name {
-        "model" => Titles::Model,
-        "off" => Titles::Off,
-        _ => Titles::FirstLine,
-    }
-}
-
-fn provider(config: &Config, name: &str) -> ProviderConfig {
-    let text = |key: &str| {
-        let text = config.text(&format!("providers.{name}.{key}"));
-        (!text.is_empty()).then(|| text.to_owned())
-    };
-    ProviderConfig {
-        name: name.to_owned(),
-        kind: text("kind").unwrap_or_default(),
-        base_url: text("base_url"),
-        api_key: text("api_key").map(SecretString::from),
-        api_key_env: text("api_key_env"),
-        models: config.list(&format!("providers.{name}.models")).to_vec(),
     }
 }

@@ -1,0 +1,121 @@
+//! What a configuration means.
+
+use std::time::Duration;
+
+use moltis_config::Config;
+use moltis_core::models::ModelRef;
+use moltis_core::policy::{Mode, Pattern};
+use moltis_core::provider::Effort;
+use moltis_core::session::{QueueMode, Titles, TurnRules};
+use moltis_providers::ProviderConfig;
+use secrecy::SecretString;
+
+/// What a configuration means.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The rules of turns.
+    pub(crate) rules: TurnRules,
+    /// The model of sessions that choose none.
+    pub(crate) default_model: Option<ModelRef>,
+    /// Models to ask when one fails.
+    pub(crate) fallbacks: Vec<ModelRef>,
+    /// Who is asked.
+    pub(crate) providers: Vec<ProviderConfig>,
+    /// Threads of local models; 0 is automatic.
+    pub(crate) local_threads: usize,
+    /// When a local model's memory is freed.
+    pub(crate) local_idle: Duration,
+    /// Tokens of a local conversation.
+    pub(crate) local_context: u64,
+    /// The log's level.
+    pub(crate) log_level: String,
+    /// The log as JSON lines.
+    pub(crate) log_json: bool,
+}
+
+impl Settings {
+    /// The meaning of a configuration that has no errors.
+    pub(crate) fn of(config: &Config) -> Self {
+        let number =
+            |path: &str| config.integer(path).and_then(|it| u64::try_from(it).ok()).unwrap_or(0);
+        let timeout = number("chat.timeout_s");
+        Self {
+            rules: TurnRules {
+                timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
+                queue: queue(config.text("chat.queue")),
+                effort: Effort::parse(config.text("chat.effort")),
+                system_prompt: config.text("chat.system_prompt").to_owned(),
+                titles: titles(config.text("chat.titles")),
+                max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
+                compact_at: number("chat.compact_at"),
+                max_rounds: small(number("chat.max_rounds")),
+                max_calls: small(number("chat.max_calls")),
+                approvals: Mode::parse(config.text("approvals.mode")).unwrap_or_default(),
+                allow: patterns(config, "approvals.allow"),
+                deny: patterns(config, "approvals.deny"),
+                answer_within: Duration::from_secs(number("approvals.wait_s")),
+                workspace: some(config.text("workspace.path")),
+                ..TurnRules::default()
+            },
+            default_model: ModelRef::parse(config.text("chat.default_model")).ok(),
+            fallbacks: config
+                .list("chat.fallbacks")
+                .iter()
+                .filter_map(|text| ModelRef::parse(text).ok())
+                .collect(),
+            providers: config
+                .names("providers")
+                .into_iter()
+                .map(|name| provider(config, name))
+                .collect(),
+            local_threads: usize::try_from(number("local.threads")).unwrap_or(0),
+            local_idle: Duration::from_secs(number("local.idle_unload_s")),
+            local_context: number("local.max_context"),
+            log_level: config.text("log.level").to_owned(),
+            log_json: config.is_on("log.json"),
+        }
+    }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn patterns(config: &Config, key: &str) -> Vec<Pattern> {
+    config.list(key).iter().filter_map(|line| Pattern::parse(line).ok()).collect()
+}
+
+fn queue(name: &str) -> QueueMode {
+    match name {
+        "collect" => QueueMode::Collect,
+        "steer" => QueueMode::Steer,
+        _ => QueueMode::Followup,
+    }
+}
+
+fn titles(name: &str) -> Titles {
+    match name {
+        "model" => Titles::Model,
+        "off" => Titles::Off,
+        _ => Titles::FirstLine,
+    }
+}
+
+fn provider(config: &Config, name: &str) -> ProviderConfig {
+    let text = |key: &str| {
+        let text = config.text(&format!("providers.{name}.{key}"));
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    ProviderConfig {
+        name: name.to_owned(),
+        kind: text("kind").unwrap_or_default(),
+        base_url: text("base_url"),
+        api_key: text("api_key").map(SecretString::from),
+        api_key_env: text("api_key_env"),
+        models: config.list(&format!("providers.{name}.models")).to_vec(),
+    }
+}
