@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::call::{self, Outcome, What};
+use crate::call::{self, About, Outcome, What};
 use crate::live::{Closed, Live};
 use crate::log::Log;
 use crate::registry::{Leave, Shared};
@@ -400,6 +400,7 @@ impl Actor {
                 kinds.insert(0, changed);
             }
         }
+        self.sending(&mut kinds).await;
         let mut events = self.events(kinds.clone());
         if let Some(origin) = origin {
             events.iter_mut().for_each(|event| event.origin = origin);
@@ -407,6 +408,9 @@ impl Actor {
         match self.log.commit(events).await {
             Ok(_) => {
                 self.pace_questions();
+                if let Some(turn) = self.running.as_ref().map(|running| running.id.clone()) {
+                    self.sent(&turn, &kinds).await;
+                }
                 Ok(self.step(Input::Committed))
             }
             Err(error) => {
@@ -419,6 +423,11 @@ impl Actor {
     /// Begins what comes back later, or is done at once.
     fn begin_effect(&mut self, effect: Effect) {
         let Some(running) = &mut self.running else { return };
+        let about = About {
+            hands: self.shared.hands.clone(),
+            session: self.log.session.clone(),
+            workspace: running.scene.workspace.clone(),
+        };
         match effect {
             Effect::Choose => {
                 running.call += 1;
@@ -427,13 +436,14 @@ impl Actor {
                     open.find(|open| open.turn == running.id).and_then(|open| open.model.clone());
                 let wanted = own.or_else(|| self.log.summary.settings.model.clone());
                 let (call, sender) = (running.call, running.sender.clone());
-                running.run(call::choose(self.shared.models.clone(), wanted, call, sender));
+                let models = self.shared.models.clone();
+                running.run(call::choose(models, wanted, about, call, sender));
             }
             Effect::CallModel { candidate, request } => {
                 let Some(candidate) = running.candidates.get(candidate).cloned() else { return };
                 running.call += 1;
                 let (call, sender) = (running.call, running.sender.clone());
-                running.run(call::ask(candidate, *request, call, sender));
+                running.run(call::ask(candidate, *request, about, call, sender));
             }
             Effect::Sleep(wait) => {
                 running.tasks.abort_all();

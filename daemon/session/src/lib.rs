@@ -23,6 +23,7 @@ mod registry;
 mod resume;
 mod running;
 mod sessions;
+mod telling;
 mod titles;
 mod undo;
 

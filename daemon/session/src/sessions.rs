@@ -11,13 +11,15 @@ use moltis_core::assistant::{
 };
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
-use moltis_core::event::{Event, EventKind, NewEvent};
+use moltis_core::event::{Cause, Event, EventKind, NewEvent};
 use moltis_core::feed::{FeedStream, From};
+use moltis_core::hook::Point;
 use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::journal::Journal;
 use moltis_core::message::{Usage, check};
 use moltis_core::models::Models;
 use moltis_core::session::{Pending, Settings, Summary, TurnRules};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
@@ -27,6 +29,7 @@ use crate::cursor::Cursor;
 use crate::find;
 use crate::hands::Hands;
 use crate::registry::{Shared, stopping};
+use crate::telling;
 
 /// The session that is there without being created.
 const MAIN: &str = "main";
@@ -153,14 +156,49 @@ impl Sessions {
     }
 
     /// Begins a session of this id; one that is there already is given back as it is.
-    async fn begin(&self, id: &SessionId, events: Vec<NewEvent>) -> Result<Summary> {
+    async fn begin(
+        &self,
+        caller: &Caller,
+        id: &SessionId,
+        events: Vec<NewEvent>,
+    ) -> Result<Summary> {
         match self.shared.journal.append(id, 0, events).await {
             Err(error) if error.code == Code::Conflict => {
                 self.shared.journal.summary(id).await?.ok_or(error)
             }
             Err(error) => Err(error),
-            Ok(_) => self.shared.summary(id).await,
+            Ok(_) => {
+                let summary = self.shared.summary(id).await?;
+                self.command(id, "new", caller).await;
+                let facts = || json!({ "session_key": id.as_str() });
+                let workspace = telling::workspace(&summary);
+                self.shared.hands.tell(Point::SessionStart, workspace, facts).await;
+                Ok(summary)
+            }
         }
+    }
+
+    /// Tells hooks of a person's command to a session.
+    async fn command(&self, session: &SessionId, action: &str, caller: &Caller) {
+        // Facts are not gathered for nobody.
+        if self.shared.hands.hooks.wants(Point::Command, None)
+            && let Ok(Some(summary)) = self.shared.journal.summary(session).await
+        {
+            let client = match &caller.cause {
+                Cause::Client(kind) => kind,
+                Cause::Daemon => "daemon",
+                Cause::Model => "model",
+            };
+            self.shared.hands.command(&summary, action, client).await;
+        }
+    }
+
+    /// Tells hooks that a session is over.
+    async fn over(&self, session: &SessionId) {
+        let facts = || json!({ "session_key": session.as_str() });
+        let summary = self.shared.journal.summary(session).await.ok().flatten();
+        let workspace = summary.as_ref().and_then(telling::workspace);
+        self.shared.hands.tell(Point::SessionEnd, workspace, facts).await;
     }
 
     /// The session with this key, created if it is not there.
@@ -176,7 +214,7 @@ impl Sessions {
             return self.shared.summary(&id).await;
         }
         let id = SessionId::new(self.shared.env.fresh_id());
-        self.begin(&id, self.first_events(caller, Some(key), title, settings)).await
+        self.begin(caller, &id, self.first_events(caller, Some(key), title, settings)).await
     }
 
     fn first_events(
@@ -207,7 +245,7 @@ impl Assistant for Sessions {
             return self.keyed(caller, key, title, new.settings).await;
         }
         let id = id_of("create", &new.op);
-        self.begin(&id, self.first_events(caller, None, title, new.settings)).await
+        self.begin(caller, &id, self.first_events(caller, None, title, new.settings)).await
     }
 
     async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Summary> {
@@ -230,6 +268,15 @@ impl Assistant for Sessions {
         check(&message.parts)?;
         let session = message.session.clone();
         let caller = caller.clone();
+        let mut message = message;
+        if self.shared.hands.hooks.wants(Point::MessageReceived, None)
+            // What was said already is not said again, whatever a hook thinks of it now.
+            && self.shared.journal.by_op(&message.op).await?.is_none()
+        {
+            let summary = self.shared.summary(&session).await?;
+            message = self.shared.hands.received(&summary, message).await?;
+            check(&message.parts)?;
+        }
         self.ask(&session, |reply| Command::Send(Box::new(Sending { caller, message, reply })))
             .await
     }
@@ -241,11 +288,13 @@ impl Assistant for Sessions {
         session: &SessionId,
         scope: StopScope,
     ) -> Result<Vec<TurnId>> {
+        self.command(session, "stop", caller).await;
         let caller = caller.clone();
         self.ask(session, |reply| Command::Stop { caller, op, scope, reply }).await
     }
 
     async fn compact(&self, caller: &Caller, op: OpId, session: &SessionId) -> Result<Compaction> {
+        self.command(session, "compact", caller).await;
         let caller = caller.clone();
         self.ask(session, |reply| Command::Compact { caller, op, reply }).await
     }
@@ -267,10 +316,15 @@ impl Assistant for Sessions {
         session: &SessionId,
         change: Change,
     ) -> Result<Summary> {
-        let change = match change {
-            Change::Title(text) => Change::Title(title(&text)?),
-            other => other,
+        let (action, change) = match change {
+            Change::Title(text) => ("title", Change::Title(title(&text)?)),
+            Change::Archived(archived) => ("archive", Change::Archived(archived)),
+            Change::Settings(settings) => ("configure", Change::Settings(settings)),
         };
+        self.command(session, action, caller).await;
+        if change == Change::Archived(true) {
+            self.over(session).await;
+        }
         let caller = caller.clone();
         self.ask(session, |reply| Command::Change { caller, op, change, reply }).await
     }
@@ -318,6 +372,7 @@ impl Assistant for Sessions {
         session: &SessionId,
         turn: Option<TurnId>,
     ) -> Result<Undo> {
+        self.command(session, "undo", caller).await;
         let caller = caller.clone();
         self.ask(session, |reply| Command::Undo { caller, op, turn, reply }).await
     }
@@ -353,7 +408,9 @@ impl Assistant for Sessions {
         }
     }
 
-    async fn delete(&self, _caller: &Caller, session: &SessionId) -> Result<()> {
+    async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<()> {
+        self.command(session, "delete", caller).await;
+        self.over(session).await;
         self.ask(session, |reply| Command::Delete { reply }).await
     }
 
