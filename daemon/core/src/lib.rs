@@ -4,7 +4,8 @@
 //! What the daemon needs of the world it asks of driven ports: [`provider::Provider`] and
 //! [`models::Models`] to think, [`journal::Journal`] to remember, [`vault::Vault`] to keep
 //! secrets, [`env::Env`] for time and fresh ids, [`tool::Toolbox`] and [`sandbox::Sandbox`] to act,
-//! [`hook::Hooks`] to let the person's programs have a say. Nothing acts on the world but what
+//! [`hook::Hooks`] to let the person's programs have a say, [`checkpoint::Checkpoints`] to take
+//! back what was done to a workspace. Nothing acts on the world but what
 //! passed [`policy`]. The ports in [`admin`] are how the owner looks after the daemon itself.
 //!
 //! This crate is no place for I/O, runtimes, clocks or wire formats: it must stay possible to
