@@ -136,3 +136,21 @@ async fn a_disk_that_takes_nothing_fails_the_snapshot_and_leaves_nothing_half() 
     fs::create_dir(rig.store().join("temporary")).unwrap();
     rig.take().await;
 }
+
+#[tokio::test]
+async fn a_snapshot_that_nobody_waits_for_stops_and_leaves_nothing() {
+    let rig = Rig::new();
+    for number in 0..3000 {
+        rig.write(&format!("f{number}"), format!("{number}\n"));
+    }
+    let session = SessionId::from("s");
+    let mut take = rig.checkpoints.take(&session, &rig.workspace);
+    while files_below(&rig.store().join("blobs")).is_empty() {
+        assert!(futures_util::poll!(&mut take).is_pending(), "it was over before it was stopped");
+        tokio::task::yield_now().await;
+    }
+    drop(take);
+    // Waits until it has stopped, and removes what it put there.
+    rig.checkpoints.forget(&SessionId::from("another")).await.unwrap();
+    assert_eq!(files_below(&rig.store()).len(), 0);
+}

@@ -2,6 +2,8 @@
 //! themselves stays.
 
 mod diff;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod hostile;
 mod keep;
 mod limits;
