@@ -206,7 +206,7 @@ impl Keeper {
             stop,
             off_limits: &self.own_folders(),
         };
-        let rules = Rules::of_workspace(&root, &workspace);
+        let rules = Rules::of_workspace(&root, &workspace, self.limits.patience);
         let seen = walk.run(i64::try_from(now).unwrap_or_default(), rules, path)?;
         let name = match name.filter(|_| seen.manifest.is_same(&known)) {
             Some(same) if !seen.has_read => same,

@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -19,16 +20,21 @@ use crate::root::{Root, Unread, read};
 pub(crate) const MAX_RULES: u64 = 64 << 10;
 
 /// The rules that hold in a directory: each layer goes before those above it.
+///
+/// A program can write rules that take an hour to apply. They are given up when they have taken
+/// longer than there is patience for.
 pub(crate) struct Rules {
     /// The workspace.
     base: PathBuf,
     layers: Vec<Gitignore>,
+    /// The time that they may still take.
+    patience: Duration,
 }
 
 impl Rules {
     /// The rules from outside of the workspace's own tree: of the repository that it is in.
-    pub(crate) fn of_workspace(root: &Root, base: &Path) -> Self {
-        let mut rules = Self { base: base.to_owned(), layers: Vec::new() };
+    pub(crate) fn of_workspace(root: &Root, base: &Path, patience: Duration) -> Self {
+        let mut rules = Self { base: base.to_owned(), layers: Vec::new(), patience };
         let above = base.ancestors().skip(1);
         let is_repository = |path: &Path| path.join(".git").exists();
         let outside: Vec<&Path> = match above.clone().position(is_repository) {
@@ -58,17 +64,25 @@ impl Rules {
         (depth, self.push_from(directory, b".gitignore", &at))
     }
 
+    /// They took too long: what they say is not known any more.
+    pub(crate) fn are_given_up(&self) -> bool {
+        self.patience.is_zero()
+    }
+
     /// Takes away what [`Self::enter`] added.
     pub(crate) fn leave(&mut self, depth: usize) {
         self.layers.truncate(depth);
     }
 
     /// The path is to be ignored.
-    pub(crate) fn ignores(&self, path: &[u8], is_directory: bool) -> bool {
-        if self.layers.is_empty() {
+    pub(crate) fn ignores(&mut self, path: &[u8], is_directory: bool) -> bool {
+        if self.layers.is_empty() || self.are_given_up() {
             return false;
         }
-        self.matches(&self.base.join(OsStr::from_bytes(path)), is_directory)
+        let start = Instant::now();
+        let ignores = self.matches(&self.base.join(OsStr::from_bytes(path)), is_directory);
+        self.patience = self.patience.saturating_sub(start.elapsed());
+        ignores
     }
 
     fn matches(&self, path: &Path, is_directory: bool) -> bool {
@@ -84,18 +98,24 @@ impl Rules {
     }
 
     fn push_from(&mut self, directory: BorrowedFd<'_>, name: &[u8], at: &Path) -> bool {
+        if self.are_given_up() {
+            return true;
+        }
         let text = match read(directory, name, MAX_RULES) {
             Ok((text, _)) => text,
             Err(Unread::TooLarge) => return false,
             // None there, mostly.
             Err(_) => return true,
         };
+        let start = Instant::now();
         let mut builder = GitignoreBuilder::new(at);
         for line in String::from_utf8_lossy(&text).lines() {
             // A line that is no rule is passed over, as git does.
             let _ = builder.add_line(None, line);
         }
-        match builder.build() {
+        let built = builder.build();
+        self.patience = self.patience.saturating_sub(start.elapsed());
+        match built {
             Ok(layer) if layer.is_empty() => true,
             Ok(layer) => {
                 self.layers.push(layer);

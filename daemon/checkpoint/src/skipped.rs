@@ -19,6 +19,7 @@ pub(crate) enum Why {
     Restless,
     Odd,
     Rules,
+    Slow,
 }
 
 impl Why {
@@ -32,6 +33,7 @@ impl Why {
             Self::Restless => "changed all the while it was read",
             Self::Odd => "neither a file nor a directory nor a symlink",
             Self::Rules => "rules that can't be followed",
+            Self::Slow => "new, and the rules of what is ignored take too long",
         }
     }
 }

@@ -13,7 +13,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -102,7 +102,8 @@ impl Store {
             let _ = fs::remove_file(&temporary);
             return Err(failed("can't be written", &error));
         }
-        self.used.fetch_add(u64::try_from(content.len()).unwrap_or_default(), Relaxed);
+        let size = on_disk(u64::try_from(content.len()).unwrap_or_default());
+        self.used.fetch_add(size, Relaxed);
         Ok(())
     }
 
@@ -242,9 +243,14 @@ fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Bytes on the disk of one file; 0 where there is none.
+/// What a file of so many bytes takes of the disk: many small ones are no small matter.
+pub(crate) fn on_disk(bytes: u64) -> u64 {
+    bytes.max(1).next_multiple_of(4096)
+}
+
+/// What a file takes of the disk.
 pub(crate) fn size_of(path: &Path) -> u64 {
-    fs::symlink_metadata(path).map_or(0, |there| there.size())
+    fs::symlink_metadata(path).map_or(0, |there| on_disk(there.len()))
 }
 
 /// What a person is told of a disk that failed.

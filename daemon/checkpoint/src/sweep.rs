@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::manifest::{Entry, Hash, Manifest};
-use crate::store::{Name, Store, hex, size_of};
+use crate::store::{Name, Store, hex, on_disk, size_of};
 
 /// What manifests say of a content.
 struct Needed {
@@ -35,6 +35,7 @@ impl Store {
             used += size_of(&path);
             for (hash, size) in contents(&manifest) {
                 let content = needed.entry(hash).or_insert_with(|| {
+                    let size = on_disk(size);
                     used += size;
                     Needed { by: 0, size }
                 });

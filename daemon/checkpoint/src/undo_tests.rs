@@ -45,7 +45,7 @@ impl Rig {
             stop: &stop,
             off_limits: &[],
         };
-        let rules = Rules::of_workspace(&root, &self.workspace());
+        let rules = Rules::of_workspace(&root, &self.workspace(), Limits::USUAL.patience);
         let Seen { manifest, .. } = walk.run(0, rules, Vec::new()).unwrap();
         manifest
     }

@@ -4,11 +4,12 @@
 //! of it is read, nothing in it is waited for, and what is not told of is left out by name, so that
 //! it is never mistaken for something that is gone.
 //!
-//! What the session's last snapshot held stays watched, whatever `.gitignore` says by now and
-//! however many files have come: else a program could hide what it does behind either.
+//! What the session's last snapshot held stays watched, whatever `.gitignore` says by now, however
+//! long it takes to say it, and however many files have come: else a program could hide what it does behind either.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use moltis_core::{Code, Error, Result};
 use rustix::fs::{Dir, FileType};
@@ -33,11 +34,19 @@ pub(crate) struct Limits {
     pub(crate) depth: usize,
     /// Names in a directory, and names that are left out in all.
     pub(crate) names: usize,
+    /// The time that the rules of what is ignored may take.
+    pub(crate) patience: Duration,
 }
 
 impl Limits {
-    pub(crate) const USUAL: Self =
-        Self { entries: 50_000, file: 8 << 20, bytes: 512 << 20, depth: 128, names: 100_000 };
+    pub(crate) const USUAL: Self = Self {
+        entries: 50_000,
+        file: 8 << 20,
+        bytes: 512 << 20,
+        depth: 64,
+        names: 100_000,
+        patience: Duration::from_secs(5),
+    };
 }
 
 /// A file that changed so many seconds before a look began may have changed again within the same
@@ -182,6 +191,10 @@ impl Look<'_> {
             self.leave_out(&path, None);
             return Ok(());
         }
+        if !is_known && self.rules.are_given_up() {
+            self.leave_out(&path, Some(Why::Slow));
+            return Ok(());
+        }
         if !is_known {
             if self.room == 0 {
                 self.leave_out(&path, Some(Why::TooMany));
@@ -301,3 +314,7 @@ impl Look<'_> {
 fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() }
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;
