@@ -26,7 +26,7 @@ pub(crate) fn changes<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<Chan
         let differs = match (was, is) {
             (Some(was), Some(is)) => !was.is_same(is),
             (Some(_), None) => !after.leaves_out(path),
-            (None, Some(_)) => !before.leaves_out(path),
+            (None, Some(_)) => !before.may_have_had(path),
             (None, None) => false,
         };
         differs.then_some(Change { path, before: was, after: is })

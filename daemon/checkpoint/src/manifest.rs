@@ -6,7 +6,7 @@
 //!
 //! The format, version 1, all numbers little-endian, bytes and lists led by a `u32` count: the
 //! line [`MAGIC`]; when it was taken (`i64` seconds of the epoch); the workspace's path; the paths
-//! that were left out; the entries, each a path, a kind and the kind's fields; the SHA-256 of all
+//! that were left out; the directories of more such; the entries, each a path, a kind and the kind's fields; the SHA-256 of all
 //! that.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +101,9 @@ pub struct Manifest {
     pub entries: BTreeMap<Vec<u8>, Entry>,
     /// What may be there and is not in `entries`: nothing is known of these and of what is below.
     pub left_out: BTreeSet<Vec<u8>>,
+    /// Directories in which more was left out than is named, none of which was known before; the
+    /// workspace itself is the empty path.
+    pub unnamed: BTreeSet<Vec<u8>>,
 }
 
 /// The bytes are no manifest, or a damaged one.
@@ -108,11 +111,14 @@ pub struct Manifest {
 pub struct Damaged;
 
 impl Manifest {
-    /// Nothing is known of the path, though it is not in `entries`.
+    /// Nothing is known of the path, though it is not in `entries`: it need not be gone.
     pub fn leaves_out(&self, path: &[u8]) -> bool {
-        self.left_out.contains(&b""[..])
-            || self.left_out.contains(path)
-            || above(path).any(|directory| self.left_out.contains(directory))
+        is_covered(&self.left_out, path)
+    }
+
+    /// Whoever finds the path later does not know that it was created since.
+    pub fn may_have_had(&self, path: &[u8]) -> bool {
+        self.leaves_out(path) || is_covered(&self.unnamed, path)
     }
 
     /// Something of the workspace is below the directory.
@@ -126,6 +132,7 @@ impl Manifest {
     pub fn is_same(&self, other: &Self) -> bool {
         self.workspace == other.workspace
             && self.left_out == other.left_out
+            && self.unnamed == other.unnamed
             && self.entries.len() == other.entries.len()
             && self.entries.iter().zip(&other.entries).all(
                 |((path, entry), (other_path, other))| path == other_path && entry.is_same(other),
@@ -142,9 +149,11 @@ impl Manifest {
         let mut out = MAGIC.to_vec();
         out.extend(self.taken.to_le_bytes());
         write_bytes(&mut out, &self.workspace);
-        write_count(&mut out, self.left_out.len());
-        for path in &self.left_out {
-            write_bytes(&mut out, path);
+        for paths in [&self.left_out, &self.unnamed] {
+            write_count(&mut out, paths.len());
+            for path in paths {
+                write_bytes(&mut out, path);
+            }
         }
         write_count(&mut out, self.entries.len());
         for (path, entry) in &self.entries {
@@ -168,7 +177,7 @@ impl Manifest {
         let mut rest = Reader(body.strip_prefix(MAGIC).ok_or(Damaged)?);
         let taken = i64::from_le_bytes(rest.array()?);
         let workspace = rest.bytes()?.to_vec();
-        let left_out = ordered(&mut rest, |rest| Ok((rest.bytes()?.to_vec(), ())))?;
+        let [left_out, unnamed] = [paths(&mut rest)?, paths(&mut rest)?];
         let entries = ordered(&mut rest, |rest| Ok((rest.bytes()?.to_vec(), rest.entry()?)))?;
         let entries: BTreeMap<_, _> = entries.into_iter().collect();
         let is_held = |path: &Vec<u8>| {
@@ -178,11 +187,20 @@ impl Manifest {
                     .is_none_or(|directory| entries.get(directory).is_some_and(Entry::is_directory))
         };
         let is_whole = rest.0.is_empty()
-            && left_out.iter().all(|(path, ())| path.is_empty() || stays_within(path))
+            && left_out.iter().chain(&unnamed).all(|path| path.is_empty() || stays_within(path))
             && entries.keys().all(is_held);
-        let left_out = left_out.into_iter().map(|(path, ())| path).collect();
-        if is_whole { Ok(Self { taken, workspace, entries, left_out }) } else { Err(Damaged) }
+        if is_whole {
+            Ok(Self { taken, workspace, entries, left_out, unnamed })
+        } else {
+            Err(Damaged)
+        }
     }
+}
+
+/// The path, or a directory that it is in, is one of these.
+fn is_covered(paths: &BTreeSet<Vec<u8>>, path: &[u8]) -> bool {
+    let is_one = |path: &[u8]| paths.contains(path);
+    !paths.is_empty() && (is_one(b"") || is_one(path) || above(path).any(is_one))
 }
 
 /// The directories that the path is in, the nearest first, without the workspace itself.
@@ -283,14 +301,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn paths(rest: &mut Reader<'_>) -> Result<BTreeSet<Vec<u8>>, Damaged> {
+    let paths = ordered(rest, |rest| Ok((rest.bytes()?.to_vec(), ())))?;
+    Ok(paths.into_iter().map(|(path, ())| path).collect())
+}
+
 /// A list whose paths go up.
 fn ordered<T>(
     rest: &mut Reader<'_>,
     mut one: impl FnMut(&mut Reader<'_>) -> Result<(Vec<u8>, T), Damaged>,
 ) -> Result<Vec<(Vec<u8>, T)>, Damaged> {
     let count = rest.count()?;
-    // Each takes at least five bytes: a count that lies reserves nothing.
-    let mut list: Vec<(Vec<u8>, T)> = Vec::with_capacity(count.min(rest.0.len() / 5));
+    // Each takes at least four bytes: a count that lies reserves nothing.
+    let mut list: Vec<(Vec<u8>, T)> = Vec::with_capacity(count.min(rest.0.len() / 4));
     for _ in 0..count {
         let next = one(rest)?;
         if list.last().is_some_and(|(last, _)| *last >= next.0) {

@@ -18,7 +18,8 @@ fn manifest() -> Manifest {
         (b"d-e".to_vec(), file(b"")),
     ]);
     let left_out = BTreeSet::from([b"target".to_vec()]);
-    Manifest { taken: -1, workspace: b"/home/me".to_vec(), entries, left_out }
+    let unnamed = BTreeSet::from([b"objects".to_vec()]);
+    Manifest { taken: -1, workspace: b"/home/me".to_vec(), entries, left_out, unnamed }
 }
 
 /// Bytes that end in their sum, so that only what is before it can be wrong.
@@ -72,6 +73,8 @@ fn what_is_below_something_left_out_is_left_out() {
     assert!(!manifest.leaves_out(b"target-x") && !manifest.leaves_out(b"x/target"));
     let nothing = Manifest { left_out: BTreeSet::from([Vec::new()]), ..Manifest::default() };
     assert!(nothing.leaves_out(b"anything/at/all"));
+    assert!(manifest.may_have_had(b"objects/x") && manifest.may_have_had(b"target/x"));
+    assert!(!manifest.leaves_out(b"objects/x") && !manifest.may_have_had(b"x"));
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) enum Why {
     Odd,
     Rules,
     Slow,
+    Unnamed,
 }
 
 impl Why {
@@ -34,6 +35,7 @@ impl Why {
             Self::Odd => "neither a file nor a directory nor a symlink",
             Self::Rules => "rules that can't be followed",
             Self::Slow => "new, and the rules of what is ignored take too long",
+            Self::Unnamed => "so much is left out that new files can't be told from old ones",
         }
     }
 }

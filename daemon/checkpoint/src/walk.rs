@@ -15,7 +15,7 @@ use moltis_core::{Code, Error, Result};
 use rustix::fs::{Dir, FileType};
 use tokio_util::sync::CancellationToken;
 
-use crate::manifest::{Entry, Manifest, hash};
+use crate::manifest::{Entry, Manifest, above, hash};
 use crate::root::{Found, Root, Unread, look, read, target};
 use crate::rules::Rules;
 use crate::skipped::{Skipped, Why};
@@ -155,11 +155,23 @@ impl Look<'_> {
                 names.insert(name.to_vec());
             }
             if names.len() > self.walk.limits.names {
-                self.leave_out(path, Some(Why::TooMany));
-                return None;
+                self.seen.manifest.unnamed.insert(path.to_vec());
+                self.seen.skipped.add(Why::TooMany, path);
+                return Some(self.known_names(path));
             }
         }
         Some(names)
+    }
+
+    /// The names that the last snapshot held of a directory.
+    fn known_names(&self, path: &[u8]) -> BTreeSet<Vec<u8>> {
+        let start = join(path, b"");
+        let below = self.walk.known.entries.range(start.clone()..);
+        below
+            .map_while(|(path, _)| path.strip_prefix(start.as_slice()))
+            .filter(|rest| !rest.contains(&b'/'))
+            .map(<[u8]>::to_vec)
+            .collect()
     }
 
     fn name(
@@ -300,14 +312,19 @@ impl Look<'_> {
         if let Some(why) = why {
             self.seen.skipped.add(why, path);
         }
-        let left_out = &mut self.seen.manifest.left_out;
-        // Too many to name: the directory stands for all in it that is not kept.
-        let named = if left_out.len() < self.walk.limits.names {
-            path
-        } else {
-            crate::manifest::above(path).next().unwrap_or_default()
-        };
-        left_out.insert(named.to_vec());
+        let Manifest { left_out, unnamed, .. } = &mut self.seen.manifest;
+        // What was watched is always named: it must not be mistaken for something that is gone.
+        let is_named =
+            left_out.len() < self.walk.limits.names || self.walk.known.entries.contains_key(path);
+        if is_named {
+            left_out.insert(path.to_vec());
+            return;
+        }
+        let directory = above(path).next().unwrap_or_default();
+        if !unnamed.contains(directory) {
+            unnamed.insert(directory.to_vec());
+            self.seen.skipped.add(Why::Unnamed, directory);
+        }
     }
 }
 
