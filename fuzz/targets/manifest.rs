@@ -12,7 +12,9 @@ fuzz_target!(|body: &[u8]| {
     if let Ok(manifest) = Manifest::parse(&whole) {
         assert_eq!(manifest.write(), whole);
         for path in manifest.entries.keys() {
-            assert!(path.split(|byte| *byte == b'/').all(|name| !matches!(name, b"" | b"." | b"..")));
+            assert!(
+                path.split(|byte| *byte == b'/').all(|name| !matches!(name, b"" | b"." | b".."))
+            );
         }
     }
 });

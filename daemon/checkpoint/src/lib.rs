@@ -11,6 +11,7 @@ pub mod manifest;
 mod root;
 mod rules;
 mod skipped;
+mod spot;
 mod store;
 mod sweep;
 mod undo;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::fs::{RenameFlags, renameat_with};
+
 use super::*;
 use crate::compare::changes;
 use crate::rules::Rules;
