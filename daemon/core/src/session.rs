@@ -211,6 +211,8 @@ impl Summary {
         match &event.kind {
             EventKind::SessionCreated { agent, key, settings, spawned } => {
                 self.spawned.clone_from(spawned);
+                // Its task is told by an agent that may know such things.
+                self.label = self.label.and(event.origin, spawned.is_some());
                 self.created_at = event.at;
                 self.agent.clone_from(agent);
                 self.key.clone_from(key);

@@ -7,16 +7,17 @@ use moltis_agent::turn::{Effect, Input};
 use moltis_core::Timestamp;
 use moltis_core::assistant::{Answer, Answered, Caller};
 use moltis_core::error::{Code, Error, Result};
-use moltis_core::event::{Event, EventKind, NewEvent};
+use moltis_core::event::{Ending, Event, EventKind, NewEvent};
 use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::policy::{Grants, Pattern, Reach};
 use moltis_core::session::{Pending, Summary, TurnRules};
-use moltis_core::tool::Scene;
+use moltis_core::tool::{Scene, Tool};
 use tokio::time::Instant;
 
 use crate::actor::Actor;
 use crate::hands;
 use crate::log::another;
+use crate::own;
 use crate::undo;
 
 impl Actor {
@@ -76,9 +77,26 @@ impl Actor {
         }
     }
 
-    /// Ends what the turn's calls still have running, wherever that is.
-    pub(crate) async fn end_acts(&mut self) {
+    /// The tools of a turn there.
+    pub(crate) fn tools(&self, scene: &Scene) -> Vec<Arc<dyn Tool>> {
+        let summary = &self.log.summary;
+        let mut tools = self.shared.hands.toolbox.tools(scene);
+        tools.extend(own::tools(&self.shared.sessions, summary));
+        own::filtered(tools, summary.spawned.as_ref())
+    }
+
+    /// Ends what the turn that ends so still has running, wherever that is.
+    pub(crate) async fn end_acts(&mut self, kinds: &[EventKind]) {
         let Some(running) = &mut self.running else { return };
+        let cut_off = |kind: &EventKind| match kind {
+            EventKind::TurnEnded { ending, .. } => *ending != Ending::Done,
+            _ => false,
+        };
+        if kinds.iter().any(cut_off)
+            && let Some(sessions) = self.shared.sessions.upgrade()
+        {
+            sessions.stop_children(&self.log.session, &running.id).await;
+        }
         if std::mem::take(&mut running.acting) > 0 {
             let scene = running.scene.clone();
             self.shared.hands.toolbox.stop(&scene).await;

@@ -31,6 +31,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::call::{self, About, Outcome, What};
 use crate::live::{Closed, Live};
 use crate::log::Log;
+use crate::own::StateAsk;
 use crate::registry::{Leave, Shared};
 use crate::running::Running;
 
@@ -74,6 +75,11 @@ pub(crate) enum Command {
         op: OpId,
         answer: Box<Answer>,
         reply: Reply<Answered>,
+    },
+    State {
+        turn: TurnId,
+        ask: StateAsk,
+        reply: Reply<String>,
     },
     Changes {
         turn: Option<TurnId>,
@@ -246,7 +252,7 @@ impl Actor {
         let rules = self.shared.rules();
         let scene = self.scene(&id, &rules);
         let tools = match purpose {
-            Purpose::Answer => self.shared.hands.toolbox.tools(&scene),
+            Purpose::Answer => self.tools(&scene),
             Purpose::Compact => Vec::new(),
         };
         let instructions = self.instructions(&rules, &tools);
@@ -270,7 +276,10 @@ impl Actor {
     /// What holds for the next request.
     pub(crate) fn instructions(&self, rules: &TurnRules, tools: &[Arc<dyn Tool>]) -> Instructions {
         Instructions {
-            system: rules.system_prompt.clone(),
+            system: match &self.log.summary.spawned {
+                Some(spawned) if !spawned.system.is_empty() => spawned.system.clone(),
+                _ => rules.system_prompt.clone(),
+            },
             effort: self.log.summary.settings.effort.or(rules.effort),
             compact_at: rules.compact_at,
             tools: tools.iter().map(|tool| tool.spec().clone()).collect(),
@@ -395,7 +404,7 @@ impl Actor {
         }
         let mut kinds = kinds;
         if self.running.as_ref().is_some_and(|running| running.turn.is_over()) {
-            self.end_acts().await;
+            self.end_acts(&kinds).await;
             if let Some(changed) = self.workspace_changed().await {
                 kinds.insert(0, changed);
             }

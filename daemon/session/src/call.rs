@@ -134,8 +134,8 @@ impl Heard {
         Self {
             facts: json!({
                 "session_key": session.as_str(),
-                "provider": request.model.id.provider,
-                "model": request.model.id.model,
+                "provider": &*request.model.id.provider,
+                "model": &*request.model.id.model,
                 "text": "",
                 "tool_calls": [],
                 "input_tokens": 0,

@@ -41,6 +41,7 @@ impl Actor {
             Command::Answer { caller, op, answer, reply } => {
                 reply.send(self.answer(&caller, op, *answer).await).is_ok()
             }
+            Command::State { turn, ask, reply } => reply.send(self.state(&turn, ask).await).is_ok(),
             Command::Changes { turn, reply } => reply.send(self.changes(turn).await).is_ok(),
             Command::Undo { caller, op, turn, reply } => {
                 reply.send(self.undo(&caller, op, turn).await).is_ok()

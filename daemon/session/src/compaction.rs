@@ -47,7 +47,7 @@ impl Actor {
         self.log.settle().await?;
         self.log.load_conversation(room_for(model)).await?;
         let rules = self.shared.rules();
-        let tools = self.shared.hands.toolbox.tools(&self.scene(&TurnId::new(""), &rules));
+        let tools = self.tools(&self.scene(&TurnId::new(""), &rules));
         let instructions = self.instructions(&rules, &tools);
         let conversation = self.log.conversation().unwrap_or(&self.nothing);
         Ok(window::window(conversation, &self.log.session, model, &instructions))

@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use crate::call::{Outcome as Message, What};
+use crate::own::Presets;
 use crate::undo::may_change;
 
 /// Bytes of what a tool prints that wait for the actor.
@@ -35,6 +36,8 @@ pub struct Hands {
     pub allow_list: Arc<dyn AllowList>,
     /// What workspaces were like; `None` keeps nothing of that.
     pub checkpoints: Option<Arc<dyn Checkpoints>>,
+    /// Kinds of agents that are described in files.
+    pub presets: Option<Arc<dyn Presets>>,
 }
 
 /// Keeps patterns that the owner allows for good.
@@ -55,6 +58,7 @@ impl Hands {
             hooks: Arc::new(Nothing),
             allow_list: Arc::new(Nothing),
             checkpoints: None,
+            presets: None,
         }
     }
 

@@ -19,6 +19,7 @@ mod find;
 mod hands;
 mod live;
 mod log;
+mod own;
 mod registry;
 mod resume;
 mod running;
@@ -28,4 +29,5 @@ mod titles;
 mod undo;
 
 pub use hands::{AllowList, Hands};
+pub use own::{Preset, Presets};
 pub use sessions::{Activity, Sessions};

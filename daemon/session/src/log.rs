@@ -21,6 +21,7 @@ use moltis_core::message::Usage;
 use moltis_core::session::Summary;
 
 use crate::live::Live;
+use crate::own::Kept;
 
 /// Events read from the log in one go.
 pub(crate) const PAGE: u32 = 256;
@@ -44,6 +45,8 @@ pub(crate) struct Log {
     owed: Option<Vec<NewEvent>>,
     /// Turns of an earlier life that were closed here.
     closed: u64,
+    /// What the agent keeps for itself; `None` until it is asked for.
+    kept: Option<Kept>,
 }
 
 impl Log {
@@ -66,6 +69,7 @@ impl Log {
             stray: true,
             owed: None,
             closed: 0,
+            kept: None,
             summary,
         }
     }
@@ -171,6 +175,23 @@ impl Log {
         Ok(())
     }
 
+    /// What the agent keeps for itself.
+    pub(crate) async fn kept(&mut self) -> Result<&Kept> {
+        if self.kept.is_none() {
+            let mut kept = Kept::new();
+            let mut seq = 0;
+            loop {
+                let page = Page::After { seq, limit: PAGE };
+                let events = self.journal.read(&self.session, page).await?;
+                let Some(last) = events.last() else { break };
+                seq = last.seq;
+                events.iter().for_each(|event| keep(&mut kept, &event.kind));
+            }
+            self.kept = Some(kept);
+        }
+        Ok(self.kept.get_or_insert_default())
+    }
+
     /// Takes what the log has beyond the last known event: it can only be this actor's.
     async fn catch_up(&mut self) -> Result<()> {
         loop {
@@ -193,6 +214,9 @@ impl Log {
             self.count(event);
             if let Some(conversation) = &mut self.conversation {
                 conversation.apply(event);
+            }
+            if let Some(kept) = &mut self.kept {
+                keep(kept, &event.kind);
             }
         }
         self.live.publish(events);
@@ -350,6 +374,17 @@ impl Log {
 /// The refusal of a command whose id was used for something else.
 pub(crate) fn another(op: &OpId) -> Error {
     Error::new(Code::Conflict, format!("`{op}` was another command"))
+}
+
+/// Takes an event into account for what an agent keeps.
+fn keep(kept: &mut Kept, kind: &EventKind) {
+    if let EventKind::StateSet { namespace, key, value } = kind {
+        let name = (namespace.clone(), key.clone());
+        match value {
+            Some(value) => kept.insert(name, value.clone()),
+            None => kept.remove(&name),
+        };
+    }
 }
 
 /// Whether both are the same answer or summary: one that was thought lost and was not.

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
@@ -23,6 +23,8 @@ use crate::actor::{Actor, Command};
 use crate::cursor::Counted;
 use crate::hands::Hands;
 use crate::live::{Closed, Live};
+use crate::own::Children;
+use crate::sessions::Sessions;
 
 /// Commands that wait for one actor.
 const MAILBOX: usize = 256;
@@ -40,6 +42,10 @@ pub(crate) struct Shared {
     /// The daemon is stopping.
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// Agents that agents have at work.
+    pub(crate) children: Children,
+    /// Whoever opens the doors to other sessions.
+    pub(crate) sessions: Weak<Sessions>,
     pub(crate) running: Arc<AtomicU64>,
     pub(crate) attached: Arc<AtomicU64>,
     handles: Mutex<HashMap<SessionId, Handle>>,
@@ -57,6 +63,7 @@ impl Shared {
         env: Arc<dyn Env>,
         hands: Hands,
         rules: TurnRules,
+        sessions: Weak<Sessions>,
     ) -> Arc<Self> {
         Arc::new(Self {
             journal,
@@ -66,6 +73,8 @@ impl Shared {
             rules: RwLock::new(Arc::new(rules)),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            children: Children::default(),
+            sessions,
             running: Arc::default(),
             attached: Arc::default(),
             handles: Mutex::default(),

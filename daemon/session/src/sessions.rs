@@ -16,18 +16,20 @@ use moltis_core::feed::{FeedStream, From};
 use moltis_core::hook::Point;
 use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::journal::Journal;
-use moltis_core::message::{Usage, check};
+use moltis_core::message::{Part, Usage, check};
 use moltis_core::models::Models;
-use moltis_core::session::{Pending, Settings, Summary, TurnRules};
+use moltis_core::session::{Pending, Settings, Spawned, Summary, TurnRules};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::actor::{Command, Reply, Sending};
 use crate::cursor::Cursor;
 use crate::find;
 use crate::hands::Hands;
+use crate::own::{Children, Preset, StateAsk};
 use crate::registry::{Shared, stopping};
 use crate::telling;
 
@@ -72,8 +74,11 @@ impl Sessions {
         hands: Hands,
         rules: TurnRules,
     ) -> Arc<Self> {
-        let shared = Shared::new(journal, models, env, hands, rules);
-        Arc::new(Self { shared, creating: Mutex::new(()) })
+        Arc::new_cyclic(|sessions| {
+            let sessions = sessions.clone();
+            let shared = Shared::new(journal, models, env, hands, rules, sessions);
+            Self { shared, creating: Mutex::new(()) }
+        })
     }
 
     /// Closes the turns that an earlier life of the daemon left running, with the text that it
@@ -118,6 +123,60 @@ impl Sessions {
         if timeout(grace, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!("sessions did not end in time");
         }
+    }
+
+    /// A session at a glance.
+    pub(crate) async fn summary(&self, session: &SessionId) -> Result<Summary> {
+        self.shared.summary(session).await
+    }
+
+    /// The owner of what goes on beside actors.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.shared.tasks
+    }
+
+    /// The agents that agents have at work.
+    pub(crate) fn children(&self) -> &Children {
+        &self.shared.children
+    }
+
+    /// A kind of agent.
+    pub(crate) fn preset(&self, name: &str) -> Result<Preset, String> {
+        match &self.shared.hands.presets {
+            Some(presets) => presets.preset(name),
+            None => Err(format!("there is no preset `{name}`")),
+        }
+    }
+
+    /// Does what an agent asks of what its session keeps.
+    pub(crate) async fn state(
+        &self,
+        session: &SessionId,
+        turn: &TurnId,
+        ask: StateAsk,
+    ) -> Result<String> {
+        let turn = turn.clone();
+        self.ask(session, |reply| Command::State { turn, ask, reply }).await
+    }
+
+    /// Begins the session of an agent that another one wants.
+    pub(crate) async fn begin_spawned(
+        &self,
+        caller: &Caller,
+        op: &OpId,
+        task: &str,
+        settings: Settings,
+        spawned: Spawned,
+    ) -> Result<SessionId> {
+        let id = id_of("spawn", op);
+        let (agent, spawned) = (AGENT.to_owned(), Some(spawned));
+        let created = EventKind::SessionCreated { agent, key: None, settings, spawned };
+        let mut events = vec![self.event(caller, created)];
+        if let Some(title) = moltis_agent::title::first_line(&[Part::Text(task.to_owned())]) {
+            let kind = EventKind::TitleChanged { title, automatic: true, usage: Usage::default() };
+            events.push(self.event(caller, kind));
+        }
+        Ok(self.begin(caller, &id, events).await?.id)
     }
 
     /// Hands a command to a session's actor and waits for its answer.

@@ -86,8 +86,8 @@ pub(crate) async fn before_call(
     } else {
         let facts = json!({
             "session_key": session.as_str(),
-            "provider": request.model.id.provider,
-            "model": request.model.id.model,
+            "provider": &*request.model.id.provider,
+            "model": &*request.model.id.model,
             "message_count": request.messages.len(),
             "tool_count": request.tools.len(),
         });

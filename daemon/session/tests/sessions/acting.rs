@@ -59,7 +59,8 @@ async fn home_with(tools: &Arc<ScriptedTools>, rules: TurnRules, hooks: Arc<dyn 
     let provider = ScriptedProvider::new("a");
     let models = ScriptedModels::new(std::slice::from_ref(&provider));
     let allow_list = Arc::new(List(tools.clone()));
-    let hands = Hands { toolbox: tools.clone(), hooks, allow_list, checkpoints: None };
+    let hands =
+        Hands { toolbox: tools.clone(), hooks, allow_list, checkpoints: None, presets: None };
     Home::with_hands(provider, models, rules, hands).await
 }
 
@@ -130,7 +131,7 @@ async fn an_agent_acts_until_it_has_its_answer() {
     assert_eq!(tools.done(), ["look a", "change b"]);
     let told = &home.provider.requests()[1].messages;
     assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!(home.provider.requests()[0].tools.len(), 3);
+    assert_eq!(home.provider.requests()[0].tools.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]

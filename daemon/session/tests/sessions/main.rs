@@ -11,6 +11,7 @@ mod acting;
 mod compaction;
 mod feeds;
 mod harness;
+mod own;
 mod properties;
 mod queue;
 mod recovery;

@@ -1,0 +1,312 @@
+//! `spawn_agent`: another agent, in a session of its own, that works on a task and tells the result.
+//!
+//! Its session is one like any other: it can be attached to, its questions are answered where all are,
+//! its calls pass the policy. It inherits the workspace and what is allowed without asking, never the
+//! grants of a person; and its words are trusted no more than those of the agent that began it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use moltis_core::assistant::{Assistant, Caller, NewMessage, StopScope};
+use moltis_core::error::{Code, Error, Result};
+use moltis_core::event::{Cause, Ending, EventKind};
+use moltis_core::feed::{Feed, From};
+use moltis_core::id::{OpId, SessionId, TurnId};
+use moltis_core::message::{Part, text_of};
+use moltis_core::models::ModelRef;
+use moltis_core::policy::Authorized;
+use moltis_core::provider::ToolSpec;
+use moltis_core::session::{QueueMode, Settings, Spawned};
+use moltis_core::tool::{Action, Call, Class, Outcome, Output, Scene, Tool};
+use serde_json::{Value, json};
+
+use super::{going, needed, text};
+use crate::sessions::Sessions;
+
+/// Agents that one turn may have at work at once.
+const WIDEST: usize = 8;
+
+/// Agents at work, by the session and turn that began them.
+#[derive(Default)]
+pub(crate) struct Children(Mutex<HashMap<(SessionId, TurnId), Vec<SessionId>>>);
+
+impl Children {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(SessionId, TurnId), Vec<SessionId>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The agents that this turn has at work.
+    pub(crate) fn of(&self, session: &SessionId, turn: &TurnId) -> Vec<SessionId> {
+        self.lock().get(&(session.clone(), turn.clone())).cloned().unwrap_or_default()
+    }
+
+    fn add(&self, scene: &Scene, child: &SessionId) -> Result<(), String> {
+        let mut all = self.lock();
+        let mine = all.entry((scene.session.clone(), scene.turn.clone())).or_default();
+        if mine.len() >= WIDEST {
+            return Err(format!("{WIDEST} agents are at work already: wait for one of them"));
+        }
+        mine.push(child.clone());
+        Ok(())
+    }
+
+    fn remove(&self, scene: &Scene, child: &SessionId) {
+        let mut all = self.lock();
+        let key = (scene.session.clone(), scene.turn.clone());
+        if let Some(mine) = all.get_mut(&key) {
+            mine.retain(|known| known != child);
+            if mine.is_empty() {
+                all.remove(&key);
+            }
+        }
+    }
+}
+
+pub(super) struct SpawnAgent {
+    sessions: Weak<Sessions>,
+    spec: ToolSpec,
+}
+
+impl SpawnAgent {
+    pub(super) fn new(sessions: Weak<Sessions>) -> Self {
+        let spec = ToolSpec {
+            name: "spawn_agent".to_owned(),
+            description:
+                "Let another agent work on a task and get its result. It knows nothing but \
+                the task. Several calls in one answer run side by side."
+                    .to_owned(),
+            parameters: json!({
+                "type": "object",
+                "properties": {
+                    "task": { "type": "string" },
+                    "context": { "type": "string", "description": "what it must know" },
+                    "preset": { "type": "string" },
+                    "model": { "type": "string", "description": "provider/model" },
+                    "tools": { "type": "array", "items": { "type": "string" } },
+                    "background": { "type": "boolean", "description": "its result comes as a message" },
+                },
+                "required": ["task"],
+            }),
+        };
+        Self { sessions, spec }
+    }
+}
+
+#[async_trait]
+impl Tool for SpawnAgent {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn class(&self) -> Class {
+        Class::Once
+    }
+
+    fn plan(&self, arguments: &Value, _scene: &Scene) -> Result<Action, String> {
+        if let Some(model) = text(arguments, "model") {
+            ModelRef::parse(model).map_err(|error| error.message)?;
+        }
+        if let Some(preset) = text(arguments, "preset")
+            && let Some(sessions) = self.sessions.upgrade()
+        {
+            sessions.preset(preset)?;
+        }
+        let task = needed(arguments, "task")?.to_owned();
+        Ok(Action::Spawn { task })
+    }
+
+    async fn run(&self, call: Authorized<Call>, scene: &Scene, output: &dyn Output) -> Outcome {
+        let Some(sessions) = self.sessions.upgrade() else { return going() };
+        match spawn(&sessions, call.what(), scene, output).await {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::failed(error.message),
+        }
+    }
+}
+
+/// Begins the agent, and waits for its result unless it works in the background.
+async fn spawn(
+    sessions: &Arc<Sessions>,
+    call: &Call,
+    scene: &Scene,
+    output: &dyn Output,
+) -> Result<Outcome> {
+    let (child, turn) = begin(sessions, call, scene).await?;
+    output.push(&format!("session {child}\n"));
+    if call.arguments.get("background").and_then(Value::as_bool) == Some(true) {
+        let (sessions, scene, id) = (sessions.clone(), scene.clone(), child.clone());
+        let tasks = sessions.tasks().clone();
+        tasks.spawn(async move { report(&sessions, &scene, &id, &turn).await });
+        let said = format!("agent `{child}` is at work; its result will come as a message");
+        return Ok(Outcome::said(said).from(moltis_core::event::Origin::Owner));
+    }
+    let result = result(sessions, &child, &turn).await;
+    sessions.children().remove(scene, &child);
+    let (ending, said) = result?;
+    let label = sessions.summary(&child).await?.label;
+    let outcome = match ending {
+        Ending::Done => Outcome::said(said),
+        _ => Outcome::failed(format!("the agent did not come to an end ({ending:?}): {said}")),
+    };
+    Ok(Outcome { sensitive: label.sensitive, ..outcome.from(label.taint) })
+}
+
+/// Begins the agent's session and gives it the task.
+async fn begin(
+    sessions: &Arc<Sessions>,
+    call: &Call,
+    scene: &Scene,
+) -> Result<(SessionId, TurnId)> {
+    let arguments = &call.arguments;
+    let parent = sessions.summary(&scene.session).await?;
+    let preset = match text(arguments, "preset") {
+        Some(name) => sessions.preset(name).map_err(|why| Error::new(Code::Invalid, why))?,
+        None => Preset::default(),
+    };
+    let listed = arguments.get("tools").and_then(Value::as_array);
+    let listed = listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let own = parent.spawned.as_ref().map(|spawned| spawned.tools.clone()).unwrap_or_default();
+    let tools = narrowed(own, narrowed(preset.tools, listed.collect()));
+    let spawned = Spawned {
+        parent: scene.session.clone(),
+        turn: scene.turn.clone(),
+        call: call.id.clone(),
+        depth: parent.spawned.as_ref().map_or(0, |spawned| spawned.depth) + 1,
+        tools,
+        system: preset.system,
+    };
+    let model = text(arguments, "model").map(str::to_owned).or(preset.model);
+    let settings = Settings {
+        model: match model {
+            Some(model) => Some(ModelRef::parse(&model)?),
+            None => parent.settings.model.clone(),
+        },
+        ..parent.settings.clone()
+    };
+    // Its words are worth what those of the agent that began it are.
+    let caller = Caller { cause: Cause::Model, origin: parent.label.taint };
+    let task = needed(arguments, "task").map_err(|why| Error::new(Code::Invalid, why))?;
+    let op = OpId::new(format!("spawn:{}:{}", scene.turn, call.id));
+    let child = sessions.begin_spawned(&caller, &op, task, settings, spawned).await?;
+    sessions.children().add(scene, &child).map_err(|why| Error::new(Code::Busy, why))?;
+    let said = match text(arguments, "context") {
+        Some(context) => format!("{task}\n\n{context}"),
+        None => task.to_owned(),
+    };
+    let message = NewMessage {
+        op: OpId::new(format!("{op}:task")),
+        session: child.clone(),
+        parts: vec![Part::Text(said)],
+        queue: None,
+        model: None,
+    };
+    match sessions.send(&caller, message).await {
+        Ok(receipt) => Ok((child, receipt.turn)),
+        Err(error) => {
+            sessions.children().remove(scene, &child);
+            Err(error)
+        }
+    }
+}
+
+/// The tools that both lists have; an empty list has all.
+fn narrowed(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+    match (one.is_empty(), other.is_empty()) {
+        (true, _) => other,
+        (_, true) => one,
+        _ => one.into_iter().filter(|tool| other.contains(tool)).collect(),
+    }
+}
+
+/// Waits for the end of an agent's turn: how it ended, and the last thing that it said.
+async fn result(
+    sessions: &Arc<Sessions>,
+    child: &SessionId,
+    turn: &TurnId,
+) -> Result<(Ending, String)> {
+    let mut feed = sessions.attach(child, From::Seq(0)).await?;
+    let mut said = String::new();
+    while let Some(fed) = feed.next().await {
+        let Feed::Event(event) = fed? else { continue };
+        if event.turn.as_ref() != Some(turn) {
+            continue;
+        }
+        match &event.kind {
+            EventKind::AssistantMessage { parts, .. } => {
+                let text = text_of(parts);
+                if !text.trim().is_empty() {
+                    said = text;
+                }
+            }
+            EventKind::TurnEnded { ending, failure, .. } => {
+                if let Some(failure) = failure.as_ref().filter(|_| said.is_empty()) {
+                    said.clone_from(&failure.message);
+                }
+                return Ok((*ending, said));
+            }
+            _ => {}
+        }
+    }
+    Err(Error::new(Code::Unavailable, "the agent's session went away"))
+}
+
+/// Tells the agent that began it what came of an agent in the background.
+async fn report(sessions: &Arc<Sessions>, scene: &Scene, child: &SessionId, turn: &TurnId) {
+    let result = result(sessions, child, turn).await;
+    sessions.children().remove(scene, child);
+    let said = match result {
+        Ok((Ending::Done, said)) => said,
+        Ok((Ending::Cancelled, _)) | Err(_) => return,
+        Ok((ending, said)) => format!("it did not come to an end ({ending:?}): {said}"),
+    };
+    let taint = match sessions.summary(child).await {
+        Ok(summary) => summary.label.taint,
+        Err(_) => return,
+    };
+    let message = NewMessage {
+        op: OpId::new(format!("report:{child}")),
+        session: scene.session.clone(),
+        parts: vec![Part::Text(format!("[the result of agent `{child}`]\n{said}"))],
+        queue: Some(QueueMode::Steer),
+        model: None,
+    };
+    let caller = Caller { cause: Cause::Model, origin: taint };
+    if let Err(error) = sessions.send(&caller, message).await {
+        tracing::warn!(session = %scene.session, %error, "failed to tell an agent's result");
+    }
+}
+
+/// A kind of agent that the person has described in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preset {
+    /// What it is told first of all.
+    pub system: String,
+    /// The tools that it has; empty is those of the agent that begins it.
+    pub tools: Vec<String>,
+    /// The model that it asks, `provider/model`.
+    pub model: Option<String>,
+}
+
+/// Where kinds of agents are described.
+pub trait Presets: Send + Sync {
+    /// The one of that name.
+    ///
+    /// # Errors
+    /// What is wrong: there is none, or its file has no meaning. For a model.
+    fn preset(&self, name: &str) -> Result<Preset, String>;
+}
+
+impl Sessions {
+    /// Ends the agents that a turn has at work.
+    pub(crate) async fn stop_children(&self, session: &SessionId, turn: &TurnId) {
+        let caller = Caller { cause: Cause::Daemon, origin: moltis_core::event::Origin::Owner };
+        for child in self.children().of(session, turn) {
+            let op = OpId::new(format!("stop:{turn}:{child}"));
+            if let Err(error) = self.stop(&caller, op, &child, StopScope::All).await {
+                tracing::warn!(session = %child, %error, "failed to stop an agent");
+            }
+        }
+    }
+}
