@@ -110,6 +110,18 @@ impl Point {
                 | Self::ToolResultPersist
         )
     }
+
+    /// Whether hooks may change the facts, and not only block: what a caller does not take over
+    /// must not look as if it could be changed.
+    pub fn may_change(self) -> bool {
+        matches!(
+            self,
+            Self::MessageReceived
+                | Self::MessageSending
+                | Self::BeforeToolCall
+                | Self::ToolResultPersist
+        )
+    }
 }
 
 /// Something that hooks are told.
