@@ -1,0 +1,9 @@
+//! Hooks as a person has them: folders on the disk, programs that really run.
+
+mod bundled;
+mod examples;
+mod home;
+mod points;
+mod shell;
+mod trust;
+mod vendor;
