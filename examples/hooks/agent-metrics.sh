@@ -1,0 +1,1 @@
+agent-metrics/agent-metrics.sh

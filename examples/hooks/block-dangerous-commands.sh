@@ -1,0 +1,1 @@
+block-dangerous-commands/block-dangerous-commands.sh

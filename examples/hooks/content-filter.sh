@@ -1,0 +1,1 @@
+content-filter/content-filter.sh

@@ -1,0 +1,1 @@
+log-tool-calls/log-tool-calls.sh

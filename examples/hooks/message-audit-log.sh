@@ -1,0 +1,1 @@
+message-audit-log/message-audit-log.sh

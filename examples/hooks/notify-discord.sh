@@ -1,0 +1,1 @@
+notify-discord/notify-discord.sh

@@ -1,0 +1,1 @@
+redact-secrets/redact-secrets.sh

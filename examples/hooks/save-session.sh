@@ -1,0 +1,1 @@
+save-session/save-session.sh
