@@ -111,16 +111,27 @@ impl Point {
         )
     }
 
-    /// Whether hooks may change the facts, and not only block: what a caller does not take over
-    /// must not look as if it could be changed.
-    pub fn may_change(self) -> bool {
-        matches!(
-            self,
-            Self::MessageReceived
-                | Self::MessageSending
-                | Self::BeforeToolCall
-                | Self::ToolResultPersist
-        )
+    /// The one fact that hooks may change, if they may do more than block. A caller takes this one
+    /// over from what they say; it puts it among the facts under this name.
+    pub fn changeable(self) -> Option<&'static str> {
+        match self {
+            Self::MessageReceived | Self::MessageSending => Some("content"),
+            Self::BeforeToolCall => Some("arguments"),
+            Self::ToolResultPersist => Some("result"),
+            Self::BeforeAgentStart
+            | Self::AgentEnd
+            | Self::BeforeLLMCall
+            | Self::AfterLLMCall
+            | Self::BeforeCompaction
+            | Self::AfterCompaction
+            | Self::MessageSent
+            | Self::AfterToolCall
+            | Self::SessionStart
+            | Self::SessionEnd
+            | Self::GatewayStart
+            | Self::GatewayStop
+            | Self::Command => None,
+        }
     }
 }
 

@@ -232,3 +232,4 @@ proptest! {
         prop_assert_eq!(verdict(send(&to), LEAKY, &allowed), "asked");
     }
 }
+

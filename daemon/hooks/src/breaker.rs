@@ -2,7 +2,8 @@
 //!
 //! It knows nothing of what a call is. States: closed; open for [`OPEN_FOR`] after
 //! [`TOO_MANY`] failures one after the other; then one call may try, and its end closes it or opens
-//! it again. The invariant: while one call tries, no other does.
+//! it again. The invariant: of those that would
+//! try, one a minute does.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@ use moltis_core::hook::{HookInfo, Point};
 use crate::breaker::Tally;
 use crate::builtin::BuiltIn;
 use crate::digest;
+use crate::protocol::plain;
 use crate::spec::HookSpec;
 
 /// Where a hook came from. Those that come first go before later ones of the same name.
@@ -139,28 +140,28 @@ impl Hook {
         self.spec.as_ref().map_or(0, |spec| spec.priority)
     }
 
-    /// For the owner.
+    /// For the owner. Names and words may be anybody's: nothing in them moves a terminal's cursor.
     pub(crate) fn info(&self) -> HookInfo {
         let (calls, failures, open) = self.tally.counts(Instant::now());
         let spec = self.spec.as_ref();
         let broken = open.then(|| "it failed too often: it is left alone for a minute".to_owned());
-        let description = spec.map_or(String::new(), |spec| {
-            format!("{} {}", spec.emoji, spec.description).trim().to_owned()
-        });
+        let shown = |text: &str| plain(text.as_bytes());
         HookInfo {
-            name: self.name.clone(),
-            description,
+            name: shown(&self.name),
+            description: spec.map_or(String::new(), |spec| {
+                shown(&format!("{} {}", spec.emoji, spec.description))
+            }),
             points: spec.map(|spec| spec.points.clone()).unwrap_or_default(),
             command: match (&self.body, spec) {
                 (Body::BuiltIn(_), _) => "built in".to_owned(),
-                (_, spec) => spec.map(|spec| spec.command.clone()).unwrap_or_default(),
+                (_, spec) => spec.map(|spec| shown(&spec.command)).unwrap_or_default(),
             },
-            source: self.source.shown(),
+            source: shown(&self.source.shown()),
             priority: self.priority(),
             eligible: self.runs(),
             enabled: self.enabled,
             trusted: self.trusted,
-            reason: self.reason.clone().or(broken),
+            reason: self.reason.clone().or(broken).map(|reason| shown(&reason)),
             calls,
             failures,
         }

@@ -142,10 +142,11 @@ impl Hooks for Hookery {
         if occasion.point.has_a_say() {
             return self.caller.ask(occasion).await;
         }
-        let facts = occasion.facts.clone();
-        if self.wants(occasion.point, occasion.workspace.as_deref()) {
-            self.tell(occasion);
+        if !self.wants(occasion.point, occasion.workspace.as_deref()) {
+            return Say::GoOn(occasion.facts);
         }
+        let facts = occasion.facts.clone();
+        self.tell(occasion);
         Say::GoOn(facts)
     }
 }

@@ -27,7 +27,7 @@ pub fn manifest(bytes: &[u8], folder: &str) -> Result<HookSpec, String> {
     if table.contains_key("enabled") {
         return Err("`enabled` does nothing in HOOK.md: `moltis hooks enable` does".to_owned());
     }
-    let spec = HookSpec::read(&table, folder)?;
+    let spec = HookSpec::of(&table, folder)?;
     if spec.name != folder {
         return Err(format!("it calls itself `{}`, but its folder is another", spec.name));
     }

@@ -3,12 +3,12 @@
 //! | exit code | standard output | meaning |
 //! |---|---|---|
 //! | 0 | nothing | go on |
-//! | 0 | `{"action":"modify","data":{…}}` | these facts replace those of the same names |
+//! | 0 | `{"action":"modify","data":{…}}` | the fact that may be changed is replaced by this one |
 //! | 1 | | block; standard error is the reason |
 //! | other, a signal, too late, too much, not this JSON | | failure |
 //!
-//! It runs nothing. The invariant: facts that a hook changed have the keys that they had, and
-//! values of the types that they had, whatever the hook wrote.
+//! It runs nothing. The invariant: whatever a hook wrote, the facts keep their keys, and all but the
+//! one that may be changed their values; that one keeps its type.
 
 use moltis_core::hook::Point;
 use serde::Deserialize;
@@ -89,24 +89,31 @@ fn modified(stdout: &[u8], point: Point, facts: &Value) -> Result<Answer, String
     let Some(Value::Object(data)) = said.data else {
         return Err("its `data` is no object".to_owned());
     };
-    if !point.may_change() {
-        return Err(format!("{point} can't be changed", point = point.as_str()));
-    }
     changed(data, point, facts).map(Answer::Changed)
 }
 
-/// The facts with what the hook replaced. Those that it does not name stay as they are.
+/// The facts with the one that the hook replaced. What it gives back as it was, or does not name,
+/// stays as it is; a change that nobody would take over is refused.
 fn changed(data: Map<String, Value>, point: Point, facts: &Value) -> Result<Value, String> {
     let Value::Object(old) = facts else { return Err("the facts are no object".to_owned()) };
     let mut new = old.clone();
     for (key, value) in data {
-        // A hook that changes what it was given and gives it back gives this back too.
         if key == "event" && !old.contains_key("event") && value == point.as_str() {
             continue;
         }
         let Some(before) = old.get(&key) else {
             return Err(unknown("fact", &key, old.keys().map(String::as_str)));
         };
+        if *before == value {
+            continue;
+        }
+        match point.changeable() {
+            None => return Err(format!("{} can't be changed, only blocked", point.as_str())),
+            Some(one) if one != key => {
+                return Err(format!("`{key}` can't be changed, only `{one}`"));
+            }
+            Some(_) => {}
+        }
         let (was, is) = (kind(before), kind(&value));
         if was != is && was != "null" {
             return Err(format!("`{key}` is a {is}, and must be a {was}"));
@@ -136,8 +143,13 @@ fn reason(stderr: &[u8]) -> String {
 pub(crate) fn plain(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(MAX_REASON)];
     let text = String::from_utf8_lossy(bytes);
-    let shown = text.chars().filter(|c| !c.is_control() || "\n\t".contains(*c));
+    let shown = text.chars().filter(|c| "\n\t".contains(*c) || !(c.is_control() || turns(*c)));
     shown.collect::<String>().trim().to_owned()
+}
+
+/// Makes a terminal show what follows in another direction than it stands there.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

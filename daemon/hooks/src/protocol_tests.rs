@@ -4,26 +4,42 @@ use serde_json::json;
 use super::*;
 
 fn said(stdout: &str) -> Answer {
-    let facts = json!({ "session_key": "s", "content": "old", "channel": null, "count": 1 });
+    let facts = json!({ "session_key": "s", "content": "old", "channel": null });
     understand(0, stdout.as_bytes(), b"", Point::MessageSending, &facts)
 }
 
-#[test]
-fn facts_that_are_not_named_stay_and_those_that_are_keep_their_types() {
-    let new = json!({ "session_key": "s", "content": "new", "channel": null, "count": 1 });
-    assert_eq!(said(r#"{"action":"modify","data":{"content":"new"}}"#), Answer::Changed(new));
-    let new = json!({ "session_key": "s", "content": "old", "channel": {}, "count": 1 });
-    assert_eq!(said(r#"{"action":"modify","data":{"channel":{}}}"#), Answer::Changed(new));
-    let why = "`count` is a text, and must be a number".to_owned();
-    assert_eq!(said(r#"{"action":"modify","data":{"count":"1"}}"#), Answer::Failed(why));
+fn failed(why: &str) -> Answer {
+    Answer::Failed(why.to_owned())
 }
 
 #[test]
-fn the_event_may_be_given_back_but_not_changed() {
-    let all = r#"{"action":"modify","data":{"event":"MessageSending","content":"new"}}"#;
-    assert!(matches!(said(all), Answer::Changed(facts) if facts.get("event").is_none()));
-    let other = r#"{"action":"modify","data":{"event":"Command"}}"#;
-    assert!(matches!(said(other), Answer::Failed(_)));
+fn the_one_fact_is_replaced_and_the_others_stay() {
+    let new = json!({ "session_key": "s", "content": "new", "channel": null });
+    let one = r#"{"action":"modify","data":{"content":"new"}}"#;
+    assert_eq!(said(one), Answer::Changed(new.clone()));
+    let all = r#"{"action":"modify","data":{"event":"MessageSending","session_key":"s","content":"new","channel":null}}"#;
+    assert_eq!(said(all), Answer::Changed(new));
+}
+
+#[test]
+fn a_change_that_nobody_would_take_over_is_a_failure() {
+    let rows = [
+        (r#"{"session_key":"other"}"#, "`session_key` can't be changed, only `content`"),
+        (r#"{"event":"Command"}"#, "there is no fact `event`"),
+        (r#"{"contents":"new"}"#, "there is no fact `contents`: did you mean `content`?"),
+        (r#"{"content":7}"#, "`content` is a number, and must be a text"),
+    ];
+    for (data, why) in rows {
+        assert_eq!(said(&format!(r#"{{"action":"modify","data":{data}}}"#)), failed(why));
+    }
+}
+
+#[test]
+fn what_is_there_without_a_value_may_become_anything() {
+    let stdout = br#"{"action":"modify","data":{"result":[1]}}"#;
+    let facts = json!({ "result": null });
+    let answer = understand(0, stdout, b"", Point::ToolResultPersist, &facts);
+    assert_eq!(answer, Answer::Changed(json!({ "result": [1] })));
 }
 
 #[test]
@@ -47,17 +63,14 @@ proptest! {
     fn whatever_a_hook_writes_the_facts_keep_their_keys_and_types(
         key in "(content|count|channel|event|other)",
         value in "(null|1|\"x\"|\\[\\]|\\{\\}|true|nonsense)",
-        code in -2..4_i32,
+        code in -2..4_i32, point in 0..Point::ALL.len(),
     ) {
         let facts = json!({ "content": "old", "channel": null, "count": 1 });
         let stdout = format!("{{\"action\":\"modify\",\"data\":{{\"{key}\":{value}}}}}");
-        let answer = understand(code, stdout.as_bytes(), b"", Point::MessageSending, &facts);
+        let answer = understand(code, stdout.as_bytes(), b"", Point::ALL[point], &facts);
         if let Answer::Changed(new) = answer {
-            let (old, new) = (facts.as_object().unwrap(), new.as_object().unwrap());
-            prop_assert!(old.keys().eq(new.keys()));
-            for (key, before) in old {
-                prop_assert!(before.is_null() || kind(before) == kind(&new[key]));
-            }
+            prop_assert!(new["content"].is_string() && new.as_object().unwrap().len() == 3);
+            prop_assert!(new["channel"].is_null() && new["count"] == 1);
         }
     }
 

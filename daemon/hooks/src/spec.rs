@@ -97,11 +97,19 @@ pub struct Requires {
 }
 
 impl HookSpec {
-    /// Reads the keys of one hook. `fallback` is its name if it does not say.
+    /// Reads the keys of one hook, as TOML. `fallback` is its name if it does not say.
     ///
     /// # Errors
     /// A sentence for the owner: what is wrong and, for a name that there is not, the nearest one.
-    pub fn read(table: &Table, fallback: &str) -> Result<Self, String> {
+    pub fn read(text: &str, fallback: &str) -> Result<Self, String> {
+        let table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| format!("it is not TOML: {}", error.message()))?;
+        Self::of(&table, fallback)
+    }
+
+    /// The same for keys that were read already.
+    pub(crate) fn of(table: &Table, fallback: &str) -> Result<Self, String> {
         known(table, &KEYS, "key")?;
         let name = text(table, "name", MAX_NAME)?.unwrap_or_else(|| fallback.to_owned());
         check_name(&name)?;

@@ -83,7 +83,7 @@ impl Home {
 }
 
 pub(crate) fn row_of(row: &str) -> HookSpec {
-    HookSpec::read(&row.parse().unwrap(), "row").unwrap()
+    HookSpec::read(row, "row").unwrap()
 }
 
 /// Writes a hook whose command is `./run.sh`.

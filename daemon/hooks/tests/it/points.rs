@@ -72,16 +72,19 @@ async fn the_first_that_blocks_ends_it() {
 }
 
 #[tokio::test]
-async fn what_can_only_be_blocked_is_not_changed() {
+async fn what_can_only_be_blocked_is_not_changed_and_what_may_be_is() {
     for point in Point::ALL.into_iter().filter(|point| point.has_a_say()) {
         let mut home = Home::new();
-        let command = r#"echo '{"action":"modify","data":{"k":2}}'"#;
+        let key = point.changeable().unwrap_or("k");
+        let command = format!(r#"echo '{{"action":"modify","data":{{"{key}":2}}}}'"#);
         let name = point.as_str();
-        home.configure(&format!("name = 'it'\nevents = ['{name}']\ncommand = '''{command}'''"));
+        home.configure(&format!(
+            "name = 'it'\nevents = ['{name}']\ncommand = \"\"\"{command}\"\"\""
+        ));
         let hookery = home.open();
-        let said = say(&hookery, point, json!({ "k": 1 })).await;
-        let (value, failures) = if point.may_change() { (2, 0) } else { (1, 1) };
-        assert_eq!(said, format!("go on {{\"k\":{value}}}"), "{name}");
+        let said = say(&hookery, point, json!({ key: 1 })).await;
+        let (value, failures) = if point.changeable().is_some() { (2, 0) } else { (1, 1) };
+        assert_eq!(said, format!("go on {{\"{key}\":{value}}}"), "{name}");
         assert_eq!(info(&hookery, "it", None).await.failures, failures, "{name}");
     }
 }

@@ -268,6 +268,19 @@ async fn a_hostile_folder_is_listed_with_a_reason_and_harms_nothing() {
 }
 
 #[tokio::test]
+async fn nothing_that_is_listed_moves_a_terminals_cursor() {
+    let home = Home::new();
+    let front = "events = ['AgentEnd']\ndescription = \"x\\u001b[2J\\u202Ey\"";
+    write(&home.work_hooks(), "it", front, "exit 1");
+    write(&home.work_hooks(), "\u{1b}[31mred", front, "exit 1");
+    let hooks = home.open().list(Some(home.workspace())).await.unwrap();
+    let listed = format!("{hooks:?}");
+    assert!(listed.contains("\"x[2Jy\"") && listed.contains("\"[31mred\""), "{listed}");
+    // A control character is printed as an escape here.
+    assert!(!listed.contains("\\u{"), "{listed}");
+}
+
+#[tokio::test]
 async fn a_place_with_too_many_hooks_says_that_it_leaves_some_out() {
     let home = Home::new();
     for number in 0..300 {
