@@ -21,8 +21,8 @@ use crate::ground::Ground;
 use crate::spec::HookSpec;
 use crate::state::Shelf;
 
-/// The most tellings that are open at once.
-const WAITING: usize = 256;
+/// The most tellings that are open at once: each holds its facts, a tool's result of 50 KB say.
+const WAITING: usize = 128;
 
 /// What the configuration says about hooks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod bundled;
 mod examples;
 mod home;
+mod log;
 mod points;
 mod shell;
 mod trust;

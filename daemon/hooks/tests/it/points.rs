@@ -139,7 +139,7 @@ async fn more_tellings_than_may_wait_are_dropped_and_not_kept() {
         assert_eq!(shown(call.await), "go on {}");
     }
     assert!(hookery.finish(Duration::from_secs(60)).await);
-    assert_eq!(home.text("config/all").lines().count(), 256);
+    assert_eq!(home.text("config/all").lines().count(), 128);
 }
 
 #[cfg(target_os = "linux")]
