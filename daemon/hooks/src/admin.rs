@@ -121,20 +121,7 @@ fn pick<'a>(view: &'a View, name: &str, likely: impl Fn(&Hook) -> bool) -> Resul
 /// Takes the decision down. Reads and copies files.
 fn decide(ground: &Ground, hook: &Hook, workspace: Option<&Path>, on: bool) -> Result<()> {
     let Some(folder) = hook.source.folder() else {
-        let key = hook.source.key(&hook.name);
-        let boot = match hook.body {
-            Body::BuiltIn(BuiltIn::BootMd) => workspace.map(boot_file).filter(|path| path.exists()),
-            _ => None,
-        };
-        let boot = boot.map(|path| Ok((key_of(&path)?, record_of(&path, on)?))).transpose()?;
-        return ground.decide(|decisions| {
-            if on {
-                decisions.disabled.remove(&key);
-            } else {
-                decisions.disabled.insert(key);
-            }
-            decisions.trusted.extend(boot);
-        });
+        return decide_unfound(ground, hook, workspace, on);
     };
     let key = key_of(folder)?;
     if !on {
@@ -153,15 +140,38 @@ fn decide(ground: &Ground, hook: &Hook, workspace: Option<&Path>, on: bool) -> R
     })
 }
 
+/// The same for one that is in no folder. With `boot-md` goes the workspace's `BOOT.md`.
+fn decide_unfound(ground: &Ground, hook: &Hook, workspace: Option<&Path>, on: bool) -> Result<()> {
+    let key = hook.source.key(&hook.name);
+    let boot = match hook.body {
+        Body::BuiltIn(BuiltIn::BootMd) => workspace.map(boot_file).filter(|path| path.exists()),
+        _ => None,
+    };
+    if !on {
+        let boot = boot.map(|path| key_of(&path)).transpose()?;
+        return ground.decide(|decisions| {
+            decisions.disabled.insert(key);
+            if let Some(record) = boot.and_then(|boot| decisions.trusted.get_mut(&boot)) {
+                record.enabled = false;
+            }
+        });
+    }
+    let boot = boot.map(|path| Ok((key_of(&path)?, record_of(&path)?))).transpose()?;
+    ground.decide(|decisions| {
+        decisions.disabled.remove(&key);
+        decisions.trusted.extend(boot);
+    })
+}
+
 fn key_of(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Error::new(Code::Invalid, "a hook whose path is not UTF-8 can't be trusted".to_owned())
     })
 }
 
-fn record_of(boot: &Path, on: bool) -> Result<Record> {
+fn record_of(boot: &Path) -> Result<Record> {
     let hash = boot_hash(boot).map_err(|why| Error::new(Code::Invalid, why))?;
-    Ok(Record { hash, enabled: on })
+    Ok(Record { hash, enabled: true })
 }
 
 fn told(input: &[u8], ran: &Ran, verdict: String) -> HookTest {

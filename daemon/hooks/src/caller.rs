@@ -17,6 +17,7 @@ use moltis_core::hook::{Occasion, Point, Say};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::ground::Ground;
 use crate::hook::{Body, Hook, Runnable};
@@ -28,6 +29,9 @@ use crate::view::{self, Shared, View};
 
 /// A look is good for so long.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// So long a look may take: a workspace may be on a disk that does not answer.
+const LOOKING: Duration = Duration::from_secs(10);
 
 /// The most workspaces that are remembered; the one unused for longest is forgotten.
 const MAX_VIEWS: usize = 64;
@@ -95,7 +99,7 @@ impl Caller {
     /// The view as it is now.
     ///
     /// # Errors
-    /// When it can't be built, which only a defect or the daemon's end brings about.
+    /// When it can't be built: a disk does not answer, or the daemon ends.
     pub(crate) async fn view(&self, workspace: Option<&Path>) -> Result<Shared, String> {
         if let Some(view) = self.cached(workspace) {
             return Ok(view);
@@ -112,7 +116,8 @@ impl Caller {
             let look = view::look(&ground, there.as_deref());
             (look, Arc::new(View::build(&ground, there.as_deref())))
         });
-        let (look, view) = built.await.map_err(|error| error.to_string())?;
+        let built = timeout(LOOKING, built).await.map_err(|_| "looking for them takes too long")?;
+        let (look, view) = built.map_err(|error| error.to_string())?;
         let now = Instant::now();
         let slot = Slot { view: Arc::clone(&view), look, generation, looked: now, used: now };
         self.remember(key, slot);
@@ -252,8 +257,8 @@ impl Caller {
         ];
         let mut environment = self.environment(spec);
         environment.extend(own.map(|(name, value)| (name.into(), value)));
-        let timeout = spec.timeout;
-        let order = Order { command: &spec.command, cwd: &cwd, environment, input, timeout };
+        let (command, timeout) = (&spec.command, spec.timeout);
+        let order = Order { command, cwd: &cwd, environment, input, timeout };
         Ok(process::run(order).await)
     }
 
