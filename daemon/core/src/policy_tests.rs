@@ -232,4 +232,3 @@ proptest! {
         prop_assert_eq!(verdict(send(&to), LEAKY, &allowed), "asked");
     }
 }
-
