@@ -1,0 +1,114 @@
+//! Someone moves directories about while files are read and written.
+//!
+//! The same runs against a program that looks where a path leads and then opens it: it does get
+//! out, so the race is real.
+
+use std::io::Read as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::fs::RenameFlags;
+
+use super::{Inside, Jail, Parents, Way};
+
+/// How long each race runs.
+const RACE: Duration = Duration::from_secs(1);
+
+/// Makes `work/d` a directory and a link out of the workspace by turns until told to stop.
+fn swap(base: &Path, stop: &AtomicBool) {
+    let work = std::fs::File::open(base.join("work")).unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        rustix::fs::renameat_with(&work, "d", &work, "link", RenameFlags::EXCHANGE).unwrap();
+    }
+}
+
+/// Runs `work` beside the swapping.
+fn race<T>(work: impl FnOnce(&Path) -> T) -> (tempfile::TempDir, T) {
+    let base = tempfile::tempdir().unwrap();
+    for (dir, text) in [("work/d", "inside"), ("outside", "secret")] {
+        std::fs::create_dir_all(base.path().join(dir)).unwrap();
+        std::fs::write(base.path().join(dir).join("file"), text).unwrap();
+    }
+    symlink("../outside", base.path().join("work/link")).unwrap();
+    let stop = AtomicBool::new(false);
+    let result = std::thread::scope(|scope| {
+        scope.spawn(|| swap(base.path(), &stop));
+        let result = work(&base.path().join("work"));
+        stop.store(true, Ordering::Relaxed);
+        result
+    });
+    (base, result)
+}
+
+/// How often what was asked for was had, and how often it was refused.
+#[derive(Debug, Default)]
+struct Tally {
+    had: u64,
+    refused: u64,
+}
+
+fn reads(workspace: &Path, way: Way) -> Tally {
+    let (path, mut tally) = (Inside::parse("d/file", None).unwrap(), Tally::default());
+    let until = Instant::now() + RACE;
+    while Instant::now() < until || tally.had == 0 {
+        let jail = Jail { way, ..Jail::open(workspace).unwrap() };
+        let Ok((mut file, _)) = jail.file(&path) else {
+            tally.refused += 1;
+            continue;
+        };
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "inside", "{way:?}");
+        tally.had += 1;
+    }
+    tally
+}
+
+#[test]
+fn nothing_outside_is_read_while_directories_turn_into_links() {
+    for way in [Way::Kernel, Way::Walk] {
+        let (_base, tally) = race(|workspace| reads(workspace, way));
+        assert!(tally.had > 0 && tally.refused > 0, "there was a race: {tally:?}");
+    }
+}
+
+#[test]
+fn nothing_outside_is_written_while_directories_turn_into_links() {
+    let (base, tally) = race(|workspace| {
+        let mut tally = Tally::default();
+        let until = Instant::now() + RACE;
+        while Instant::now() < until || tally.had == 0 {
+            let jail = Jail::open(workspace).unwrap();
+            for name in ["d/file", "d/new/deep/file"] {
+                let target = jail.target(&Inside::parse(name, None).unwrap(), Parents::Made);
+                match target.and_then(|target| target.replace(b"inside", None)) {
+                    Ok(()) => tally.had += 1,
+                    Err(_) => tally.refused += 1,
+                }
+            }
+        }
+        tally
+    });
+    assert!(tally.had > 0 && tally.refused > 0, "there was a race: {tally:?}");
+    let outside = base.path().join("outside");
+    assert_eq!(std::fs::read_to_string(outside.join("file")).unwrap(), "secret");
+    assert_eq!(std::fs::read_dir(outside).unwrap().count(), 1, "nothing was made");
+}
+
+#[test]
+fn looking_where_a_path_leads_and_then_opening_it_does_get_out() {
+    let most = Instant::now() + Duration::from_secs(60);
+    let (_base, got_out) = race(|workspace| {
+        let (root, path) = (workspace.canonicalize().unwrap(), workspace.join("d/file"));
+        while Instant::now() < most {
+            let looks_fine = path.canonicalize().is_ok_and(|real| real.starts_with(&root));
+            if looks_fine && std::fs::read_to_string(&path).is_ok_and(|text| text == "secret") {
+                return true;
+            }
+        }
+        false
+    });
+    assert!(got_out, "the race that the jail is tested with is no race");
+}
