@@ -86,6 +86,10 @@ fn a_page_that_inflates_without_end_is_no_page() {
     bomb.compress().unwrap();
     let bytes = pdf_of(vec![bomb, content("after")]);
     assert!(bytes.len() < INFLATED / 10, "it is small as a file: {} bytes", bytes.len());
+    // The counterpart: without the limit it does inflate.
+    let document = Document::load_mem(&bytes).unwrap();
+    let page = document.get_pages()[&1];
+    assert!(document.get_page_content(page).len() >= 4 * INFLATED);
     let told = read(bytes, 1, None).unwrap();
     assert!(told.contains("[this page can not be read: "), "{told}");
     assert!(told.contains("after"), "{told}");

@@ -161,8 +161,10 @@ fn a_link_to_what_steers_is_changed_only_by_its_own_name() {
         `x/modules/m/config` is really `.git/modules/m/config`, which steers programs outside of the sandbox: to change it, name it by that path"#]]
     .assert_eq(&refused.join("\n"));
     assert!(!yard.work().join(".git/modules").exists(), "not even a directory was made");
-    // The counterpart: the names that were given steer nothing, so policy alone would let it pass.
+    // The counterpart: these names steer nothing, so policy lets them pass, and they do lead there.
     assert!(!moltis_core::policy::is_steering("x/hooks/pre-commit"));
+    std::fs::write(yard.work().join("plain.txt"), "evil").unwrap();
+    assert_eq!(std::fs::read_to_string(yard.work().join(".git/config")).unwrap(), "evil");
     // By its own name it is what a person was asked about.
     assert_eq!(write(&jail, ".git/config", "new"), Ok(()));
     assert_eq!(write(&jail, "x/description", "harmless"), Ok(()));

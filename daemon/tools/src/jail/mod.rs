@@ -266,4 +266,4 @@ mod tests;
 // Two names are exchanged in one step only there.
 #[cfg(all(test, target_os = "linux"))]
 #[path = "race_tests.rs"]
-mod race_tests;
+pub(crate) mod race_tests;

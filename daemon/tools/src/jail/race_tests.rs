@@ -24,22 +24,27 @@ fn swap(base: &Path, stop: &AtomicBool) {
     }
 }
 
-/// Runs `work` beside the swapping.
-fn race<T>(work: impl FnOnce(&Path) -> T) -> (tempfile::TempDir, T) {
+/// Runs `work` in a workspace where `d/file` is inside and outside by turns. Tells where that was,
+/// too: beside `work/` there is `outside/`.
+pub(crate) fn race<T>(work: impl FnOnce(&Path) -> T) -> (tempfile::TempDir, T) {
     let base = tempfile::tempdir().unwrap();
-    for (dir, text) in [("work/d", "inside"), ("outside", "secret")] {
+    for (dir, text) in [("work/d", "inside"), ("outside", "secret"), ("work/.git/hooks", "hook")] {
         std::fs::create_dir_all(base.path().join(dir)).unwrap();
         std::fs::write(base.path().join(dir).join("file"), text).unwrap();
     }
     symlink("../outside", base.path().join("work/link")).unwrap();
+    let result = beside_swapping(base.path(), work);
+    (base, result)
+}
+
+fn beside_swapping<T>(base: &Path, work: impl FnOnce(&Path) -> T) -> T {
     let stop = AtomicBool::new(false);
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| swap(base.path(), &stop));
-        let result = work(&base.path().join("work"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| swap(base, &stop));
+        let result = work(&base.join("work"));
         stop.store(true, Ordering::Relaxed);
         result
-    });
-    (base, result)
+    })
 }
 
 /// How often what was asked for was had, and how often it was refused.
@@ -74,41 +79,75 @@ fn nothing_outside_is_read_while_directories_turn_into_links() {
     }
 }
 
-#[test]
-fn nothing_outside_is_written_while_directories_turn_into_links() {
-    let (base, tally) = race(|workspace| {
-        let mut tally = Tally::default();
-        let until = Instant::now() + RACE;
-        while Instant::now() < until || tally.had == 0 {
-            let jail = Jail::open(workspace).unwrap();
-            for name in ["d/file", "d/new/deep/file"] {
-                let target = jail.target(&Inside::parse(name, None).unwrap(), Parents::Made);
-                match target.and_then(|target| target.replace(b"inside", None)) {
-                    Ok(()) => tally.had += 1,
-                    Err(_) => tally.refused += 1,
-                }
+/// Writes `d/file` and makes files below `d` for a while.
+fn writes(workspace: &Path) -> Tally {
+    let mut tally = Tally::default();
+    let until = Instant::now() + RACE;
+    while Instant::now() < until || tally.had == 0 {
+        let jail = Jail::open(workspace).unwrap();
+        for name in ["d/file", "d/new/deep/file"] {
+            let target = jail.target(&Inside::parse(name, None).unwrap(), Parents::Made);
+            match target.and_then(|target| target.replace(b"inside", None)) {
+                Ok(()) => tally.had += 1,
+                Err(_) => tally.refused += 1,
             }
         }
-        tally
-    });
-    assert!(tally.had > 0 && tally.refused > 0, "there was a race: {tally:?}");
-    let outside = base.path().join("outside");
-    assert_eq!(std::fs::read_to_string(outside.join("file")).unwrap(), "secret");
-    assert_eq!(std::fs::read_dir(outside).unwrap().count(), 1, "nothing was made");
+    }
+    tally
+}
+
+fn is_untouched(directory: &Path, text: &str) -> bool {
+    std::fs::read_to_string(directory.join("file")).unwrap() == text
+        && std::fs::read_dir(directory).unwrap().count() == 1
 }
 
 #[test]
-fn looking_where_a_path_leads_and_then_opening_it_does_get_out() {
+fn nothing_outside_is_written_while_directories_turn_into_links() {
+    let (base, tally) = race(writes);
+    assert!(tally.had > 0 && tally.refused > 0, "there was a race: {tally:?}");
+    assert!(is_untouched(&base.path().join("outside"), "secret"));
+}
+
+#[test]
+fn no_hook_is_written_while_directories_turn_into_links_to_them() {
+    let (base, ()) = race(|_| ());
+    let link = base.path().join("work/link");
+    let link = if link.is_symlink() { link } else { base.path().join("work/d") };
+    std::fs::remove_file(&link).unwrap();
+    symlink(".git/hooks", &link).unwrap();
+    let tally = beside_swapping(base.path(), writes);
+    assert!(tally.had > 0 && tally.refused > 0, "there was a race: {tally:?}");
+    assert!(is_untouched(&base.path().join("work/.git/hooks"), "hook"));
+}
+
+/// A program that looks where a path leads, and opens it if that looks fine.
+fn naive(workspace: &Path, open: impl Fn(&Path) -> bool) -> bool {
     let most = Instant::now() + Duration::from_secs(60);
-    let (_base, got_out) = race(|workspace| {
-        let (root, path) = (workspace.canonicalize().unwrap(), workspace.join("d/file"));
-        while Instant::now() < most {
-            let looks_fine = path.canonicalize().is_ok_and(|real| real.starts_with(&root));
-            if looks_fine && std::fs::read_to_string(&path).is_ok_and(|text| text == "secret") {
-                return true;
-            }
+    let (root, path) = (workspace.canonicalize().unwrap(), workspace.join("d/file"));
+    while Instant::now() < most {
+        if path.canonicalize().is_ok_and(|real| real.starts_with(&root)) && open(&path) {
+            return true;
         }
-        false
+    }
+    false
+}
+
+#[test]
+fn looking_where_a_path_leads_and_then_reading_it_does_get_out() {
+    let reads_a_secret =
+        |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text == "secret");
+    let (_base, got_out) = race(|workspace| naive(workspace, reads_a_secret));
+    assert!(got_out, "the race that the jail is tested with is no race");
+}
+
+#[test]
+fn looking_where_a_path_leads_and_then_writing_it_does_get_out() {
+    let (_base, got_out) = race(|workspace| {
+        let outside = workspace.with_file_name("outside");
+        naive(workspace, |path| {
+            std::fs::write(path, "changed").ok();
+            !is_untouched(&outside, "secret")
+        })
     });
     assert!(got_out, "the race that the jail is tested with is no race");
 }
