@@ -28,7 +28,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    fn after(limit: Duration) -> Self {
+    pub(crate) fn after(limit: Duration) -> Self {
         let now = Instant::now();
         Self { dropped: Arc::default(), until: now.checked_add(limit).unwrap_or(now) }
     }

@@ -317,24 +317,3 @@ fn a_permission_reaches_as_far_as_the_directory() {
     assert_eq!(prefix("README.md"), None);
     assert_eq!(prefix(".git/hooks/pre-commit"), None);
 }
-
-#[cfg(target_os = "linux")]
-#[test]
-fn no_search_gets_out_while_directories_turn_into_links() {
-    use std::time::{Duration, Instant};
-
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let (_base, inside) = crate::jail::race_tests::race(|workspace| {
-        let (grep, scene) = (tool("grep"), scene(workspace));
-        let until = Instant::now() + Duration::from_secs(1);
-        let mut inside = 0;
-        while Instant::now() < until || inside == 0 {
-            let arguments = json!({"pattern": "inside|secret", "mode": "content"});
-            let found = text_of(&runtime.block_on(call(&*grep, arguments, &scene)).parts);
-            assert!(!found.contains("secret"), "{found}");
-            inside += u32::from(found.contains("inside"));
-        }
-        inside
-    });
-    assert!(inside > 0);
-}

@@ -154,3 +154,8 @@ fn gitignore(dir: &OwnedFd, at: &str) -> Option<Gitignore> {
     }
     builder.build().ok()
 }
+
+// Two names are exchanged in one step only there.
+#[cfg(all(test, target_os = "linux"))]
+#[path = "tree_tests.rs"]
+mod tests;

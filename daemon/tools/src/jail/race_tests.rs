@@ -16,34 +16,45 @@ use super::{Inside, Jail, Parents, Way};
 /// How long each race runs.
 const RACE: Duration = Duration::from_secs(1);
 
-/// Makes `work/d` a directory and a link out of the workspace by turns until told to stop.
+/// Makes `work/d` a directory, and `work/f` a file, and both links out of the workspace by turns
+/// until told to stop.
 fn swap(base: &Path, stop: &AtomicBool) {
     let work = std::fs::File::open(base.join("work")).unwrap();
     while !stop.load(Ordering::Relaxed) {
-        rustix::fs::renameat_with(&work, "d", &work, "link", RenameFlags::EXCHANGE).unwrap();
+        for (name, link) in [("d", "link"), ("f", "f-link")] {
+            rustix::fs::renameat_with(&work, name, &work, link, RenameFlags::EXCHANGE).unwrap();
+        }
     }
 }
 
-/// Runs `work` in a workspace where `d/file` is inside and outside by turns. Tells where that was,
-/// too: beside `work/` there is `outside/`.
+/// Runs `work` in a workspace where `d/file` and `f` are inside and outside by turns. Tells where
+/// that was, too: beside `work/` there is `outside/`.
 pub(crate) fn race<T>(work: impl FnOnce(&Path) -> T) -> (tempfile::TempDir, T) {
     let base = tempfile::tempdir().unwrap();
     for (dir, text) in [("work/d", "inside"), ("outside", "secret"), ("work/.git/hooks", "hook")] {
         std::fs::create_dir_all(base.path().join(dir)).unwrap();
         std::fs::write(base.path().join(dir).join("file"), text).unwrap();
     }
+    std::fs::write(base.path().join("work/f"), "inside").unwrap();
     symlink("../outside", base.path().join("work/link")).unwrap();
+    symlink("../outside/file", base.path().join("work/f-link")).unwrap();
     let result = beside_swapping(base.path(), work);
     (base, result)
 }
 
 fn beside_swapping<T>(base: &Path, work: impl FnOnce(&Path) -> T) -> T {
+    /// Also when the work ends in a panic: the swapping is waited for.
+    struct Stopping<'a>(&'a AtomicBool);
+    impl Drop for Stopping<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stopping = Stopping(&stop);
         scope.spawn(|| swap(base, &stop));
-        let result = work(&base.join("work"));
-        stop.store(true, Ordering::Relaxed);
-        result
+        work(&base.join("work"))
     })
 }
 
@@ -55,11 +66,15 @@ struct Tally {
 }
 
 fn reads(workspace: &Path, way: Way) -> Tally {
-    let (path, mut tally) = (Inside::parse("d/file", None).unwrap(), Tally::default());
+    let paths = ["d/file", "f"].map(|path| Inside::parse(path, None).unwrap());
+    let mut tally = Tally::default();
     let until = Instant::now() + RACE;
-    while Instant::now() < until || tally.had == 0 {
+    for path in paths.iter().cycle() {
+        if Instant::now() > until && tally.had > 0 {
+            break;
+        }
         let jail = Jail { way, ..Jail::open(workspace).unwrap() };
-        let Ok((mut file, _)) = jail.file(&path) else {
+        let Ok((mut file, _)) = jail.file(path) else {
             tally.refused += 1;
             continue;
         };
@@ -85,9 +100,17 @@ fn writes(workspace: &Path) -> Tally {
     let until = Instant::now() + RACE;
     while Instant::now() < until || tally.had == 0 {
         let jail = Jail::open(workspace).unwrap();
-        for name in ["d/file", "d/new/deep/file"] {
+        for name in ["d/file", "d/new/deep/file", "f"] {
             let target = jail.target(&Inside::parse(name, None).unwrap(), Parents::Made);
-            match target.and_then(|target| target.replace(b"inside", None)) {
+            let written = target.and_then(|target| {
+                if let Some((mut file, _)) = target.read()? {
+                    let mut text = String::new();
+                    file.read_to_string(&mut text).unwrap();
+                    assert_eq!(text, "inside");
+                }
+                target.replace(b"inside", None)
+            });
+            match written {
                 Ok(()) => tally.had += 1,
                 Err(_) => tally.refused += 1,
             }
