@@ -1,8 +1,8 @@
 //! The text of a PDF.
 //!
 //! It parses hostile bytes: the file is no larger than [`MOST`], no stream in it may inflate beyond
-//! [`INFLATED`], pages are read one by one and time is looked at between them; whoever calls this
-//! runs it where a panic or a hang ends one call. Not here: pictures of pages; a scan has no text.
+//! [`INFLATED`] and all that are held at once not beyond [`HELD`], pages are read one by one and time
+//! is looked at between them; whoever calls this runs it where a panic or a hang ends one call. Not here: pictures of pages; a scan has no text.
 
 use lopdf::{Document, LoadOptions};
 
@@ -14,6 +14,9 @@ pub(super) const MOST: u64 = 20 << 20;
 
 /// Bytes that any stream in it may have once inflated.
 const INFLATED: usize = 16 << 20;
+
+/// Bytes that all streams which are unpacked on loading may have once inflated.
+const HELD: usize = 256 << 20;
 
 /// Pages that are told at a time.
 const PAGES: u64 = 20;
@@ -28,7 +31,7 @@ pub(super) fn text(
     limit: Option<u64>,
     stop: &Stop,
 ) -> Result<String, String> {
-    let options = LoadOptions::with_max_decompressed_size(INFLATED);
+    let options = LoadOptions::with_max_decompressed_size(share(bytes));
     let document = Document::load_mem_with_options(bytes, options)
         .map_err(|error| format!("this PDF can not be read: {error}"))?;
     if document.is_encrypted() {
@@ -62,6 +65,14 @@ pub(super) fn text(
         out.push_str(&format!("[more follows: read on with offset {}]\n", told + 1));
     }
     Ok(out)
+}
+
+/// Bytes that each stream may inflate to on loading, so that all of them stay within what may be
+/// held: the library bounds each alone, and a small file has room for thousands.
+fn share(bytes: &[u8]) -> usize {
+    let words = bytes.windows(6).filter(|window| *window == b"stream").count();
+    // Each has the word twice, at its beginning and in `endstream`; the latter may be left out.
+    (HELD / words.max(1)).min(INFLATED)
 }
 
 /// Adds a page's text, as far as there is room for it.

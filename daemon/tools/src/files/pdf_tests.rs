@@ -5,7 +5,7 @@ use lopdf::content::{Content, Operation};
 use lopdf::{Document, Object, Stream, dictionary};
 use proptest::prelude::*;
 
-use super::{INFLATED, text};
+use super::{HELD, INFLATED, share, text};
 use crate::off::{Stop, Workbench};
 
 /// A PDF with a page for each text.
@@ -93,6 +93,13 @@ fn a_page_that_inflates_without_end_is_no_page() {
     let told = read(bytes, 1, None).unwrap();
     assert!(told.contains("[this page can not be read: "), "{told}");
     assert!(told.contains("after"), "{told}");
+}
+
+#[test]
+fn many_streams_together_inflate_no_further_than_a_few_may() {
+    assert_eq!(share(&pdf(&["one"])), INFLATED);
+    let many = b"1 0 obj stream x endstream\n".repeat(10_000);
+    assert!(share(&many) * 10_000 <= HELD);
 }
 
 #[test]
