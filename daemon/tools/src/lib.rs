@@ -20,6 +20,7 @@ mod programs;
 pub mod replace;
 pub mod schema;
 mod search;
+pub mod web;
 
 pub use builtin::Builtin;
 pub use catalogue::Catalogue;
