@@ -12,9 +12,7 @@ use moltis_net::web::{Options, Web};
 fn is_inner(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => {
-            ip.is_loopback() || ip.is_unique_local() || ip.to_ipv4_mapped().is_some()
-        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.to_ipv4_mapped().is_some(),
     }
 }
 

@@ -19,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 use moltis_core::policy::Authorized;
 use moltis_core::tool::Outbound;
 use reqwest::Method;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
@@ -32,6 +32,8 @@ use crate::names::{Judged, Names, System};
 use crate::request::{Parts, Request, parse};
 
 const MAX_REDIRECTS: usize = 5;
+/// Markdown where a site has it, else what people read.
+const READABLE: &str = "text/markdown, text/html;q=0.9, text/*;q=0.8, */*;q=0.5";
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// How the web is asked.
@@ -140,7 +142,7 @@ impl Web {
     /// # Errors
     /// When it is refused, does not answer in its bounds, or redirects where it must not.
     pub async fn fetch(&self, to: &Authorized<Outbound>) -> Result<Answer, Error> {
-        self.send(to, Request::get(&to.what().to)).await
+        self.send(to, Request::get(&to.what().to).header(ACCEPT.as_str(), READABLE)).await
     }
 
     /// Sends a request to the authorized URL: it may add a query, headers, credentials and a body,
