@@ -1,26 +1,45 @@
-//! Where pages are read: on a few threads beside the reactor, for a bounded time.
+//! Where pages are read: a few at a time, on threads beside the reactor, for a bounded time.
 //!
-//! A thread can't be stopped, so that a reader that takes too long is given up and its place stays
-//! taken until it is done. Not here: the reading. The invariant: at most [`Desk`]'s places are taken,
-//! and nobody waits for longer than its patience.
+//! Whoever wants a page takes a turn before asking for it and keeps it until it is read, so that the
+//! pages in memory are bounded however many calls are made at once. A thread can't be stopped: a
+//! reader that takes too long is given up, and its place stays taken until it is done. Not here: the
+//! reading. The invariant: at most [`TURNS`] pages are held and [`PLACES`] read, and nobody waits for
+//! longer than [`QUEUE`] for the one and a desk's patience for the other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// A few places to read at.
+/// How many pages are asked for, or held, at a time.
+const TURNS: usize = 8;
+/// How many pages are read at a time.
+const PLACES: usize = 2;
+/// How long a turn is waited for.
+const QUEUE: Duration = Duration::from_secs(60);
+
+/// A few places to read at, and the turns to them. A clone is the same desk.
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
+    turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
     patience: Duration,
 }
 
 impl Desk {
-    pub(crate) fn new(places: usize, patience: Duration) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), patience }
+    /// A desk whose work takes this long at most, waiting for a place included.
+    pub(crate) fn new(patience: Duration) -> Self {
+        let (turns, places) = (Semaphore::new(TURNS), Semaphore::new(PLACES));
+        Self { turns: Arc::new(turns), places: Arc::new(places), patience }
+    }
+
+    /// A turn; it ends when it is dropped.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, String> {
+        let turn = timeout(QUEUE, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| "too many pages are asked for at once: try again later")?;
+        turn.map_err(|error| error.to_string())
     }
 
     /// The result of some work, or why there is none.

@@ -105,6 +105,7 @@ impl WebFetch {
         if let Some(kept) = self.cache.get(&key, Instant::now()) {
             return Ok(kept);
         }
+        let _turn = self.desk.turn().await.map_err(Outcome::failed)?;
         let page = match self.web.fetch(to).await {
             Ok(Answer::Page(page)) => page,
             Ok(Answer::Redirected { to: next }) => {

@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use moltis_core::event::Origin;
-use moltis_core::tool::{Action, Tool};
+use moltis_core::tool::{Action, Outbound, Tool};
 use moltis_net::web::{Options, Web};
 use moltis_testkit::vendor::{Reply, Vendor};
 use serde_json::{Value, json};
 
 use super::super::desk::Desk;
-use super::super::testing::{allowed, call, planned, scene, text, web, without_port};
+use super::super::testing::{Silent, allowed, call, planned, scene, text, web, without_port};
 use super::{FetchOptions, WebFetch};
 
 fn tool_with(web: Arc<Web>, options: FetchOptions) -> WebFetch {
-    WebFetch::new(web, Desk::new(2, Duration::from_secs(30)), options)
+    WebFetch::new(web, Desk::new(Duration::from_secs(30)), options)
 }
 
 fn tool(server: &Vendor) -> WebFetch {
@@ -239,7 +239,19 @@ async fn what_is_asked_is_what_was_authorized() {
     let tool = tool(&server);
     let mut planned = planned(&tool, json!({"url": format!("{}/allowed", server.url())})).unwrap();
     planned.arguments["url"] = format!("{}/other", server.url()).into();
-    let outcome = tool.run(allowed(planned), &scene(), &super::super::testing::Silent).await;
+    let outcome = tool.run(allowed(planned), &scene(), &Silent).await;
     assert!(!outcome.failed);
     assert_eq!(server.requests()[0].path, "/allowed");
+}
+
+/// The plan is for the model's sake: the address is judged where it is asked.
+#[tokio::test]
+async fn a_call_that_was_allowed_is_refused_all_the_same_at_an_inner_address() {
+    let tool = tool_with(Arc::new(Web::new(&Options::default()).unwrap()), FetchOptions::default());
+    let mut call = planned(&tool, json!({"url": "https://docs.rs/"})).unwrap();
+    call.action =
+        Action::Send(Outbound { to: "http://0x7f.1:8080/".to_owned(), what: String::new() });
+    let outcome = tool.run(allowed(call), &scene(), &Silent).await;
+    assert!(outcome.failed);
+    expect!["127.0.0.1:8080 is refused: it is a loopback address"].assert_eq(&text(&outcome));
 }

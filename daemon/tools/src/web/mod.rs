@@ -29,14 +29,12 @@ use fetch::WebFetch;
 use search::WebSearch;
 pub use search::{Engine, Keys, SearchOptions};
 
-/// How many pages are read at a time.
-const PLACES: usize = 2;
 /// How long a page may take to be read, waiting for a place included.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The tools of the web.
 pub fn tools(web: &Arc<Web>, fetch: FetchOptions, search: SearchOptions) -> Vec<Arc<dyn Tool>> {
-    let desk = Desk::new(PLACES, PATIENCE);
+    let desk = Desk::new(PATIENCE);
     vec![
         Arc::new(WebFetch::new(Arc::clone(web), desk.clone(), fetch)),
         Arc::new(WebSearch::new(Arc::clone(web), desk, search)),

@@ -225,6 +225,7 @@ impl WebSearch {
         };
         let request = (self.service.ask)(&to.what().to, query, key.as_ref())?;
         let title = self.service.title;
+        let _turn = self.desk.turn().await?;
         let page = match self.web.send(to, request).await.map_err(|error| error.to_string())? {
             Answer::Page(page) => page,
             Answer::Redirected { to } => return Err(format!("{title} redirects to {to}")),

@@ -33,7 +33,7 @@ fn tool_with(server: &Vendor, engine: Engine, key: Option<&'static str>) -> WebS
         cache: Duration::from_mins(15),
         keys: Arc::new(Key(key)),
     };
-    WebSearch::new(web(server), Desk::new(2, Duration::from_secs(30)), options)
+    WebSearch::new(web(server), Desk::new(Duration::from_secs(30)), options)
 }
 
 async fn check(server: &Vendor, engine: Engine, arguments: Value, failed: bool, expected: &Expect) {
