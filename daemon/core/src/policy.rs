@@ -422,8 +422,7 @@ fn steers(action: &Action) -> bool {
 /// Whether a path of a workspace steers programs outside of the sandbox: see [`STEERING`]. Tools
 /// that change files ask it of the path that a planned one leads to.
 pub fn is_steering(path: &str) -> bool {
-    let path: Vec<&str> =
-        path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
+    let path: Vec<&str> = path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
     // Anywhere in the tree: a workspace may hold other repositories.
     STEERING.iter().any(|steering| {
         let steps: Vec<&str> = steering.split('/').collect();
