@@ -34,16 +34,9 @@ async fn after_a_timeout_nothing_of_it_runs_and_the_rest_goes_on() {
         scene.start("server", &format!("sleep {going}")).await;
         scene.start("daemon", "setsid sleep 71400 >/dev/null & echo up; read x").await;
         scene.until_screen("daemon", "up").await;
-        let beside = async {
-            scene
-                .exec_for(
-                    &format!(
-                        "(setsid sleep {beside} &) ; sleep 4; ps | grep -q '[s]leep {beside}'"
-                    ),
-                    30,
-                )
-                .await
-        };
+        let orphan = format!("sleep {beside}");
+        let command = format!("(setsid {orphan} &) ; sleep 4; echo over");
+        let beside = scene.exec_for(&command, 30);
         let ended = async {
             let began = Instant::now();
             let exit = scene.exec_for(&hiding(doomed), 1).await;
@@ -55,7 +48,8 @@ async fn after_a_timeout_nothing_of_it_runs_and_the_rest_goes_on() {
         assert_eq!((exit.code, exit.ended_by.as_deref()), (137, Some("timeout")));
         assert_eq!(exit.stdout, "begun\n");
         assert!(took < Duration::from_secs(2), "{took:?}");
-        assert_eq!(beside.code, 0, "another program was ended as well: {beside:?}");
+        assert_eq!(beside.stdout, "over\n", "another program was ended as well");
+        assert!(on_machine(&orphan), "what another program began was ended as well");
         assert!(on_machine(&format!("sleep {going}")), "what goes on was ended as well");
         let running = scene.sandbox.processes(&scene.place).await.unwrap();
         assert!(running.iter().all(|process| process.exit.is_none()), "{running:?}");
