@@ -7,6 +7,8 @@
 mod backend;
 mod engine;
 mod image;
+#[cfg(target_os = "linux")]
+mod bubblewrap;
 mod options;
 mod output;
 mod sandboxes;

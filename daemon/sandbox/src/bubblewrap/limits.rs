@@ -1,0 +1,134 @@
+//! What programs in a sandbox may use up.
+//!
+//! All of a sandbox together is limited by a control group, which systemd makes where there is one
+//! (`systemd-run --scope`). Everywhere, each process is limited by `prlimit` from within the sandbox,
+//! where the kernel counts its processes apart from those of the person (since Linux 5.14 it counts
+//! them for each user namespace). Not here: time, and what is printed. The invariant: what is not
+//! proved to hold is said to be missing.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::Options;
+
+/// Files that a process may have open.
+const FILES: u64 = 4096;
+
+/// Processes of bubblewrap itself.
+const OWN: u64 = 8;
+
+/// Who makes control groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manager {
+    /// The systemd of the person.
+    Person,
+    /// That of the machine.
+    Machine,
+}
+
+/// The limits of a sandbox.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Bytes of memory.
+    pub(super) memory: u64,
+    /// Processes and threads.
+    pub(super) pids: u64,
+    /// Hundredths of a processor.
+    pub(super) processors: u64,
+    /// Bytes in each folder that is held in memory.
+    pub(super) folder: u64,
+    /// `prlimit`, where there is one.
+    prlimit: Option<PathBuf>,
+}
+
+impl Limits {
+    /// Those that the configuration asks for.
+    pub(super) fn new(options: &Options) -> Self {
+        let processors = (f64::from(options.cpus.max(0.01)) * 100.0).round();
+        Self {
+            memory: options.memory_mb.saturating_mul(1_000_000),
+            pids: options.pids,
+            // A float becomes the nearest number that there is.
+            processors: processors as u64,
+            folder: options.tmp_mb.saturating_mul(1_000_000).max(1),
+            prlimit: super::program("prlimit"),
+        }
+    }
+
+    /// Whether each process is limited.
+    pub(super) fn each(&self) -> bool {
+        self.prlimit.is_some()
+    }
+
+    /// What stands before a command inside, and limits each of its processes.
+    pub(super) fn inside(&self) -> Vec<OsString> {
+        let Some(prlimit) = &self.prlimit else { return Vec::new() };
+        let mut words = vec![prlimit.clone().into_os_string()];
+        let limits = [
+            ("nproc", self.pids),
+            // Not the address space: many programs reserve far more of it than they use.
+            ("data", self.memory),
+            ("nofile", FILES),
+            ("core", 0),
+        ];
+        words.extend(limits.map(|(name, limit)| format!("--{name}={limit}").into()));
+        words.push("--".into());
+        words
+    }
+
+    /// What stands before bubblewrap, and limits all of it together.
+    pub(super) fn outside(&self, manager: Option<Manager>) -> Vec<OsString> {
+        let Some(manager) = manager else { return Vec::new() };
+        let Some(run) = super::program("systemd-run") else { return Vec::new() };
+        let mut words = vec![run.into_os_string()];
+        if manager == Manager::Person {
+            words.push("--user".into());
+        }
+        words.extend(["--scope", "--quiet", "--collect"].map(OsString::from));
+        for property in [
+            format!("MemoryMax={}", self.memory),
+            "MemorySwapMax=0".to_owned(),
+            format!("TasksMax={}", self.pids.saturating_add(OWN)),
+            format!("CPUQuota={}%", self.processors),
+        ] {
+            words.extend(["-p".into(), property.into()]);
+        }
+        words.push("--".into());
+        words
+    }
+
+    /// Whether the control group of this process has these limits.
+    pub(super) fn hold_for(&self, pid: i32) -> bool {
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else {
+            return false;
+        };
+        let group = Path::new("/sys/fs/cgroup").join(group);
+        let is = |name: &str, most: u64| {
+            std::fs::read_to_string(group.join(name))
+                .is_ok_and(|limit| limit.trim().parse().is_ok_and(|limit: u64| limit <= most))
+        };
+        is("memory.max", self.memory)
+            && is("pids.max", self.pids.saturating_add(OWN))
+            && std::fs::read_to_string(group.join("cpu.max"))
+                .is_ok_and(|limit| !limit.starts_with("max"))
+    }
+
+    /// The sentences for what is missing; `root` is whether the daemon is.
+    pub(super) fn lacks(&self, manager: Option<Manager>, root: bool) -> Vec<String> {
+        let mut lacks = Vec::new();
+        if self.prlimit.is_none() && manager.is_none() {
+            lacks.push("Nothing limits memory, processors and processes: `prlimit` is not there.");
+        } else if manager.is_none() {
+            lacks.push(
+                "Memory is limited for each process, not for all of them together: no systemd makes \
+                 control groups here. Sandboxed programs are the first that a full memory ends.",
+            );
+            lacks.push("Processors are not limited.");
+            if root {
+                lacks.push("The number of processes is not limited: Moltis runs as root.");
+            }
+        }
+        lacks.into_iter().map(str::to_owned).collect()
+    }
+}
