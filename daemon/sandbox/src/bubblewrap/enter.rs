@@ -34,9 +34,9 @@ const COMPLAINT: u64 = 4_000;
 /// The longest command, bytes: Linux takes no argument longer than 128 KiB.
 const COMMAND: usize = 120_000;
 
-/// Takes all that comes, and runs it if it came whole.
-const ONCE: &str = "printf '\\006'; script=$(cat); case $script in *'#whole') ;; *) exit 125 ;; \
-                    esac; eval \"$script\"";
+/// Runs what comes, and ends with it. What comes cut off ends in the middle of a quoted word, which no
+/// shell runs.
+const ONCE: &str = "printf '\\006'; . /dev/stdin";
 
 /// Takes line after line.
 const LINES: &str = "printf '\\006'; exec /bin/sh";
@@ -80,7 +80,7 @@ impl Bubblewrap {
             return Err(no_network());
         }
         let floor = self.floor(place).await?;
-        let told = self.told(script, telling).await?;
+        let told = self.told(script).await?;
         let command = self.command(&floor, directory, telling, manager);
         let mut ward = self.launcher.start(command, place.session.clone(), floor).await?;
         match timeout(SETTING_UP, hear(&mut ward)).await {
@@ -120,7 +120,7 @@ impl Bubblewrap {
     }
 
     /// What the shell is told.
-    async fn told(&self, script: &str, telling: Telling) -> Result<String> {
+    async fn told(&self, script: &str) -> Result<String> {
         let mut told = String::new();
         for (name, value) in self.variables.variables().await? {
             let value = value.expose_secret();
@@ -130,9 +130,6 @@ impl Bubblewrap {
         }
         told.push_str(script);
         told.push('\n');
-        if telling == Telling::Once {
-            told.push_str("#whole");
-        }
         Ok(told)
     }
 
@@ -148,6 +145,7 @@ impl Bubblewrap {
             _ => format!("{WORKSPACE}/{directory}").trim_end_matches('/').to_owned(),
         };
         let room = Room {
+            programs: &self.programs,
             own: &self.own,
             floor,
             hidden: &self.hidden,

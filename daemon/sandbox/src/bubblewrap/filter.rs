@@ -2,8 +2,9 @@
 //!
 //! The namespaces contain; this makes less of the kernel reachable from within them: what loads code
 //! into it, what mounts, what makes further user namespaces (inside of which a program is root, the
-//! way into most holes of recent years), keys, performance counters, and sockets that no network
-//! namespace holds (`AF_VSOCK` leads from a virtual machine to its host). Not here: how the program is
+//! way into most holes of recent years), keys, performance counters, sockets that no network namespace
+//! holds (`AF_VSOCK` leads from a virtual machine to its host), and files in the workspace that others
+//! on the machine would run as the person. Not here: how the program is
 //! handed to bubblewrap. The invariant: what is made for another processor, or for the second numbering
 //! that x86 has, is denied altogether, so that a call has no second name.
 //!
@@ -26,7 +27,8 @@ const REFUSE: u32 = 0x0005_0000;
 /// Offsets in `struct seccomp_data`; the processors below store the low half of a word first.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
-const FIRST_ARGUMENT: u32 = 16;
+/// The low halves of a call's arguments.
+const ARGUMENTS: [u32; 4] = [16, 24, 32, 40];
 
 /// Call numbers from here on are those of x32.
 const SECOND_NUMBERING: u32 = 0x4000_0000;
@@ -83,6 +85,30 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWCGROUP;
 
+/// The bit that lets whoever runs a file run it as its owner.
+const SET_USER: u32 = 0o4000;
+
+/// Calls that give a file its rights: which argument holds them, and which the flags that say whether
+/// it does, of which one must be set.
+const RIGHTS: &[(c_long, usize, Option<(usize, i32)>)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1, None),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1, None),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, 1, None),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 2, Some((1, libc::O_CREAT | libc::O_TMPFILE))),
+    (libc::SYS_fchmod, 1, None),
+    (libc::SYS_fchmodat, 2, None),
+    (FCHMODAT2, 2, None),
+    (libc::SYS_mknodat, 2, None),
+    (libc::SYS_openat, 3, Some((2, libc::O_CREAT | libc::O_TMPFILE))),
+];
+
+/// The same number on every processor.
+const FCHMODAT2: c_long = 452;
+
 /// The processor's number in `linux/audit.h`; `None` where there is no filter for it.
 fn architecture() -> Option<u32> {
     match std::env::consts::ARCH {
@@ -108,10 +134,15 @@ pub(super) fn program() -> io::Result<Option<Vec<u8>>> {
     for call in REFUSED {
         filter.refuse(number(*call)?, errno(libc::EPERM)?);
     }
-    // Its flags are in memory, where no filter sees them; glibc then takes `clone`.
-    filter.refuse(number(libc::SYS_clone3)?, errno(libc::ENOSYS)?);
+    // Their flags are in memory, where no filter sees them; libraries then take the older calls.
+    for call in [libc::SYS_clone3, libc::SYS_openat2] {
+        filter.refuse(number(call)?, errno(libc::ENOSYS)?);
+    }
+    for (call, rights, flags) in RIGHTS {
+        filter.rights(number(*call)?, *rights, *flags)?;
+    }
     filter.step(JUMP_IF_EQUAL, number(libc::SYS_clone)?, 0, 4);
-    filter.step(LOAD, FIRST_ARGUMENT, 0, 0);
+    filter.step(LOAD, ARGUMENTS[0], 0, 0);
     filter.step(JUMP_IF_ANY_BIT, NAMESPACES.cast_unsigned(), 0, 1);
     filter.step(RETURN, REFUSE | errno(libc::EPERM)?, 0, 0);
     filter.step(RETURN, ALLOW, 0, 0);
@@ -136,11 +167,25 @@ impl Filter {
         self.step(RETURN, REFUSE | errno, 0, 0);
     }
 
+    /// Refuses a call that would set [`SET_USER`]; ends the filter for it.
+    fn rights(&mut self, call: u32, rights: usize, flags: Option<(usize, i32)>) -> io::Result<()> {
+        self.step(JUMP_IF_EQUAL, call, 0, if flags.is_some() { 6 } else { 4 });
+        if let Some((at, flags)) = flags {
+            self.step(LOAD, ARGUMENTS[at], 0, 0);
+            self.step(JUMP_IF_ANY_BIT, flags.cast_unsigned(), 0, 3);
+        }
+        self.step(LOAD, ARGUMENTS[rights], 0, 0);
+        self.step(JUMP_IF_ANY_BIT, SET_USER, 0, 1);
+        self.step(RETURN, REFUSE | errno(libc::EPERM)?, 0, 0);
+        self.step(RETURN, ALLOW, 0, 0);
+        Ok(())
+    }
+
     /// Lets a call through only for the [`SOCKETS`].
     fn sockets(&mut self, call: u32) -> io::Result<()> {
         let kinds = u8::try_from(SOCKETS.len()).map_err(io::Error::other)?;
         self.step(JUMP_IF_EQUAL, call, 0, kinds + 3);
-        self.step(LOAD, FIRST_ARGUMENT, 0, 0);
+        self.step(LOAD, ARGUMENTS[0], 0, 0);
         for (behind, kind) in (1..=kinds).rev().zip(SOCKETS) {
             self.step(JUMP_IF_EQUAL, kind.cast_unsigned(), behind, 0);
         }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::id::SessionId;
 use moltis_core::sandbox::{Place, Process};
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 use super::Bubblewrap;
 use super::enter::{Telling, argument};
+use super::tree::Tree;
 use super::wards::Ward;
 
 /// Programs that go on at once in a session.
@@ -26,6 +28,9 @@ const MOST: usize = 16;
 
 /// The longest that an answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// The longest that ending one may take.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Bytes of the longest answer.
 const LONGEST: usize = 2_000_000;
@@ -46,6 +51,8 @@ pub(super) struct Keep(Mutex<HashMap<SessionId, BTreeMap<String, Arc<Kept>>>>);
 /// One of them.
 struct Kept {
     command: String,
+    /// Ends it, also while it is talked with.
+    tree: Arc<Tree>,
     talk: tokio::sync::Mutex<Talk>,
 }
 
@@ -61,7 +68,7 @@ struct Talk {
 impl Bubblewrap {
     pub(super) async fn keep(&self, place: &Place, name: &str, run: &Run) -> Result<()> {
         check(name)?;
-        let Some(tmux) = super::program("tmux") else {
+        let Some(tmux) = &self.tmux else {
             return Err(Error::new(Code::NotConfigured, "tmux is not on this machine")
                 .with_hint("install tmux"));
         };
@@ -85,7 +92,8 @@ impl Bubblewrap {
         if there != 0 {
             return Err(Error::new(Code::Unavailable, "tmux does not start in the sandbox"));
         }
-        let kept = Kept { command: run.command.clone(), talk: tokio::sync::Mutex::new(talk) };
+        let tree = talk.ward.tree();
+        let kept = Kept { command: run.command.clone(), tree, talk: tokio::sync::Mutex::new(talk) };
         self.keep.put(&place.session, name, kept)
     }
 
@@ -131,19 +139,19 @@ impl Bubblewrap {
     }
 
     pub(super) async fn list(&self, place: &Place) -> Vec<Process> {
-        let mut processes = Vec::new();
-        for (name, kept) in self.keep.all(&place.session) {
+        let all = self.keep.all(&place.session);
+        join_all(all.iter().map(async |(name, kept)| {
             let mut talk = kept.talk.lock().await;
-            processes.push(kept.process(&name, &mut talk).await);
-        }
-        processes
+            kept.process(name, &mut talk).await
+        }))
+        .await
     }
 
     pub(super) async fn end(&self, place: &Place, name: &str) -> Result<()> {
         let kept = self.keep.remove(&place.session, name)?;
-        let mut talk = kept.talk.lock().await;
-        talk.ward.kill();
-        match timeout(Duration::from_secs(2), &mut talk.ward.exit).await {
+        kept.tree.kill();
+        let ended = timeout(GRACE, async { (&mut kept.talk.lock().await.ward.exit).await });
+        match ended.await {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::new(Code::Internal, format!("`{name}` does not end"))),
         }
@@ -228,25 +236,17 @@ fn answer(unread: &[u8], mark: u64) -> Option<(i64, String)> {
 }
 
 impl Keep {
+    /// Whether there is room for one more, of this name.
     fn room(&self, session: &SessionId, name: &str) -> Result<()> {
-        let sessions = self.lock();
-        let Some(kept) = sessions.get(session) else { return Ok(()) };
-        if kept.contains_key(name) {
-            return Err(Error::new(Code::Conflict, format!("there is a `{name}` already"))
-                .with_hint("end it first, or take another name"));
-        }
-        if kept.len() >= MOST {
-            return Err(Error::new(Code::Busy, format!("{MOST} programs go on in this session"))
-                .with_hint("end one of them"));
-        }
-        Ok(())
+        self.lock().get(session).map_or(Ok(()), |kept| room(kept, name))
     }
 
     fn put(&self, session: &SessionId, name: &str, kept: Kept) -> Result<()> {
-        // Meanwhile another may have taken the name.
-        self.room(session, name)?;
         let mut sessions = self.lock();
-        sessions.entry(session.clone()).or_default().insert(name.to_owned(), Arc::new(kept));
+        let all = sessions.entry(session.clone()).or_default();
+        // Meanwhile another may have taken the name.
+        room(all, name)?;
+        all.insert(name.to_owned(), Arc::new(kept));
         Ok(())
     }
 
@@ -280,6 +280,18 @@ impl Keep {
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, BTreeMap<String, Arc<Kept>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn room(kept: &BTreeMap<String, Arc<Kept>>, name: &str) -> Result<()> {
+    if kept.contains_key(name) {
+        return Err(Error::new(Code::Conflict, format!("there is a `{name}` already"))
+            .with_hint("end it first, or take another name"));
+    }
+    if kept.len() >= MOST {
+        return Err(Error::new(Code::Busy, format!("{MOST} programs go on in this session"))
+            .with_hint("end one of them"));
+    }
+    Ok(())
 }
 
 fn unknown(name: &str) -> Error {

@@ -34,15 +34,17 @@ pub(super) struct Limits {
     /// Processes and threads.
     pub(super) pids: u64,
     /// Hundredths of a processor.
-    pub(super) processors: u64,
+    processors: u64,
     /// Bytes in each folder that is held in memory.
     pub(super) folder: u64,
-    /// `prlimit`, where there is one.
     prlimit: Option<PathBuf>,
+    systemd_run: Option<PathBuf>,
+    /// The kernel counts a sandbox's processes apart.
+    counts_apart: bool,
 }
 
 impl Limits {
-    /// Those that the configuration asks for.
+    /// Those that the configuration asks for, with what this machine has for it. Looks at the disk.
     pub(super) fn new(options: &Options) -> Self {
         let processors = (f64::from(options.cpus.max(0.01)) * 100.0).round();
         Self {
@@ -52,6 +54,8 @@ impl Limits {
             processors: processors as u64,
             folder: options.tmp_mb.saturating_mul(1_000_000).max(1),
             prlimit: super::program("prlimit"),
+            systemd_run: super::program("systemd-run"),
+            counts_apart: counts_apart(&rustix::system::uname().release().to_string_lossy()),
         }
     }
 
@@ -60,31 +64,35 @@ impl Limits {
         self.prlimit.is_some()
     }
 
+    /// Whether the kernel counts a sandbox's processes apart from the person's, so that their number
+    /// can be limited.
+    pub(super) fn counts(&self) -> bool {
+        self.prlimit.is_some() && self.counts_apart
+    }
+
     /// What stands before a command inside, and limits each of its processes.
     pub(super) fn inside(&self) -> Vec<OsString> {
         let Some(prlimit) = &self.prlimit else { return Vec::new() };
         let mut words = vec![prlimit.clone().into_os_string()];
-        let limits = [
-            ("nproc", self.pids),
-            // Not the address space: many programs reserve far more of it than they use.
-            ("data", self.memory),
-            ("nofile", FILES),
-            ("core", 0),
-        ];
-        words.extend(limits.map(|(name, limit)| format!("--{name}={limit}").into()));
+        // Not the address space: many programs reserve far more of it than they use.
+        for (name, limit) in [("data", self.memory), ("nofile", FILES), ("core", 0)] {
+            words.push(format!("--{name}={limit}").into());
+        }
+        if self.counts_apart {
+            words.push(format!("--nproc={}", self.pids).into());
+        }
         words.push("--".into());
         words
     }
 
     /// What stands before bubblewrap, and limits all of it together.
     pub(super) fn outside(&self, manager: Option<Manager>) -> Vec<OsString> {
-        let Some(manager) = manager else { return Vec::new() };
-        let Some(run) = super::program("systemd-run") else { return Vec::new() };
-        let mut words = vec![run.into_os_string()];
+        let (Some(manager), Some(run)) = (manager, &self.systemd_run) else { return Vec::new() };
+        let mut words = vec![run.clone().into_os_string()];
         if manager == Manager::Person {
             words.push("--user".into());
         }
-        words.extend(["--scope", "--quiet", "--collect"].map(OsString::from));
+        words.extend(["--scope", "--quiet", "--collect", "--no-ask-password"].map(OsString::from));
         for property in [
             format!("MemoryMax={}", self.memory),
             "MemorySwapMax=0".to_owned(),
@@ -117,18 +125,54 @@ impl Limits {
     /// The sentences for what is missing; `root` is whether the daemon is.
     pub(super) fn lacks(&self, manager: Option<Manager>, root: bool) -> Vec<String> {
         let mut lacks = Vec::new();
-        if self.prlimit.is_none() && manager.is_none() {
-            lacks.push("Nothing limits memory, processors and processes: `prlimit` is not there.");
-        } else if manager.is_none() {
+        if manager.is_some() {
+            return lacks;
+        }
+        if self.prlimit.is_none() {
+            lacks.push("Nothing limits memory and processes: `prlimit` is not there.".to_owned());
+        } else {
             lacks.push(
-                "Memory is limited for each process, not for all of them together: no systemd makes \
-                 control groups here. Sandboxed programs are the first that a full memory ends.",
+                "Memory is limited for each process, not for all of them together, and what they \
+                 share is not: no systemd makes control groups here. When memory is full, sandboxed \
+                 programs are ended first."
+                    .to_owned(),
             );
-            lacks.push("Processors are not limited.");
             if root {
-                lacks.push("The number of processes is not limited: Moltis runs as root.");
+                lacks.push(
+                    "The number of processes is not limited: Moltis runs as root.".to_owned(),
+                );
+            } else if !self.counts_apart {
+                lacks.push(
+                    "The number of processes is not limited: Linux does so since 5.14.".to_owned(),
+                );
             }
         }
-        lacks.into_iter().map(str::to_owned).collect()
+        lacks.push("Processors are not limited.".to_owned());
+        lacks
+    }
+}
+
+/// Whether a kernel of this release counts processes for each user namespace.
+fn counts_apart(release: &str) -> bool {
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(14))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts_apart;
+
+    #[test]
+    fn old_kernels_count_all_processes_of_a_user() {
+        for (release, apart) in [
+            ("6.18.44-fc-v669", true),
+            ("5.14.0", true),
+            ("5.10.0-28-amd64", false),
+            ("5.4", false),
+            ("7", true),
+            ("strange", false),
+        ] {
+            assert_eq!(counts_apart(release), apart, "{release}");
+        }
     }
 }

@@ -51,6 +51,9 @@ const BUS: &[&str] = &["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
 pub(crate) struct Bubblewrap {
     program: PathBuf,
     version: String,
+    /// What mounts the machine's programs.
+    programs: Vec<OsString>,
+    tmux: Option<PathBuf>,
     /// Its folder below the daemon's data.
     own: PathBuf,
     /// What is not seen inside though it is in a workspace.
@@ -78,37 +81,37 @@ impl Bubblewrap {
     /// # Errors
     /// Where there is none, or the daemon's data can't be written.
     pub(crate) async fn find(options: &Options) -> Result<Self> {
-        let Some(path) = program("bwrap") else {
+        let asked = options.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepare(&asked));
+        let prepared =
+            prepared.await.map_err(|error| Error::new(Code::Internal, error.to_string()));
+        let Some(prepared) = prepared?.map_err(|error| unprepared(&error))? else {
             return Err(Error::new(Code::NotConfigured, "bubblewrap is not on this machine")
                 .with_hint("install the package `bubblewrap`"));
         };
-        let version = said(&path, "--version").await?;
+        let version = said(&prepared.program, "--version").await?;
         let version = version.trim().trim_start_matches("bubblewrap ").to_owned();
-        let forbids_namespaces = said(&path, "--help").await?.contains("--disable-userns");
-        let own = options.data_dir.join("run").join("sandbox").join("bubblewrap");
-        let data_dir = options.data_dir.clone();
-        let folder = own.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare(&folder, &data_dir));
-        let prepared =
-            prepared.await.map_err(|error| Error::new(Code::Internal, error.to_string()));
-        let (filter, hidden) = prepared?.map_err(|error| unprepared(&error))?;
-        let seams = seams::Seams::new(own.join("placeholders")).map_err(|e| unprepared(&e))?;
+        // One that is root by its file's rights forbids the option.
+        let forbids_namespaces = !prepared.set_user
+            && said(&prepared.program, "--help").await?.contains("--disable-userns");
         let wards = Arc::new(wards::Wards::new());
         let launcher = launch::Launcher::new(Arc::clone(&wards)).map_err(|e| unprepared(&e))?;
         Ok(Self {
-            program: path,
+            program: prepared.program,
             version,
-            own,
-            hidden,
+            programs: prepared.programs,
+            tmux: prepared.tmux,
+            own: prepared.own,
+            hidden: prepared.hidden,
             forbids_namespaces,
-            filter,
-            limits: limits::Limits::new(options),
+            filter: prepared.filter,
+            limits: prepared.limits,
             manager: Mutex::new(None),
             bus: BUS.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect(),
             variables: Arc::clone(&options.variables),
             home_persistence: options.home_persistence,
             root: rustix::process::geteuid().is_root(),
-            seams: Arc::new(seams),
+            seams: Arc::new(prepared.seams),
             wards,
             launcher,
             keep: kept::Keep::default(),
@@ -144,12 +147,13 @@ impl Backend for Bubblewrap {
             "Below the root of a workspace, programs can change what steers others outside: \
              `.git/hooks` and the like of repositories within it.",
         );
+        say(true, "A workspace can be filled up to the size of the disk that it is on.");
         say(self.filter.is_none(), "No calls to the kernel are filtered on this processor.");
         say(
             self.filter.is_none() && !self.forbids_namespaces,
             "Programs can make user namespaces: this bubblewrap is older than 0.8.",
         );
-        say(program("tmux").is_none(), "No program can go on running: tmux is not there.");
+        say(self.tmux.is_none(), "No program can go on running: tmux is not there.");
         say(self.home_persistence, "Homes are not kept.");
         say(
             self.root,
@@ -196,18 +200,43 @@ impl Backend for Bubblewrap {
     }
 }
 
-/// Writes what sandboxes need: the filter, if there is one, and the folders to hide come back.
-fn prepare(own: &Path, data_dir: &Path) -> io::Result<(Option<PathBuf>, Vec<PathBuf>)> {
+/// What the disk has for sandboxes, and has been given.
+struct Prepared {
+    program: PathBuf,
+    programs: Vec<OsString>,
+    tmux: Option<PathBuf>,
+    set_user: bool,
+    own: PathBuf,
+    hidden: Vec<PathBuf>,
+    filter: Option<PathBuf>,
+    limits: limits::Limits,
+    seams: seams::Seams,
+}
+
+/// Looks for bubblewrap and writes what its sandboxes need; `None` where it is not there.
+fn prepare(options: &Options) -> io::Result<Option<Prepared>> {
+    let Some(program) = program("bwrap") else { return Ok(None) };
+    let set_user = fs::metadata(&program)?.permissions().mode() & 0o4000 != 0;
+    let own = options.data_dir.join("run").join("sandbox").join("bubblewrap");
     fs::create_dir_all(own.join("empty"))?;
-    fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o700))?;
+    let own = own.canonicalize()?;
     for (name, text) in room::STUBS {
         fs::write(own.join(name), text)?;
     }
-    let hidden = vec![data_dir.canonicalize()?];
-    let Some(filter) = filter::program()? else { return Ok((None, hidden)) };
-    let path = own.join("filter");
-    fs::write(&path, filter)?;
-    Ok((Some(path), hidden))
+    let filter = match filter::program()? {
+        Some(filter) => {
+            let path = own.join("filter");
+            fs::write(&path, filter)?;
+            Some(path)
+        }
+        None => None,
+    };
+    let hidden = vec![options.data_dir.canonicalize()?];
+    let limits = limits::Limits::new(options);
+    let seams = seams::Seams::new(own.join("placeholders"))?;
+    let (programs, tmux) = (room::programs(), self::program("tmux"));
+    Ok(Some(Prepared { program, programs, tmux, set_user, own, hidden, filter, limits, seams }))
 }
 
 /// What a program says to this argument.

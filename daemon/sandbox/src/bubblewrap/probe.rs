@@ -97,7 +97,10 @@ impl Bubblewrap {
         }
         let (pids, memory) = (self.limits.pids.to_string(), self.limits.memory.to_string());
         if self.limits.each() {
-            wanted.extend([("processes", pids.as_str()), ("data", memory.as_str())]);
+            wanted.push(("data", memory.as_str()));
+        }
+        if self.limits.counts() {
+            wanted.push(("processes", pids.as_str()));
         }
         for (name, value) in wanted {
             let found = seen.get(name).copied().unwrap_or("nothing");
@@ -117,18 +120,14 @@ impl Bubblewrap {
 
     /// The systemd that limits all of a sandbox together, if one does.
     async fn manager_that_limits(&self) -> Option<Manager> {
-        let managers: &[Manager] =
-            if self.root { &[Manager::Machine] } else { &[Manager::Person, Manager::Machine] };
-        for manager in managers {
-            if self.limits.outside(Some(*manager)).is_empty() {
-                continue;
-            }
-            let entered = self.enter_with(&place(), "", "", Telling::Lines, Some(*manager)).await;
-            match entered {
-                Ok(ward) if self.limits.hold_for(ward.pid()) => return Some(*manager),
-                Ok(_) => tracing::debug!(?manager, "its control groups do not limit"),
-                Err(error) => tracing::debug!(?manager, %error, "no control groups"),
-            }
+        let manager = if self.root { Manager::Machine } else { Manager::Person };
+        if self.limits.outside(Some(manager)).is_empty() {
+            return None;
+        }
+        match self.enter_with(&place(), "", "", Telling::Lines, Some(manager)).await {
+            Ok(ward) if self.limits.hold_for(ward.pid()) => return Some(manager),
+            Ok(_) => tracing::debug!(?manager, "its control groups do not limit"),
+            Err(error) => tracing::debug!(?manager, %error, "no control groups"),
         }
         None
     }

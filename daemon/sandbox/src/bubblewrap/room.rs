@@ -79,8 +79,24 @@ pub(super) enum Floor {
     ReadWrite(PathBuf, Lease),
 }
 
+/// The part of the command line that holds the machine's programs and libraries. Looks at the disk.
+pub(super) fn programs() -> Vec<OsString> {
+    let mut line = Line(Vec::new());
+    line.words(&["--ro-bind", "/usr", "/usr"]);
+    for name in PROGRAMS {
+        let path = Path::new("/").join(name);
+        match fs::read_link(&path) {
+            Ok(target) => line.paths("--symlink", &target, &path),
+            Err(_) => line.paths("--ro-bind-try", &path, &path),
+        }
+    }
+    line.0
+}
+
 /// One sandbox.
 pub(super) struct Room<'a> {
+    /// What [`programs`] said.
+    pub(super) programs: &'a [OsString],
     /// The folder with the stubs and an empty folder.
     pub(super) own: &'a Path,
     /// The workspace.
@@ -126,14 +142,7 @@ impl Room<'_> {
     }
 
     fn machine(&self, line: &mut Line) {
-        line.words(&["--ro-bind", "/usr", "/usr"]);
-        for name in PROGRAMS {
-            let path = Path::new("/").join(name);
-            match fs::read_link(&path) {
-                Ok(target) => line.paths("--symlink", &target, &path),
-                Err(_) => line.paths("--ro-bind-try", &path, &path),
-            }
-        }
+        line.0.extend_from_slice(self.programs);
         for name in ETC {
             let path = Path::new("/etc").join(name);
             line.paths("--ro-bind-try", &path, &path);
@@ -152,31 +161,41 @@ impl Room<'_> {
 
     fn workspace(&self, line: &mut Line) {
         let root = Path::new(WORKSPACE);
-        let workspace = match self.floor {
+        let (workspace, lease) = match self.floor {
             Floor::None => return,
-            Floor::ReadOnly(workspace) => {
-                line.paths("--ro-bind", workspace, root);
-                workspace
-            }
-            Floor::ReadWrite(workspace, lease) => {
-                line.paths("--bind", workspace, root);
-                for (place, seam) in &lease.places {
-                    let (out, inside) = (workspace.join(place), root.join(place));
-                    match seam {
-                        Seam::Pinned => line.paths("--bind", &out, &inside),
-                        Seam::Fixed => line.paths("--ro-bind", &out, &inside),
-                        Seam::Absent => line.paths("--ro-bind", &self.own.join("empty"), &inside),
-                    }
-                }
-                workspace
-            }
+            Floor::ReadOnly(workspace) => (workspace, None),
+            Floor::ReadWrite(workspace, lease) => (workspace, Some(lease)),
         };
-        for hidden in self.hidden {
-            if let Ok(place) = hidden.strip_prefix(workspace) {
-                line.paths("--ro-bind", &self.own.join("empty"), &root.join(place));
+        let bind = if lease.is_some() { "--bind" } else { "--ro-bind" };
+        line.paths(bind, workspace, root);
+        let hidden: Vec<&Path> =
+            self.hidden.iter().filter_map(|path| path.strip_prefix(workspace).ok()).collect();
+        if let Some(lease) = lease {
+            // Nor can the folders above what is hidden be put aside, and others put in their place.
+            for above in hidden.iter().flat_map(|path| above(path)) {
+                line.paths("--bind", &workspace.join(above), &root.join(above));
+            }
+            for (place, seam) in &lease.places {
+                let (out, inside) = (workspace.join(place), root.join(place));
+                match seam {
+                    Seam::Pinned => line.paths("--bind", &out, &inside),
+                    Seam::Fixed => line.paths("--ro-bind", &out, &inside),
+                    Seam::Absent => line.paths("--ro-bind", &self.own.join("empty"), &inside),
+                }
             }
         }
+        for place in hidden {
+            line.paths("--ro-bind", &self.own.join("empty"), &root.join(place));
+        }
     }
+}
+
+/// The folders above a relative path, the highest first.
+fn above(path: &Path) -> Vec<&Path> {
+    let mut above: Vec<&Path> =
+        path.ancestors().skip(1).filter(|path| *path != Path::new("")).collect();
+    above.reverse();
+    above
 }
 
 struct Line(Vec<OsString>);

@@ -63,6 +63,15 @@ impl Seams {
     pub(super) fn take(self: &Arc<Self>, workspace: &Path) -> Result<Lease> {
         let mut lease = Lease { seams: Arc::clone(self), places: Vec::new(), taken: Vec::new() };
         let mut absent = self.lock();
+        // Written down first: a daemon that ends after this leaves lines too many, not folders.
+        let missing: Vec<PathBuf> = STEERING
+            .iter()
+            .flat_map(|place| Path::new(place).ancestors())
+            .filter(|place| *place != Path::new(""))
+            .map(|place| workspace.join(place))
+            .filter(|place| fs::symlink_metadata(place).is_err())
+            .collect();
+        self.write_down(&absent, &missing).map_err(|error| unsure(workspace, &error))?;
         for steering in STEERING {
             let mut path = PathBuf::new();
             for step in Path::new(steering) {
@@ -102,21 +111,17 @@ impl Seams {
             Ok(found) if found.is_symlink() => Err(linked(path)),
             Ok(found) if found.is_dir() && !last => Ok(Some(Seam::Pinned)),
             Ok(_) => Ok(Some(Seam::Fixed)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Written down first: a daemon that ends here leaves at most a line too many.
-                self.write_down(absent, Some(&whole)).map_err(|error| unsure(path, &error))?;
-                match fs::create_dir(&whole) {
-                    Ok(()) => Ok(Some(Seam::Absent)),
-                    Err(error) if unwritable(&error) => Ok(None),
-                    Err(error) => Err(unsure(path, &error)),
-                }
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::create_dir(&whole) {
+                Ok(()) => Ok(Some(Seam::Absent)),
+                Err(error) if unwritable(&error) => Ok(None),
+                Err(error) => Err(unsure(path, &error)),
+            },
             Err(error) => Err(unsure(path, &error)),
         }
     }
 
-    fn write_down(&self, absent: &BTreeMap<PathBuf, usize>, more: Option<&Path>) -> io::Result<()> {
-        let all = absent.keys().map(PathBuf::as_path).chain(more);
+    fn write_down(&self, absent: &BTreeMap<PathBuf, usize>, more: &[PathBuf]) -> io::Result<()> {
+        let all = absent.keys().chain(more);
         let lines: Vec<String> = all.map(|path| format!("{}\n", path.display())).collect();
         fs::write(&self.record, lines.concat())
     }
@@ -137,7 +142,7 @@ impl Drop for Lease {
                 remove(path);
             }
         }
-        if let Err(error) = self.seams.write_down(&absent, None) {
+        if let Err(error) = self.seams.write_down(&absent, &[]) {
             tracing::warn!(%error, "the record of placeholders could not be written");
         }
     }

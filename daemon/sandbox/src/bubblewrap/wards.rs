@@ -158,6 +158,11 @@ impl Ward {
         self.tree.pid()
     }
 
+    /// What it is made of, to end it without holding it.
+    pub(super) fn tree(&self) -> Arc<Tree> {
+        Arc::clone(&self.tree)
+    }
+
     /// Tells that what runs inside has spoken.
     pub(super) fn settle(&self) {
         self.tree.settle();

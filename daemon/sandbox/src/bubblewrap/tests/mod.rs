@@ -92,6 +92,7 @@ impl Rig {
     /// Runs a command in a sandbox whose arguments were changed: with one guard less.
     fn unguarded(&self, change: impl FnOnce(&mut Vec<OsString>), command: &str) -> String {
         let room = Room {
+            programs: &self.backend.programs,
             own: &self.backend.own,
             floor: &Floor::None,
             hidden: &[],

@@ -153,6 +153,30 @@ async fn a_repository_can_be_worked_on() {
     assert!(!config.contains("evil"));
 }
 
+/// An empty folder of the person's is not taken for one of ours.
+#[tokio::test]
+async fn an_empty_folder_of_the_persons_stays() {
+    let Some(rig) = Rig::new().await else { return };
+    let root = rig.workspace.path();
+    fs::create_dir_all(root.join(".git/hooks")).expect("a folder");
+    fs::create_dir(root.join(".idea")).expect("a folder");
+    let place = rig.place("test", Mount::ReadWrite);
+    let command = run("touch up; sleep 60");
+    let record = {
+        let running = rig.try_in(&place, &command);
+        tokio::pin!(running);
+        tokio::select! {
+            exit = &mut running => panic!("it ended: {exit:?}"),
+            up = until(Duration::from_secs(10), || root.join("up").exists()) => assert!(up),
+        }
+        fs::read_to_string(rig.backend.own.join("placeholders")).expect("a record")
+    };
+    assert!(record.contains(".envrc") && record.contains(".git/config"), "{record}");
+    assert!(!record.contains(".idea") && !record.contains("hooks"), "{record}");
+    assert!(until(Duration::from_secs(2), || rig.backend.running() == 0).await);
+    assert_eq!(tree(root), ".git/\n.git/hooks/\n.idea/\nup: \n");
+}
+
 #[tokio::test]
 async fn what_a_killed_daemon_left_is_taken_away_by_the_next() {
     let Some(rig) = Rig::new().await else { return };
