@@ -159,9 +159,9 @@ impl Bubblewrap {
         words.push(self.program.clone().into_os_string());
         words.extend(room.arguments());
         words.push("--".into());
-        words.extend(self.limits.inside());
         let first = if telling == Telling::Once { ONCE } else { LINES };
-        words.extend(["/bin/sh", "-c", first].map(OsString::from));
+        words.extend(["/bin/sh", "-c"].map(OsString::from));
+        words.push(format!("{}{first}", self.limits.inside()).into());
         let mut command = Command::new("/bin/sh");
         command.args(["-c", OUTSIDE, "sh"]).arg(self.filter.as_deref().unwrap_or(Path::new("")));
         command.args(words).env_clear().envs(self.bus.iter().cloned()).current_dir("/");

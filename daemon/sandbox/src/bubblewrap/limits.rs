@@ -1,9 +1,9 @@
 //! What programs in a sandbox may use up.
 //!
 //! All of a sandbox together is limited by a control group, which systemd makes where there is one
-//! (`systemd-run --scope`). Everywhere, each process is limited by `prlimit` from within the sandbox,
-//! where the kernel counts its processes apart from those of the person (since Linux 5.14 it counts
-//! them for each user namespace). Not here: time, and what is printed. The invariant: what is not
+//! (`systemd-run --scope`). Everywhere, each process is limited by the shell inside that all others
+//! come from: there the kernel counts processes apart from those of the person (since Linux 5.14 it
+//! counts them for each user namespace). Not here: time, and what is printed. The invariant: what is not
 //! proved to hold is said to be missing.
 
 use std::ffi::OsString;
@@ -37,7 +37,6 @@ pub(super) struct Limits {
     processors: u64,
     /// Bytes in each folder that is held in memory.
     pub(super) folder: u64,
-    prlimit: Option<PathBuf>,
     systemd_run: Option<PathBuf>,
     /// The kernel counts a sandbox's processes apart.
     counts_apart: bool,
@@ -53,36 +52,27 @@ impl Limits {
             // A float becomes the nearest number that there is.
             processors: processors as u64,
             folder: options.tmp_mb.saturating_mul(1_000_000).max(1),
-            prlimit: super::program("prlimit"),
             systemd_run: super::program("systemd-run"),
             counts_apart: counts_apart(&rustix::system::uname().release().to_string_lossy()),
         }
     }
 
-    /// Whether each process is limited.
-    pub(super) fn each(&self) -> bool {
-        self.prlimit.is_some()
-    }
-
-    /// Whether the kernel counts a sandbox's processes apart from the person's, so that their number
-    /// can be limited.
+    /// Whether the number of processes can be limited: not if those of the person count, too.
     pub(super) fn counts(&self) -> bool {
-        self.prlimit.is_some() && self.counts_apart
+        self.counts_apart
     }
 
-    /// What stands before a command inside, and limits each of its processes.
-    pub(super) fn inside(&self) -> Vec<OsString> {
-        let Some(prlimit) = &self.prlimit else { return Vec::new() };
-        let mut words = vec![prlimit.clone().into_os_string()];
-        // Not the address space: many programs reserve far more of it than they use.
-        for (name, limit) in [("data", self.memory), ("nofile", FILES), ("core", 0)] {
-            words.push(format!("--{name}={limit}").into());
-        }
+    /// What the shell inside does first. A limit that can't be set is lower already, or the probe
+    /// finds it missing.
+    pub(super) fn inside(&self) -> String {
+        // Not the address space: many programs reserve far more of it than they use. In KiB.
+        let data = self.memory / 1024;
+        let mut limits = format!("ulimit -c 0; ulimit -n {FILES}; ulimit -d {data}; ");
         if self.counts_apart {
-            words.push(format!("--nproc={}", self.pids).into());
+            // Shells do not agree on the letter.
+            limits.push_str(&format!("ulimit -u {0} || ulimit -p {0}; ", self.pids));
         }
-        words.push("--".into());
-        words
+        format!("{{ {limits}}} 2>/dev/null; ")
     }
 
     /// What stands before bubblewrap, and limits all of it together.
@@ -128,24 +118,18 @@ impl Limits {
         if manager.is_some() {
             return lacks;
         }
-        if self.prlimit.is_none() {
-            lacks.push("Nothing limits memory and processes: `prlimit` is not there.".to_owned());
-        } else {
+        lacks.push(
+            "Memory is limited for each process, not for all of them together, and what they share \
+             is not: no systemd makes control groups here. When memory is full, sandboxed programs \
+             are ended first."
+                .to_owned(),
+        );
+        if root {
+            lacks.push("The number of processes is not limited: Moltis runs as root.".to_owned());
+        } else if !self.counts_apart {
             lacks.push(
-                "Memory is limited for each process, not for all of them together, and what they \
-                 share is not: no systemd makes control groups here. When memory is full, sandboxed \
-                 programs are ended first."
-                    .to_owned(),
+                "The number of processes is not limited: Linux does so since 5.14.".to_owned(),
             );
-            if root {
-                lacks.push(
-                    "The number of processes is not limited: Moltis runs as root.".to_owned(),
-                );
-            } else if !self.counts_apart {
-                lacks.push(
-                    "The number of processes is not limited: Linux does so since 5.14.".to_owned(),
-                );
-            }
         }
         lacks.push("Processors are not limited.".to_owned());
         lacks

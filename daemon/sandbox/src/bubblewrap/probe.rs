@@ -95,17 +95,20 @@ impl Bubblewrap {
         if self.filter.is_some() {
             wanted.push(("Seccomp", "2"));
         }
-        let (pids, memory) = (self.limits.pids.to_string(), self.limits.memory.to_string());
-        if self.limits.each() {
-            wanted.push(("data", memory.as_str()));
-        }
-        if self.limits.counts() {
-            wanted.push(("processes", pids.as_str()));
-        }
         for (name, value) in wanted {
             let found = seen.get(name).copied().unwrap_or("nothing");
             if found != value {
                 return Err(unproved(&format!("`{name}` is {found} inside, not {value}")));
+            }
+        }
+        let mut limits = vec![("data", self.limits.memory)];
+        if self.limits.counts() {
+            limits.push(("processes", self.limits.pids));
+        }
+        for (name, most) in limits {
+            let found = seen.get(name).copied().unwrap_or("nothing");
+            if !found.parse().is_ok_and(|found: u64| found <= most) {
+                return Err(unproved(&format!("the limit of `{name}` is {found}, not {most}")));
             }
         }
         for kind in ["user", "pid", "net", "mnt", "ipc", "uts"] {

@@ -1,7 +1,7 @@
 //! The sandboxes that run, each with a task that waits for its end.
 //!
 //! Not here: how they are started, what is said to them. The invariant: a sandbox is listed from its
-//! start until nothing of it runs, and only then its workspace is given back; whoever holds a
+//! start until nothing of it runs, and only after that its workspace is given back; whoever holds a
 //! [`Ward`] and lets it go ends it.
 
 use std::collections::HashMap;
@@ -26,6 +26,10 @@ const MOST: usize = 128;
 
 /// The longest that an ended sandbox may take to be gone.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a workspace is held beyond the end of a sandbox: commands come in a row, and giving it back
+/// and taking it again costs each of them as much as all the rest.
+const LINGER: Duration = Duration::from_millis(300);
 
 /// All of them.
 pub(super) struct Wards {
@@ -89,12 +93,7 @@ impl Wards {
         let wards = Arc::clone(self);
         self.tasks.spawn(async move {
             let status = child.wait().await;
-            // Only then; and taking folders away is for a thread that may wait.
-            let gone = tokio::task::spawn_blocking(move || {
-                let gone = tree.gone_within(GRACE);
-                drop(floor);
-                gone
-            });
+            let gone = tokio::task::spawn_blocking(move || tree.gone_within(GRACE));
             if !matches!(gone.await, Ok(true)) {
                 tracing::error!("what ran in a sandbox does not end");
             }
@@ -102,6 +101,11 @@ impl Wards {
             wards.changed.send_replace(());
             // Nobody may be waiting.
             let _ = exited.send(status);
+            tokio::time::sleep(LINGER).await;
+            // Takes folders away, which is for a thread that may wait.
+            if tokio::task::spawn_blocking(move || drop(floor)).await.is_err() {
+                tracing::error!("a workspace could not be given back");
+            }
         });
         Ok(ward)
     }

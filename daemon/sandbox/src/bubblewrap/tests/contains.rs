@@ -405,8 +405,9 @@ async fn sixteen_at_once_do_not_disturb_each_other() {
         let (number, exit) = ended.expect("no panic");
         assert_eq!((exit.code, exit.stdout), (0, format!("{number}\n")), "{}", exit.stderr);
     }
-    assert_eq!(std::fs::read_dir(rig.workspace.path()).expect("a folder").count(), 16);
     assert_eq!(rig.backend.running(), 0);
+    settled(&rig).await;
+    assert_eq!(std::fs::read_dir(rig.workspace.path()).expect("a folder").count(), 16);
 }
 
 /// Beside bubblewrap itself, with the same arguments, in the same run.

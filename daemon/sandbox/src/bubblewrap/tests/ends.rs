@@ -100,6 +100,7 @@ async fn letting_go_while_it_starts_leaves_nothing() {
     let gone = until(Duration::from_secs(2), || processes_with(&own).is_empty()).await;
     assert!(gone, "{:?}", processes_with(&own));
     assert!(until(Duration::from_secs(2), || rig.backend.running() == 0).await);
+    settled(&rig).await;
     assert_eq!(std::fs::read_dir(rig.workspace.path()).expect("a folder").count(), 0);
 }
 

@@ -113,6 +113,13 @@ impl Rig {
     }
 }
 
+/// Waits until the workspace is as its programs left it.
+async fn settled(rig: &Rig) {
+    let record = rig.backend.own.join("placeholders");
+    let given_back = || std::fs::read_to_string(&record).is_ok_and(|lines| lines.is_empty());
+    assert!(until(Duration::from_secs(5), given_back).await, "the workspace is given back");
+}
+
 /// Leaves this argument out, with so many words behind it.
 fn without(option: &str, words: usize) -> impl FnOnce(&mut Vec<OsString>) {
     move |arguments| {

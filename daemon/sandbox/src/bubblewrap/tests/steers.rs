@@ -52,8 +52,10 @@ fn tree(root: &Path) -> String {
 async fn what_is_not_there_can_not_be_made_and_nothing_is_left() {
     let Some(rig) = Rig::new().await else { return };
     rig.sh(&attack()).await;
+    settled(&rig).await;
     assert_eq!(tree(rig.workspace.path()), "");
     rig.sh("echo mine >file").await;
+    settled(&rig).await;
     assert_eq!(tree(rig.workspace.path()), "file: mine\n\n");
 }
 
@@ -79,6 +81,7 @@ async fn what_is_there_can_be_read_and_not_changed() {
     let exit = rig.sh("cat .git/config .git/hooks/file .envrc .vscode/file").await;
     assert_eq!(exit.stdout, "goodgoodgoodgood");
     rig.sh(&attack()).await;
+    settled(&rig).await;
     assert_eq!(tree(root), before);
     rig.sh("echo more >.git/refs/new").await;
     assert!(root.join(".git/refs/new").exists(), "the rest of a repository can be worked on");
@@ -109,6 +112,7 @@ async fn a_link_where_something_steers_is_refused() {
     let error = rig.try_in(&place, &run("true")).await.expect_err("it can't be guarded");
     assert!(error.message.contains(".git") && error.hint.is_some(), "{error:?}");
     assert_eq!(rig.sh_in(Mount::ReadOnly, "echo read").await.stdout, "read\n");
+    settled(&rig).await;
     assert_eq!(tree(root), ".git: \nreal/\n");
 }
 
@@ -116,19 +120,15 @@ async fn a_link_where_something_steers_is_refused() {
 async fn what_is_in_the_place_of_nothing_goes_with_the_last_that_needs_it() {
     let Some(rig) = Rig::new().await else { return };
     let root = rig.workspace.path();
-    let place = rig.place("test", Mount::ReadWrite);
-    let (backend, slow) = (Arc::clone(&rig.backend), place.clone());
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(async move {
-        let wait = run("while [ ! -e go ]; do sleep 0.02; done; mkdir .vscode; echo x >.vscode/x");
-        backend.exec(&slow, &wait, &Shown::default()).await
-    });
-    assert!(until(Duration::from_secs(10), || root.join(".vscode").exists()).await);
-    rig.sh("true").await;
-    assert!(root.join(".vscode").exists(), "the first one needs it still");
-    fs::write(root.join("go"), "").expect("a file");
-    tasks.join_next().await.expect("one").expect("no panic").expect("it runs");
-    assert_eq!(tree(root), "go: \n");
+    let first = rig.backend.seams.take(root).expect("it can be guarded");
+    let second = rig.backend.seams.take(root).expect("it can be guarded");
+    assert_eq!(first.places, second.places);
+    drop(first);
+    let left = tree(root);
+    assert!(left.contains(".vscode/") && left.contains(".envrc/"), "the second needs it: {left}");
+    fs::write(root.join(".vscode/mine"), "of the person, meanwhile").expect("a file");
+    drop(second);
+    assert_eq!(tree(root), ".vscode/\n.vscode/mine: of the person, meanwhile\n");
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn an_empty_folder_of_the_persons_stays() {
     };
     assert!(record.contains(".envrc") && record.contains(".git/config"), "{record}");
     assert!(!record.contains(".idea") && !record.contains("hooks"), "{record}");
-    assert!(until(Duration::from_secs(2), || rig.backend.running() == 0).await);
+    settled(&rig).await;
     assert_eq!(tree(root), ".git/\n.git/hooks/\n.idea/\nup: \n");
 }
 
