@@ -7,7 +7,7 @@
 //! invariant: nothing of a command runs before its sandbox is complete.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use moltis_core::error::{Code, Error, Result};
@@ -78,6 +78,13 @@ impl Bubblewrap {
     ) -> Result<Ward> {
         if place.network != Network::None {
             return Err(no_network());
+        }
+        let mut steps = Path::new(directory).components();
+        if steps.any(|step| !matches!(step, Component::Normal(_) | Component::CurDir)) {
+            return Err(Error::new(
+                Code::Invalid,
+                format!("`{directory}` leads out of the workspace"),
+            ));
         }
         let floor = self.floor(place).await?;
         let told = self.told(script).await?;

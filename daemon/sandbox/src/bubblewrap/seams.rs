@@ -123,7 +123,10 @@ impl Seams {
     fn write_down(&self, absent: &BTreeMap<PathBuf, usize>, more: &[PathBuf]) -> io::Result<()> {
         let all = absent.keys().chain(more);
         let lines: Vec<String> = all.map(|path| format!("{}\n", path.display())).collect();
-        fs::write(&self.record, lines.concat())
+        // Whole at every moment: a daemon may end at any.
+        let new = self.record.with_extension("new");
+        fs::write(&new, lines.concat())?;
+        fs::rename(&new, &self.record)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, usize>> {

@@ -47,6 +47,10 @@ async fn a_command_that_can_not_be_told_is_refused() {
     let nowhere = Run { directory: "no/such".to_owned(), ..run("true") };
     let error = rig.try_in(&place, &nowhere).await.expect_err("there is no such folder");
     assert!(error.message.contains("no/such"), "{error}");
+    for out in ["..", "a/../..", "/etc"] {
+        let outside = Run { directory: out.to_owned(), ..run("true") };
+        assert!(rig.try_in(&place, &outside).await.is_err(), "{out}");
+    }
     let hosts = Place { network: Network::Listed, ..place.clone() };
     assert!(rig.try_in(&hosts, &run("true")).await.is_err());
     let open = Place { network: Network::Open, ..place };

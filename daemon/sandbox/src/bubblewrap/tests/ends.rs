@@ -1,7 +1,10 @@
 //! How what runs inside ends.
 
+use std::io::Read as _;
 use std::process::{Command, Stdio};
 
+use super::super::enter::Telling;
+use super::super::wards::code;
 use super::*;
 
 /// Leaves its parents, its session and its signals behind; the mark names its processes.
@@ -104,20 +107,40 @@ async fn letting_go_while_it_starts_leaves_nothing() {
     assert_eq!(std::fs::read_dir(rig.workspace.path()).expect("a folder").count(), 0);
 }
 
-/// What a thread of the runtime starts goes on when the thread has ended.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+/// The kernel ends a sandbox with the thread that started it.
+#[tokio::test]
 async fn a_sandbox_outlives_the_thread_that_asked_for_it() {
     let Some(rig) = Rig::new().await else { return };
     let (backend, place) = (Arc::clone(&rig.backend), rig.place("test", Mount::ReadWrite));
     let runtime = tokio::runtime::Handle::current();
-    // The thread ends; its runtime and the command go on.
-    let task = std::thread::spawn(move || {
-        runtime.spawn(async move {
-            backend.exec(&place, &run("sleep 0.5; echo whole"), &Shown::default()).await
-        })
+    let ward = tokio::task::spawn_blocking(move || {
+        let asking = std::thread::spawn(move || {
+            runtime.block_on(backend.enter(&place, "", "sleep 0.5; exit 3", Telling::Once))
+        });
+        asking.join().expect("no panic")
     });
-    let task = task.join().expect("no panic");
-    assert_eq!(task.await.expect("no panic").expect("it runs").stdout, "whole\n");
+    let mut ward = ward.await.expect("no panic").expect("it starts");
+    let status = (&mut ward.exit).await.expect("it is told").expect("it is known");
+    assert_eq!(code(status), 3);
+    // Started by a thread that ends when the sandbox is up, it does not come so far.
+    let arguments = rig.arguments();
+    let program = rig.backend.program.clone();
+    let started = std::thread::spawn(move || {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .args(["--", "sh", "-c", "echo up; exec sleep 30"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut up = [0; 3];
+        let stdout = child.stdout.as_mut().expect("it is piped");
+        stdout.read_exact(&mut up).expect("it says that it is up");
+        child
+    });
+    let mut child = started.join().expect("no panic");
+    let ended = until(Duration::from_secs(5), || matches!(child.try_wait(), Ok(Some(_)))).await;
+    child.kill().expect("it can be ended");
+    assert!(ended, "the thread is what does it");
 }
 
 /// The other half of the next test: a daemon that starts sandboxes and waits to be killed.
@@ -129,6 +152,50 @@ async fn a_daemon_for_the_test_of_its_end() {
     let place = rig.place("test", Mount::ReadWrite);
     rig.backend.start(&place, "kept", &run(&format!("sleep {mark}9"))).await.expect("it starts");
     let _ = rig.try_in(&place, &run(&stubborn(&mark))).await;
+}
+
+/// The other half of the test after it: a daemon that starts one sandbox after the other.
+#[tokio::test]
+async fn a_daemon_for_the_test_of_its_end_while_it_starts() {
+    if std::env::var_os("MOLTIS_TEST_STARTER").is_none() {
+        return;
+    }
+    let rig = Rig::new().await.expect("bubblewrap is here");
+    loop {
+        let place = rig.place("test", Mount::ReadWrite);
+        let command = Run { timeout: Duration::from_millis(40), ..run("exec sleep 717") };
+        let all = [0; 4].map(|_| rig.try_in(&place, &command));
+        futures_util::future::join_all(all).await;
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_while_it_starts_them_leaves_nothing() {
+    if missing() {
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    for moment in 0..25 {
+        let folder = TempDir::new().expect("a folder");
+        let path = folder.path().display().to_string();
+        let mut daemon = Command::new(&program)
+            .arg("--exact")
+            .arg("bubblewrap::tests::ends::a_daemon_for_the_test_of_its_end_while_it_starts")
+            .env("MOLTIS_TEST_STARTER", "1")
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let up = until(Duration::from_secs(20), || !processes_with(&path).is_empty()).await;
+        // The moment is what is tried out.
+        tokio::time::sleep(Duration::from_micros(moment * 1700)).await;
+        daemon.kill().expect("it is killed");
+        daemon.wait().expect("it is gone");
+        assert!(up, "it started some");
+        let gone = until(Duration::from_secs(5), || processes_with(&path).is_empty()).await;
+        assert!(gone, "after {moment}: {:?}", processes_with(&path));
+    }
 }
 
 #[tokio::test]

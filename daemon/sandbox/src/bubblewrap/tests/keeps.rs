@@ -36,10 +36,11 @@ async fn a_program_goes_on_is_typed_into_and_ends() {
     }
     let place = rig.place("test", Mount::ReadWrite);
     let began = Instant::now();
-    let asks = run("echo \"what's this\"; read x; echo got-$x; stty size; read y; exit 5");
+    let asks =
+        run("echo \"what's this: größe → 日本\"; read x; echo got-$x; stty size; read y; exit 5");
     rig.backend.start(&place, "ask", &asks).await.expect("it starts");
     eprintln!("start of a program took {:?}", began.elapsed());
-    shows(&rig, &place, "ask", "what's this").await;
+    shows(&rig, &place, "ask", "what's this: größe → 日本").await;
     rig.backend.send_keys(&place, "ask", &run("a 'b' $c;"), false).await.expect("typed");
     rig.backend.send_keys(&place, "ask", &run("Enter"), true).await.expect("typed");
     let screen = shows(&rig, &place, "ask", "got-a 'b' $c;").await;

@@ -89,8 +89,8 @@ impl Rig {
         self.backend.exec(place, run, &Shown::default()).await
     }
 
-    /// Runs a command in a sandbox whose arguments were changed: with one guard less.
-    fn unguarded(&self, change: impl FnOnce(&mut Vec<OsString>), command: &str) -> String {
+    /// The arguments of a sandbox without a workspace.
+    fn arguments(&self) -> Vec<OsString> {
         let room = Room {
             programs: &self.backend.programs,
             own: &self.backend.own,
@@ -101,7 +101,12 @@ impl Rig {
             forbids_namespaces: false,
             filter: None,
         };
-        let mut arguments = room.arguments();
+        room.arguments()
+    }
+
+    /// Runs a command in a sandbox whose arguments were changed: with one guard less.
+    fn unguarded(&self, change: impl FnOnce(&mut Vec<OsString>), command: &str) -> String {
+        let mut arguments = self.arguments();
         change(&mut arguments);
         let output = Command::new(&self.backend.program)
             .args(arguments)
