@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::sandbox::{Mount, Network, Place};
+use moltis_core::tool::Run;
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -56,29 +57,31 @@ pub(super) enum Telling {
 }
 
 impl Bubblewrap {
-    /// A sandbox whose shell has been told the owner's variables and this script.
+    /// A sandbox for this program, whose shell has been told the owner's variables and this script.
+    /// The workspace is seen and the network reached as the run says, for that is what was judged.
     pub(super) async fn enter(
         &self,
         place: &Place,
-        directory: &str,
+        run: &Run,
         script: &str,
         telling: Telling,
     ) -> Result<Ward> {
         let manager = *self.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.enter_with(place, directory, script, telling, manager).await
+        self.enter_with(place, run, script, telling, manager).await
     }
 
     pub(super) async fn enter_with(
         &self,
         place: &Place,
-        directory: &str,
+        run: &Run,
         script: &str,
         telling: Telling,
         manager: Option<Manager>,
     ) -> Result<Ward> {
-        if place.network != Network::None {
+        if run.network != Network::None {
             return Err(no_network());
         }
+        let directory = run.directory.as_str();
         let mut steps = Path::new(directory).components();
         if steps.any(|step| !matches!(step, Component::Normal(_) | Component::CurDir)) {
             return Err(Error::new(
@@ -86,7 +89,7 @@ impl Bubblewrap {
                 format!("`{directory}` leads out of the workspace"),
             ));
         }
-        let floor = self.floor(place).await?;
+        let floor = self.floor(place, run.mount).await?;
         let told = self.told(script).await?;
         let command = self.command(&floor, directory, telling, manager);
         let mut ward = self.launcher.start(command, place.session.clone(), floor).await?;
@@ -107,11 +110,12 @@ impl Bubblewrap {
     }
 
     /// The workspace of a place, made sure of.
-    async fn floor(&self, place: &Place) -> Result<Floor> {
-        let (Some(workspace), false) = (place.workspace.clone(), place.mount == Mount::None) else {
+    async fn floor(&self, place: &Place, mount: Mount) -> Result<Floor> {
+        let Some(workspace) = place.workspace.clone() else { return Ok(Floor::None) };
+        if mount == Mount::None {
             return Ok(Floor::None);
-        };
-        let (seams, mount) = (self.seams.clone(), place.mount);
+        }
+        let seams = self.seams.clone();
         let floor = tokio::task::spawn_blocking(move || {
             let workspace = real(&workspace)?;
             Ok(match mount {

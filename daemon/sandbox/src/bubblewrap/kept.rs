@@ -39,7 +39,7 @@ const LONGEST: usize = 2_000_000;
 const LINES: u32 = 10_000;
 
 /// The longest name.
-const NAME: usize = 64;
+const NAME: usize = 32;
 
 /// The exit code of a program whose sandbox was ended.
 const KILLED: i64 = 137;
@@ -82,7 +82,7 @@ impl Bubblewrap {
             command = word(&run.command)?,
         );
         self.keep.room(&place.session, name)?;
-        let mut ward = self.enter(place, &run.directory, &script, Telling::Lines).await?;
+        let mut ward = self.enter(place, run, &script, Telling::Lines).await?;
         let lost = || Error::new(Code::Internal, "a sandbox was started without its streams");
         let stdin = ward.stdin.take().ok_or_else(lost)?;
         let stdout = ward.stdout.take().ok_or_else(lost)?;
@@ -300,12 +300,10 @@ fn unknown(name: &str) -> Error {
 
 /// A name goes to the model and back; nothing is made of it.
 fn check(name: &str) -> Result<()> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if name.is_empty() || name.len() > NAME || !name.bytes().all(plain) {
-        return Err(Error::new(
-            Code::Invalid,
-            format!("a program's name has 1 to {NAME} letters, digits, `-`, `_` and `.`"),
-        ));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if (1..=NAME).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('-') {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(Code::Invalid, format!("`{name}` is no name for a program"))
+        .with_hint(format!("up to {NAME} letters, digits, `-` and `_`")))
 }

@@ -29,7 +29,7 @@ impl Bubblewrap {
     pub(super) async fn run(&self, place: &Place, run: &Run, output: &dyn Output) -> Result<Exit> {
         let began = Instant::now();
         let script = format!("exec /bin/sh -c {} </dev/null", argument(&run.command)?);
-        let mut ward = self.enter(place, &run.directory, &script, Telling::Once).await?;
+        let mut ward = self.enter(place, run, &script, Telling::Once).await?;
         let mut collector = Collector::new(output);
         let ended = timeout(run.timeout, follow(&mut ward, &mut collector)).await;
         let (code, ended_by) = match ended {

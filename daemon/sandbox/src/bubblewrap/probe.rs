@@ -127,7 +127,10 @@ impl Bubblewrap {
         if self.limits.outside(Some(manager)).is_empty() {
             return None;
         }
-        match self.enter_with(&place(), "", "", Telling::Lines, Some(manager)).await {
+        match self
+            .enter_with(&place(), &run(String::new()), "", Telling::Lines, Some(manager))
+            .await
+        {
             Ok(ward) if self.limits.hold_for(ward.pid()) => return Some(manager),
             Ok(_) => tracing::debug!(?manager, "its control groups do not limit"),
             Err(error) => tracing::debug!(?manager, %error, "no control groups"),

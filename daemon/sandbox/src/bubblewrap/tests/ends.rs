@@ -27,7 +27,7 @@ fn sleeps(mark: &str) -> bool {
 #[tokio::test]
 async fn a_timeout_ends_all_of_it() {
     let Some(rig) = Rig::new().await else { return };
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let slow = Run { timeout: Duration::from_millis(700), ..run(&stubborn("71101")) };
     let began = Instant::now();
     let exit = rig.try_in(&place, &slow).await.expect("it runs");
@@ -49,7 +49,7 @@ async fn what_a_command_leaves_running_ends_with_it() {
 #[tokio::test]
 async fn letting_go_ends_all_of_it() {
     let Some(rig) = Rig::new().await else { return };
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let command = run(&stubborn("71301"));
     {
         let running = rig.try_in(&place, &command);
@@ -70,7 +70,7 @@ async fn stopping_a_session_ends_its_own_and_no_others() {
     let Some(rig) = Rig::new().await else { return };
     let mut set = tokio::task::JoinSet::new();
     for (session, mark) in [("one", "71401"), ("one", "71402"), ("two", "71403")] {
-        let (backend, place) = (Arc::clone(&rig.backend), rig.place(session, Mount::ReadWrite));
+        let (backend, place) = (Arc::clone(&rig.backend), rig.place(session));
         let command = run(&stubborn(mark));
         set.spawn(async move { backend.exec(&place, &command, &Shown::default()).await });
     }
@@ -93,7 +93,7 @@ async fn stopping_a_session_ends_its_own_and_no_others() {
 #[tokio::test]
 async fn letting_go_while_it_starts_leaves_nothing() {
     let Some(rig) = Rig::new().await else { return };
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let command = run("exec sleep 71501");
     for moment in 0..60 {
         let wait = Duration::from_micros(moment * 500);
@@ -111,11 +111,11 @@ async fn letting_go_while_it_starts_leaves_nothing() {
 #[tokio::test]
 async fn a_sandbox_outlives_the_thread_that_asked_for_it() {
     let Some(rig) = Rig::new().await else { return };
-    let (backend, place) = (Arc::clone(&rig.backend), rig.place("test", Mount::ReadWrite));
+    let (backend, place) = (Arc::clone(&rig.backend), rig.place("test"));
     let runtime = tokio::runtime::Handle::current();
     let ward = tokio::task::spawn_blocking(move || {
         let asking = std::thread::spawn(move || {
-            runtime.block_on(backend.enter(&place, "", "sleep 0.5; exit 3", Telling::Once))
+            runtime.block_on(backend.enter(&place, &run(""), "sleep 0.5; exit 3", Telling::Once))
         });
         asking.join().expect("no panic")
     });
@@ -149,7 +149,7 @@ async fn a_daemon_for_the_test_of_its_end() {
     let Some(mark) = std::env::var_os("MOLTIS_TEST_DAEMON") else { return };
     let mark = mark.to_string_lossy().into_owned();
     let rig = Rig::new().await.expect("bubblewrap is here");
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     rig.backend.start(&place, "kept", &run(&format!("sleep {mark}9"))).await.expect("it starts");
     let _ = rig.try_in(&place, &run(&stubborn(&mark))).await;
 }
@@ -162,7 +162,7 @@ async fn a_daemon_for_the_test_of_its_end_while_it_starts() {
     }
     let rig = Rig::new().await.expect("bubblewrap is here");
     loop {
-        let place = rig.place("test", Mount::ReadWrite);
+        let place = rig.place("test");
         let command = Run { timeout: Duration::from_millis(40), ..run("exec sleep 717") };
         let all = [0; 4].map(|_| rig.try_in(&place, &command));
         futures_util::future::join_all(all).await;
@@ -204,7 +204,9 @@ async fn a_daemon_that_is_killed_leaves_nothing_running() {
         return;
     }
     let program = std::env::current_exe().expect("this program");
+    let folder = TempDir::new().expect("a folder");
     let mut daemon = Command::new(program)
+        .env("TMPDIR", folder.path())
         .args(["--exact", "bubblewrap::tests::ends::a_daemon_for_the_test_of_its_end"])
         .env("MOLTIS_TEST_DAEMON", "71601")
         .stdout(Stdio::null())

@@ -34,7 +34,7 @@ async fn a_program_goes_on_is_typed_into_and_ends() {
     if no_tmux() {
         return;
     }
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let began = Instant::now();
     let asks =
         run("echo \"what's this: größe → 日本\"; read x; echo got-$x; stty size; read y; exit 5");
@@ -75,7 +75,7 @@ async fn a_program_that_goes_on_is_contained_and_stopped() {
     if no_tmux() {
         return;
     }
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let look = "trap '' TERM HUP; ls -A /home /root; echo no >/usr/x; id -u; \
                 (setsid sleep 72101 &); echo ready; sleep 72102";
     rig.backend.start(&place, "look", &run(look)).await.expect("it starts");
@@ -83,7 +83,7 @@ async fn a_program_that_goes_on_is_contained_and_stopped() {
     assert!(screen.contains("1000") && screen.contains("Read-only file system"), "{screen}");
     let twice = rig.backend.start(&place, "look", &run("true")).await.expect_err("it is there");
     assert_eq!(twice.code, Code::Conflict);
-    let other = rig.place("other", Mount::ReadWrite);
+    let other = rig.place("other");
     let foreign = rig.backend.screen(&other, "look", 0).await.expect_err("it is another's");
     assert_eq!(foreign.code, Code::NotFound);
     rig.backend.stop(&place.session).await;
@@ -97,7 +97,7 @@ async fn a_program_that_breaks_its_own_cage_harms_only_itself() {
     if no_tmux() {
         return;
     }
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     rig.backend.start(&place, "wild", &run("tmux -S /run/tmux kill-server")).await.ok();
     for _ in 0..500 {
         let listed = rig.backend.processes(&place).await.expect("a list");
@@ -119,7 +119,7 @@ async fn a_session_has_so_many_programs_and_no_more() {
     if no_tmux() {
         return;
     }
-    let place = rig.place("test", Mount::None);
+    let place = rig.place("test");
     for number in 0..16 {
         let name = format!("p{number}");
         rig.backend.start(&place, &name, &run("sleep 72201")).await.expect("it starts");

@@ -108,7 +108,7 @@ async fn a_link_where_something_steers_is_refused() {
     let root = rig.workspace.path();
     fs::create_dir(root.join("real")).expect("a folder");
     std::os::unix::fs::symlink("real", root.join(".git")).expect("a link");
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let error = rig.try_in(&place, &run("true")).await.expect_err("it can't be guarded");
     assert!(error.message.contains(".git") && error.hint.is_some(), "{error:?}");
     assert_eq!(rig.sh_in(Mount::ReadOnly, "echo read").await.stdout, "read\n");
@@ -160,7 +160,7 @@ async fn an_empty_folder_of_the_persons_stays() {
     let root = rig.workspace.path();
     fs::create_dir_all(root.join(".git/hooks")).expect("a folder");
     fs::create_dir(root.join(".idea")).expect("a folder");
-    let place = rig.place("test", Mount::ReadWrite);
+    let place = rig.place("test");
     let command = run("touch up; sleep 60");
     let record = {
         let running = rig.try_in(&place, &command);
