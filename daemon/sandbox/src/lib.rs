@@ -5,10 +5,10 @@
 //! way from here to the machine itself.
 
 mod backend;
-mod engine;
-mod image;
 #[cfg(target_os = "linux")]
 mod bubblewrap;
+mod engine;
+mod image;
 mod options;
 mod output;
 mod sandboxes;

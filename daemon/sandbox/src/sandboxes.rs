@@ -87,7 +87,7 @@ impl Sandboxes {
             let tried = match choice {
                 Choice::Docker => self.engine(Kind::Docker).await,
                 Choice::Podman => self.engine(Kind::Podman).await,
-                Choice::Bubblewrap => Err(Error::new(Code::NotConfigured, "no bubblewrap")),
+                Choice::Bubblewrap => self.bubblewrap().await,
                 Choice::Auto | Choice::None => continue,
             };
             match tried {
@@ -96,6 +96,19 @@ impl Sandboxes {
             }
         }
         Err(Error::new(Code::NotConfigured, reasons.join("; ")).with_hint(HINT))
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn bubblewrap(&self) -> Result<Arc<dyn Backend>> {
+        let backend = crate::bubblewrap::Bubblewrap::find(&self.options).await?;
+        backend.probe().await?;
+        Ok(Arc::new(backend))
+    }
+
+    /// There are no namespaces to make a sandbox of.
+    #[cfg(not(target_os = "linux"))]
+    async fn bubblewrap(&self) -> Result<Arc<dyn Backend>> {
+        Err(Error::new(Code::NotConfigured, "bubblewrap is for Linux"))
     }
 
     async fn engine(&self, kind: Kind) -> Result<Arc<dyn Backend>> {
