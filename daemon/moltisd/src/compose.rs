@@ -7,13 +7,16 @@ use std::time::Instant;
 use moltis_core::env::Env;
 use moltis_core::journal::Journal;
 use moltis_core::provider::Provider;
+use moltis_core::session::TurnRules;
+use moltis_core::vault::Vault;
 use moltis_core::{Code, Error, Result};
 use moltis_edge::Services;
 use moltis_highlight::Highlight;
 use moltis_local::{Local, Options};
 use moltis_net::{Client, Purpose};
 use moltis_providers::{Providers, Setup};
-use moltis_session::{Hands, Sessions};
+use moltis_sandbox::Sandboxes;
+use moltis_session::Sessions;
 use moltis_store::Store;
 use moltis_telemetry::LogHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
 use crate::configuration::Configuration;
 use crate::env::SystemEnv;
+use crate::hands;
 use crate::meaning::Settings;
 use crate::unconnected::Unconnected;
 
@@ -29,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) local: Arc<Local>,
+    pub(crate) sandbox: Arc<Sandboxes>,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) services: Services,
     /// Cancelled by whoever wants the daemon to stop.
@@ -55,9 +60,10 @@ pub(crate) fn compose(
     let env_var = |name: &str| std::env::var(name).ok();
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
-    let hands = Hands::none();
-    let sessions =
-        Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
+    let vault: Arc<dyn Vault> = store.vault();
+    let hands = hands::hands(&settings.hands, &configuration, &vault, &data_dir)?;
+    let rules = rules(settings.rules, &data_dir)?;
+    let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, hands.hands, rules);
     keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
     let stop = CancellationToken::new();
     let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
@@ -86,15 +92,28 @@ pub(crate) fn compose(
         config: configuration.clone(),
         system: Arc::new(system),
         hooks: Arc::new(Unconnected),
-        sandbox: Arc::new(Unconnected),
+        sandbox: hands.sandbox.clone(),
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(Parts { store, sessions, local, configuration, services, stop })
+    let sandbox = hands.sandbox;
+    Ok(Parts { store, sessions, local, sandbox, configuration, services, stop })
 }
 
 fn parent(file: &Path) -> PathBuf {
     file.parent().unwrap_or(file).to_owned()
+}
+
+/// The rules with the workspace of sessions that name none, which is there from then on.
+fn rules(rules: TurnRules, data_dir: &Path) -> Result<TurnRules> {
+    if rules.workspace.is_some() {
+        return Ok(rules);
+    }
+    let workspace = data_dir.join("workspace");
+    std::fs::create_dir_all(&workspace).map_err(|error| {
+        Error::new(Code::Storage, format!("make {}: {error}", workspace.display()))
+    })?;
+    Ok(TurnRules { workspace: workspace.to_str().map(str::to_owned), ..rules })
 }
 
 fn local(settings: &Settings, data_dir: &Path) -> Result<Arc<Local>> {
@@ -134,7 +153,7 @@ fn keep_up(
         let setup = setup(settings, &local, &data_dir);
         providers.reconfigure(setup).map_err(|error| invalid(&error))?;
         log.set_level(&settings.log_level).map_err(|error| invalid(&error))?;
-        sessions.set_rules(settings.rules.clone());
+        sessions.set_rules(rules(settings.rules.clone(), &data_dir)?);
         Ok(())
     }));
 }

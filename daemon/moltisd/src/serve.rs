@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::compose::{Parts, compose};
 use crate::configuration::Configuration;
+use crate::hands;
 use crate::readiness::Readiness;
 
 /// How long running turns may take to put down what they have.
@@ -64,7 +65,7 @@ fn bind(data_dir: &Path) -> Result<Bound> {
 }
 
 async fn run(bound: Bound, parts: Parts, readiness: &Readiness, begun: Instant) -> Result<()> {
-    let Parts { store, sessions, local, configuration, services, stop } = parts;
+    let Parts { store, sessions, local, sandbox, configuration, services, stop } = parts;
     // Held until the store is closed: the next daemon waits for that, not for the socket to go.
     let _lock = bound.lock();
     let signals = Signals::new()?;
@@ -78,6 +79,7 @@ async fn run(bound: Bound, parts: Parts, readiness: &Readiness, begun: Instant) 
             Err(error) => tracing::error!(%error, "can't close what the last run left open"),
         }
     });
+    tasks.spawn(hands::look(sandbox));
     readiness.ready();
     tracing::info!(
         pid = std::process::id(),

@@ -246,7 +246,7 @@ impl WebSearch {
             Trouble::Captcha => format!(
                 "{title} takes this for a robot and wants to see a person: it will not answer for a \
                  while. A service with a key does not do that: `moltis config set \
-                 tools.web.search.provider brave`"
+                 web.search brave`"
             ),
             Trouble::Status(status) => format!("{title} failed with the HTTP status {status}"),
             Trouble::Unreadable => format!("{title} answered with something that can't be read"),
@@ -258,12 +258,12 @@ fn no_key(service: &Service, variable: &str) -> String {
     let title = service.title;
     format!(
         "there is no key for {title}; {HOW}, or set {variable}; `moltis config set \
-         tools.web.search.provider duckduckgo` needs none"
+         web.search duckduckgo` needs none"
     )
 }
 
 /// How the owner gives a service its key.
-const HOW: &str = "the owner gives it one with `moltis config set tools.web.search.api_key`";
+const HOW: &str = "the owner gives it one with `moltis providers login NAME --kind search`";
 
 #[async_trait]
 impl Tool for WebSearch {

@@ -101,7 +101,7 @@ async fn what_brave_complains_of_is_told() {
         Reply::json(status, &json!({"type": "ErrorResponse", "error": error, "time": 1}))
     };
     server.script(error(422, "SUBSCRIPTION_TOKEN_INVALID"));
-    check(&server, Engine::Brave, json!({"query": "x"}), true, &expect!["Brave Search does not take the key; the owner gives it one with `moltis config set tools.web.search.api_key`"]).await;
+    check(&server, Engine::Brave, json!({"query": "x"}), true, &expect!["Brave Search does not take the key; the owner gives it one with `moltis providers login NAME --kind search`"]).await;
     server.script(error(429, "RATE_LIMITED"));
     check(
         &server,
@@ -163,7 +163,7 @@ async fn perplexity_is_asked_as_its_api_wants_it() {
         401,
         &json!({"error": {"message": "Invalid API key", "type": "invalid_api_key", "code": 401}}),
     ));
-    check(&server, Engine::Perplexity, json!({"query": "x"}), true, &expect!["Perplexity does not take the key; the owner gives it one with `moltis config set tools.web.search.api_key`"]).await;
+    check(&server, Engine::Perplexity, json!({"query": "x"}), true, &expect!["Perplexity does not take the key; the owner gives it one with `moltis providers login NAME --kind search`"]).await;
     server.script(Reply::status(500));
     check(
         &server,
@@ -223,7 +223,7 @@ async fn duckduckgo_is_read_without_its_advertisements() {
 async fn a_captcha_of_duckduckgo_is_told_as_one() {
     let modal = r#"<form id="challenge-form" action="//duckduckgo.com/anomaly.js?sv=html"><div class="anomaly-modal__title">Unfortunately, bots use DuckDuckGo too.</div></form>"#;
     let captcha = expect![[r#"
-        DuckDuckGo takes this for a robot and wants to see a person: it will not answer for a while. A service with a key does not do that: `moltis config set tools.web.search.provider brave`"#]];
+        DuckDuckGo takes this for a robot and wants to see a person: it will not answer for a while. A service with a key does not do that: `moltis config set web.search brave`"#]];
     for reply in [
         Reply::body(202, "text/html", modal),
         Reply::body(200, "text/html", modal),
@@ -252,13 +252,13 @@ async fn without_a_key_it_is_told_how_to_set_one_and_nothing_is_sent() {
         (
             Engine::Brave,
             expect![
-                "there is no key for Brave Search; the owner gives it one with `moltis config set tools.web.search.api_key`, or set BRAVE_API_KEY; `moltis config set tools.web.search.provider duckduckgo` needs none"
+                "there is no key for Brave Search; the owner gives it one with `moltis providers login NAME --kind search`, or set BRAVE_API_KEY; `moltis config set web.search duckduckgo` needs none"
             ],
         ),
         (
             Engine::Perplexity,
             expect![
-                "there is no key for Perplexity; the owner gives it one with `moltis config set tools.web.search.api_key`, or set PERPLEXITY_API_KEY; `moltis config set tools.web.search.provider duckduckgo` needs none"
+                "there is no key for Perplexity; the owner gives it one with `moltis providers login NAME --kind search`, or set PERPLEXITY_API_KEY; `moltis config set web.search duckduckgo` needs none"
             ],
         ),
     ] {
