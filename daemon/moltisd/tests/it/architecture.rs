@@ -23,6 +23,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("moltis-local", &["moltis-core", "moltis-net"]),
     ("moltis-highlight", &["moltis-core"]),
     ("moltis-checkpoint", &["moltis-core"]),
+    ("moltis-context", &["moltis-core"]),
     ("moltis-edge", &["moltis-core", "moltis-codec", "moltis-proto"]),
     ("moltis-testkit", &["moltis-core", "moltis-proto"]),
     ("moltis", &["moltis-proto"]),
