@@ -186,10 +186,12 @@ fn answer() -> impl Strategy<Value = Answer> {
         FinishReason::ToolCalls,
         FinishReason::Filtered,
     ]);
-    (model(), usage(), option::of(finish), option::of(duration()), duration()).prop_map(
-        |(model, usage, finish, first_token, took)| Answer {
+    let counts = (usage(), any::<u64>());
+    (model(), counts, option::of(finish), option::of(duration()), duration()).prop_map(
+        |(model, (usage, estimated), finish, first_token, took)| Answer {
             model,
             usage,
+            estimated,
             finish,
             first_token,
             took,

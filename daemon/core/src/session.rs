@@ -358,6 +358,8 @@ pub struct TurnRules {
     pub effort: Option<Effort>,
     /// What the model is told first of all; empty is nothing.
     pub system_prompt: String,
+    /// Models are told the files of the workspace that say how it is worked on.
+    pub project_files: bool,
     /// How a session gets its title.
     pub titles: Titles,
     /// Messages that may wait in one session.
@@ -391,6 +393,7 @@ impl Default for TurnRules {
             queue: QueueMode::default(),
             effort: None,
             system_prompt: String::new(),
+            project_files: true,
             titles: Titles::default(),
             max_queued: 100,
             compact_at: 95,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use moltis_context::Files;
 use moltis_core::env::Env;
 use moltis_core::journal::Journal;
 use moltis_core::provider::Provider;
@@ -54,7 +55,8 @@ pub(crate) fn compose(
     let env_var = |name: &str| std::env::var(name).ok();
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
-    let hands = Hands::none();
+    let files = Files::new(data_dir.clone(), std::env::home_dir());
+    let hands = Hands { files, ..Hands::none() };
     let sessions =
         Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
     keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);

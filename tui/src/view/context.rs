@@ -36,7 +36,8 @@ fn rows_of(told: &Told, width: usize) -> Vec<Line> {
     rows.push(row("together", "", sum, told, Hue::Heading));
     rows.push(row("left", "", told.left, told, Hue::Text));
     let about = if told.guessed { ", a guess" } else { "" };
-    rows.push(Line::new(format!("of {} tokens{about}", tokens(told.window)), Hue::Dim));
+    let how = if told.counted { "counted" } else { "estimated" };
+    rows.push(Line::new(format!("of {} tokens{about}; {how}", tokens(told.window)), Hue::Dim));
     rows.push(match told.compact_at {
         0 => Line::new("never compacted by itself", Hue::Dim),
         at => Line::new(format!("compacted above {}", tokens(at)), Hue::Dim),
@@ -51,12 +52,20 @@ fn rows_of(told: &Told, width: usize) -> Vec<Line> {
 
 fn part_row(part: &Part, told: &Told, width: usize) -> Line {
     let count = if part.count > 1 { part.count.to_string() } else { String::new() };
-    let line = row(&part.kind, &count, part.tokens, told, Hue::Text);
+    // Where there is no room for the name beside, it stands for the kind.
+    let is_narrow = width < WORDS + 12 && !part.name.is_empty();
+    let first = if is_narrow { &part.name } else { &part.kind };
+    let line = row(first, &count, part.tokens, told, Hue::Text);
     let room = width.saturating_sub(WORDS) as u64;
     let cells = part.tokens.saturating_mul(room) / told.window.max(1);
     let cells = usize::try_from(cells.min(room)).unwrap_or_default();
     let least = usize::from(part.tokens > 0 && room > 0);
-    line.with("█".repeat(cells.max(least)), Hue::Accent)
+    let line = line.with("█".repeat(cells.max(least)), Hue::Accent);
+    let cut = if part.cut { " (cut)" } else { "" };
+    match part.name.is_empty() || is_narrow {
+        true => line,
+        false => line.with(" ", Hue::Dim).with(part.name.clone(), Hue::Dim).with(cut, Hue::Warn),
+    }
 }
 
 /// A name, how many, the tokens, and their share of the window.
