@@ -23,15 +23,26 @@ pub(super) fn draw(told: &Told, canvas: &mut Canvas<'_>) -> Option<Position> {
         canvas.text(inside.x + 1, inside.y, "asking …", Hue::Dim, width);
         return None;
     }
-    for (y, line) in (inside.top()..inside.bottom()).zip(rows_of(told, usize::from(width))) {
+    let room = usize::from(inside.height).saturating_sub(rows - told.parts.len());
+    for (y, line) in (inside.top()..inside.bottom()).zip(rows_of(told, room, usize::from(width))) {
         canvas.line(inside.x + 1, y, &line, width);
     }
     None
 }
 
-fn rows_of(told: &Told, width: usize) -> Vec<Line> {
+/// All rows, where there is room for so many parts.
+fn rows_of(told: &Told, room: usize, width: usize) -> Vec<Line> {
     let mut rows = vec![Line::new(told.model.clone(), Hue::Accent)];
-    rows.extend(told.parts.iter().map(|part| part_row(part, told, width)));
+    let hidden = match told.parts.len() > room {
+        true => told.parts.len() - room.saturating_sub(1),
+        false => 0,
+    };
+    let (few, others) = told.parts.split_at(told.parts.len() - hidden);
+    rows.extend(few.iter().map(|part| part_row(part, told, width)));
+    if hidden > 0 {
+        let weight = others.iter().fold(0_u64, |sum, part| sum.saturating_add(part.tokens));
+        rows.push(row("others", &hidden.to_string(), weight, told, Hue::Text));
+    }
     let sum = told.tokens();
     rows.push(row("together", "", sum, told, Hue::Heading));
     rows.push(row("left", "", told.left, told, Hue::Text));
