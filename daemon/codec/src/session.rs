@@ -214,7 +214,13 @@ pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
             FragmentKind::Messages => "messages",
             FragmentKind::Images => "images",
         };
-        v1::Fragment { kind: kind.to_owned(), count: fragment.count, tokens: fragment.tokens }
+        v1::Fragment {
+            kind: kind.to_owned(),
+            count: fragment.count,
+            tokens: fragment.tokens,
+            name: fragment.name.clone(),
+            cut: fragment.cut,
+        }
     });
     v1::ContextResponse {
         model: window.model.to_string(),
@@ -225,6 +231,7 @@ pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
         compact_at: window.compact_at.unwrap_or_default(),
         left_out: window.left_out,
         due: window.due,
+        counted: window.counted,
     }
 }
 

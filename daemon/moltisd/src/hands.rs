@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use moltis_checkpoint::Checkpointer;
+use moltis_context::Files;
 use moltis_core::checkpoint::Checkpoints;
 use moltis_core::sandbox::Sandbox;
 use moltis_core::vault::Vault;
@@ -45,6 +46,7 @@ pub(crate) fn hands(
         toolbox: Arc::new(toolbox),
         allow_list: configuration.clone(),
         checkpoints: Some(checkpoints),
+        files: Files::new(data_dir.to_owned(), std::env::home_dir()),
         presets: Some(Arc::new(PresetFiles(data_dir.join("agents/presets")))),
         ..Hands::none()
     };

@@ -122,6 +122,7 @@ impl Settings {
                 queue: queue(config.text("chat.queue")),
                 effort: Effort::parse(config.text("chat.effort")),
                 system_prompt: config.text("chat.system_prompt").to_owned(),
+                project_files: config.is_on("chat.project_files"),
                 titles: titles(config.text("chat.titles")),
                 max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
                 compact_at: number("chat.compact_at"),

@@ -85,7 +85,16 @@ pub(crate) const SCHEMA: Schema = Schema {
             Preset::Text(
                 "You are Moltis, a helpful assistant. Answer in Markdown, briefly and truthfully.",
             ),
-            "What models are told first of all.",
+            "What models are told first of all, before `agents/main/IDENTITY.md`, `SOUL.md` and `USER.md`\n\
+             of the data directory, where there are such files.",
+        ),
+        Key::new(
+            "chat.project_files",
+            Kind::Bool,
+            Preset::Bool(true),
+            "Tell models the files that say how a project is worked on: AGENTS.md, CLAUDE.md,\n\
+             CLAUDE.local.md, .claude/rules, .cursorrules and .cursor/rules, from the root of the\n\
+             repository to the workspace, and TOOLS.md of the workspace.",
         ),
         Key::new(
             "chat.titles",

@@ -308,18 +308,24 @@ pub(crate) fn answer(item: &str, parts: Vec<v1::Part>) -> Fact {
         first_token: Some(prost_types::Duration { seconds: 0, nanos: 432_000_000 }),
         took: Some(prost_types::Duration { seconds: 3, nanos: 100_000_000 }),
         partial: false,
+        estimated_tokens: 0,
     })
 }
 
 /// What a model is told, with a window of so many tokens.
 pub(crate) fn told(model: &str, window: u64) -> v1::ContextResponse {
-    let part = |kind: &str, count, tokens| v1::Fragment { kind: kind.into(), count, tokens };
+    let part = |kind: &str, count, tokens| v1::Fragment {
+        kind: kind.into(),
+        count,
+        tokens,
+        ..v1::Fragment::default()
+    };
     v1::ContextResponse {
         model: model.into(),
         window,
         guessed: false,
         fragments: vec![
-            part("system", 1, 20),
+            v1::Fragment { name: "AGENTS.md".into(), cut: true, ..part("system", 1, 20) },
             part("summary", 1, 1_240),
             part("messages", 14, 41_300),
             part("images", 2, 2_000),
@@ -328,6 +334,7 @@ pub(crate) fn told(model: &str, window: u64) -> v1::ContextResponse {
         compact_at: window / 4 * 3,
         left_out: true,
         due: false,
+        counted: true,
     }
 }
 

@@ -531,3 +531,16 @@ fn what_the_model_is_told_is_shown_with_its_weight() {
         chat
     });
 }
+
+#[test]
+fn more_parts_than_fit_are_told_together_and_the_sum_stays_in_sight() {
+    shows("context-many", &[NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.send("/context");
+        let mut told = told("anthropic/claude-sonnet-4-5", 200_000);
+        let first = told.fragments[0].clone();
+        told.fragments.extend(std::iter::repeat_n(first, 40));
+        chat.reply(Reply::Context { session: "s1".into(), result: Ok(told) });
+        chat
+    });
+}

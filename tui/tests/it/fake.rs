@@ -299,13 +299,18 @@ impl Sessions for Service {
     }
 
     async fn context(&self, _: Request<ContextRequest>) -> Answer<ContextResponse> {
-        let part = |kind: &str, count, tokens| Fragment { kind: kind.to_owned(), count, tokens };
+        let part = |kind: &str, count, tokens| Fragment {
+            kind: kind.to_owned(),
+            count,
+            tokens,
+            ..Fragment::default()
+        };
         Ok(Response::new(ContextResponse {
             model: "fake/model".to_owned(),
             window: 8_192,
             guessed: false,
             fragments: vec![
-                part("system", 1, 20),
+                Fragment { name: "AGENTS.md".to_owned(), cut: true, ..part("system", 1, 20) },
                 part("summary", 1, 300),
                 part("messages", 4, 80),
             ],
@@ -313,6 +318,7 @@ impl Sessions for Service {
             compact_at: 6_144,
             left_out: false,
             due: false,
+            counted: false,
         }))
     }
 

@@ -12,6 +12,7 @@ fn answered(seq: u64, parts: Vec<Part>, partial: bool) -> Event {
     let answer = Answer {
         model: ModelRef::new("openai", "gpt-5"),
         usage: Usage::default(),
+        estimated: 0,
         finish: None,
         first_token: None,
         took: Duration::ZERO,
