@@ -22,6 +22,8 @@ pub(crate) enum Mode {
     },
     /// Into the field of a search.
     Find,
+    /// To the question that waits.
+    Card,
 }
 
 /// A search in the transcript; goes on while messages are selected.
@@ -41,7 +43,7 @@ impl Model {
         match &self.mode {
             Mode::Browse { selected } => *selected,
             Mode::Find => self.find.found,
-            Mode::Write => None,
+            Mode::Write | Mode::Card => None,
         }
     }
 

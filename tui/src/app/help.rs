@@ -60,16 +60,21 @@ impl Help {
         let page = usize::from(height).saturating_sub(4).max(1);
         let inside = usize::from(width.min(WIDEST)).saturating_sub(4);
         let last = Self::rows(inside).len().saturating_sub(page);
-        let top = self.top.min(last);
-        self.top = match action {
-            Action::ListUp => top.saturating_sub(1),
-            Action::ListDown => (top + 1).min(last),
-            Action::ListPageUp => top.saturating_sub(page),
-            Action::ListPageDown => (top + page).min(last),
-            Action::ListFirst => 0,
-            Action::ListLast => last,
-            _ => return false,
-        };
-        true
+        let moved = turn(self.top.min(last), last, page, action);
+        self.top = moved.unwrap_or(self.top);
+        moved.is_some()
     }
+}
+
+/// Where a text that is read stands next; `None` when the action is not about that.
+pub(super) fn turn(top: usize, last: usize, page: usize, action: Action) -> Option<usize> {
+    Some(match action {
+        Action::ListUp => top.saturating_sub(1),
+        Action::ListDown => (top + 1).min(last),
+        Action::ListPageUp => top.saturating_sub(page),
+        Action::ListPageDown => (top + page).min(last),
+        Action::ListFirst => 0,
+        Action::ListLast => last,
+        _ => return None,
+    })
 }
