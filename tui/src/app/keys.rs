@@ -162,6 +162,7 @@ fn after_edit(model: &mut Model) -> Vec<Cmd> {
 pub(super) fn wheel(model: &mut Model, rows: isize) -> Vec<Cmd> {
     let action = if rows < 0 { Action::ListUp } else { Action::ListDown };
     match model.overlays.last() {
+        None if matches!(model.mode, Mode::Card) => return act(model, action),
         None => model.transcript.scroll.wish(Move::By(rows)),
         Some(Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Refused(_)) => {}
         Some(_) => return act(model, action),

@@ -50,7 +50,7 @@ pub(crate) use picker::Picker;
 pub(crate) use prompt::{Confirm, Prompt};
 pub(crate) use session::title_or;
 pub(crate) use sessions::{Sessions, age};
-pub(crate) use slash::{Slash, matching};
+pub(crate) use slash::matching;
 pub(crate) use status::{Status, elapsed, remaining, status, turning};
 pub(crate) use transcript::{Kind, Stage, money, tokens};
 pub(crate) use update::{next_wake, update};

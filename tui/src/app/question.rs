@@ -184,5 +184,8 @@ mod tests {
         let text = shown(&asked);
         let ours = |row: &&str| row.starts_with("why:") || row.starts_with("goes to:");
         assert_eq!(text.lines().filter(ours).collect::<Vec<_>>(), ["why: the real one"], "{text}");
+        // Without what stands at the edge, others would have written them.
+        let bare = text.replace(EDGE, "");
+        assert_eq!(bare.lines().filter(ours).count(), 4, "{bare}");
     }
 }

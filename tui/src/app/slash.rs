@@ -15,6 +15,19 @@ pub(crate) struct Slash {
     pub(super) verb: Verb,
 }
 
+impl Slash {
+    /// The command as it is typed: `/model [PROVIDER/MODEL]`.
+    pub(crate) fn call(&self) -> String {
+        format!("/{} {}", self.name, self.argument).trim_end().to_owned()
+    }
+
+    /// Whether no key does the same.
+    pub(super) fn has_no_key(&self) -> bool {
+        use Verb as V;
+        matches!(self.verb, V::Mode | V::Workspace | V::Sandbox | V::Revoke | V::Export)
+    }
+}
+
 /// What a typed command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
@@ -48,7 +61,7 @@ const fn slash(
 }
 
 /// All of them.
-const TABLE: &[Slash] = &[
+pub(crate) const TABLE: &[Slash] = &[
     slash("new", "[TITLE]", Verb::New, "begin a new session"),
     slash("sessions", "[WORDS]", Verb::Sessions, "list the sessions"),
     slash("model", "[PROVIDER/MODEL]", Verb::Model, "choose the model"),

@@ -7,7 +7,7 @@ use super::tests::rows;
 use crate::app::fixture::{
     Chat, answer, call, call_of, models, session, thought, told, trouble, user, user_of, words,
 };
-use crate::app::{Reply, Said, Trouble, Wanted};
+use crate::app::{Cmd, Mode, Reply, Said, Trouble, Wanted};
 use crate::keymap::{Key, table};
 
 /// Text with everything that makes text difficult.
@@ -282,6 +282,13 @@ proptest! {
             anything(&mut chat, kind, number, epoch);
             let drawn = rows(&chat);
             prop_assert!(!drawn.contains('\x1b'), "an escape was drawn");
+            for cmd in chat.asked.drain(..) {
+                let Cmd::Answer(answer) = cmd else { continue };
+                prop_assert!(matches!(chat.model.mode, Mode::Card), "answered from elsewhere");
+                let (_, asked) = chat.model.question().unwrap();
+                prop_assert_eq!((&asked.id, &asked.digest), (&answer.approval, &answer.digest));
+                prop_assert!(!answer.allow || chat.model.card.seen, "allowed unread");
+            }
         }
         prop_assert_eq!(rows(&chat), rows(&chat));
     }
