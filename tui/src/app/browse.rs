@@ -84,6 +84,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::BlockDown => model.select(neighbor(model, true, Block::is_message)),
         Action::TurnUp => model.select(neighbor(model, false, Block::is_person)),
         Action::TurnDown => model.select(neighbor(model, true, Block::is_person)),
+        Action::AnswerQuestion => super::card::focus(model),
         Action::CopyBlock => return copy(model),
         Action::ForkBlock => return fork(model, false),
         Action::EditBlock => return fork(model, true),

@@ -54,6 +54,11 @@ impl Card {
         self.sent.is_some()
     }
 
+    /// What was on its way over another connection is not answered any more.
+    pub(super) fn forget_sent(&mut self) {
+        self.sent = None;
+    }
+
     /// Whether it was put off just now.
     pub(super) fn was_left(&self, now: u64) -> bool {
         self.left.is_some_and(|left| now.saturating_sub(left) < 2 * ARM_MS)

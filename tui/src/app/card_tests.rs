@@ -173,6 +173,16 @@ fn without_a_connection_nothing_is_answered() {
 }
 
 #[test]
+fn an_answer_that_went_down_with_the_connection_can_be_given_again() {
+    let mut chat = asked();
+    chat.after(400).press("Tab y").len();
+    chat.lose().say(Said::Up { build: String::new() }).press("y");
+    let answers = answers(&chat);
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0].digest, answers[1].digest);
+}
+
+#[test]
 fn esc_puts_a_question_off_and_does_not_stop_the_turn() {
     let mut chat = asked();
     chat.after(400).press("Tab Esc Esc");

@@ -17,6 +17,7 @@ pub(super) fn up(model: &mut Model, build: String) -> Vec<Cmd> {
     model.loading_older = false;
     // What was asked over the old connection is not answered any more.
     model.coloring.clear();
+    model.card.forget_sent();
     model.overlays.retain(|overlay| !matches!(overlay, Overlay::Refused(_)));
     if back {
         model.say("connected again");

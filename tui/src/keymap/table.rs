@@ -84,6 +84,7 @@ static TABLE: &[Binding] = &[
         A::ToggleFold,
         "show or hide thoughts, summaries and output",
     ),
+    row(C::Browse, &["C-x a"], A::AnswerQuestion, "answer what waits for you"),
     row(C::Browse, &["/"], A::StartFind, "find"),
     row(C::Browse, &["n"], A::FindNext, "the find before (older)"),
     row(C::Browse, &["N"], A::FindPrevious, "the find after (newer)"),

@@ -1,6 +1,6 @@
 //! Text that a person is asked about: nothing in it is hidden, nothing is left out.
 //!
-//! [`SafeText`] takes out what a terminal would obey; here that is not enough, for what was taken out
+//! [`SafeText`](super::SafeText) takes out what a terminal would obey; here that is not enough, for what was taken out
 //! would be allowed unseen. Every character that would not be seen as itself stands as an escape in an
 //! ink of its own, so that a text that only spells such an escape looks different.
 

@@ -180,7 +180,8 @@ impl Call {
     pub(super) fn absorb(&mut self, orphan: Self) {
         let wish = std::mem::take(&mut self.wish);
         let known = !orphan.wish.telling.is_empty();
-        *self = Self { orphan: false, ..orphan };
+        // Its own answer may still be in a page before this one.
+        *self = Self { orphan: self.orphan, ..orphan };
         if !known {
             self.wish = wish;
         }
