@@ -129,6 +129,10 @@ pub(super) fn draw_list(model: &Model, asked: &Asked, canvas: &mut Canvas<'_>) -
         canvas.text(list.x + 2, list.y, "asking …", Hue::Dim, list.width.saturating_sub(2));
         return cursor;
     }
+    if asked.rows().next().is_none() && asked.picker.query.is_empty() {
+        canvas.text(list.x + 2, list.y, "nothing waits", Hue::Dim, list.width.saturating_sub(2));
+        return cursor;
+    }
     let room = usize::from(list.width).saturating_sub(14);
     let row = |entry: &moltis_proto::v1::Approval| {
         let here = if model.session_id() == Some(entry.session.as_str()) { "*" } else { " " };
