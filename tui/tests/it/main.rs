@@ -11,4 +11,6 @@ mod generated;
 #[cfg(test)]
 mod run;
 #[cfg(test)]
+mod screen;
+#[cfg(test)]
 mod send;
