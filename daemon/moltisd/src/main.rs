@@ -15,6 +15,7 @@ mod readiness;
 mod review;
 mod serve;
 mod settings;
+mod unconnected;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
