@@ -1,4 +1,4 @@
-//! Names for the shell: sessions, models and providers of the running daemon.
+//! Names for the shell: sessions, models, questions and more of the running daemon.
 //!
 //! A person waits at a prompt: 150 ms at most, no daemon is started, and whatever goes wrong is
 //! silence.
@@ -10,10 +10,11 @@ use clap::CommandFactory as _;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::CompleteEnv;
 use moltis_proto::v1::{
-    CatalogRequest, ListModelsRequest, ListProvidersRequest, ListSessionsRequest, ShowConfigRequest,
+    CatalogRequest, ListHooksRequest, ListImagesRequest, ListModelsRequest, ListProvidersRequest,
+    ListSessionsRequest, ShowConfigRequest,
 };
 
-use super::{Cli, GlobalFlags};
+use super::{Cli, GlobalFlags, question, trust};
 use crate::client::{Client, Connector, Failure};
 use crate::widget::SafeText;
 
@@ -84,6 +85,38 @@ pub(super) fn kinds() -> Vec<CompletionCandidate> {
     ask(async |mut client: Client| {
         let kinds = client.providers.list(ListProvidersRequest {}).await?.into_inner().kinds;
         Ok(kinds.into_iter().map(|kind| candidate(kind.name, "")).collect())
+    })
+}
+
+/// Questions that wait, with what is asked.
+pub(super) fn approvals() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let waiting = question::waiting(&mut client, "").await?.into_iter();
+        Ok(waiting.map(|asked| candidate(asked.id.clone(), &question::line(&asked))).collect())
+    })
+}
+
+/// What is allowed.
+pub(super) fn patterns() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let all = trust::allowed(&mut client).await?.into_iter();
+        Ok(all.map(|one| candidate(one.pattern, "")).collect())
+    })
+}
+
+/// Hooks of the home.
+pub(super) fn hooks() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let hooks = client.hooks.list(ListHooksRequest::default()).await?.into_inner().hooks;
+        Ok(hooks.into_iter().map(|hook| candidate(hook.name, &hook.description)).collect())
+    })
+}
+
+/// Images of the sandbox.
+pub(super) fn images() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let images = client.sandbox.images(ListImagesRequest {}).await?.into_inner().images;
+        Ok(images.into_iter().map(|image| candidate(image.tag, "")).collect())
     })
 }
 

@@ -295,7 +295,7 @@ fn absolute_file(name: &str) -> Result<String, Failure> {
     Ok(format!("file:{}", path.display()))
 }
 
-fn step_json(name: &str, step: &Step) -> Value {
+pub(super) fn step_json(name: &str, step: &Step) -> Value {
     json!({
         "type": if step.finished { "done" } else { "progress" },
         "name": name,
@@ -308,7 +308,7 @@ fn step_json(name: &str, step: &Step) -> Value {
 /// Cells of the bar.
 const BAR: u64 = 30;
 
-fn bar(step: &Step, bytes_per_second: f64) -> String {
+pub(super) fn bar(step: &Step, bytes_per_second: f64) -> String {
     if step.total == 0 {
         return format!("{} {}", step.phase, bytes(step.done));
     }

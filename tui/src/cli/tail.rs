@@ -20,6 +20,9 @@ pub(crate) struct TailArgs {
     /// Begin with this event; 0 is the beginning [default: what happens from now on]
     #[arg(long, value_name = "SEQ")]
     from: Option<u64>,
+    /// Show all of what tools gave, also on a terminal
+    #[arg(long)]
+    full: bool,
 }
 
 /// Follows until Ctrl-C, which is its normal end; fails when the session is gone or the daemon does
@@ -29,7 +32,7 @@ pub(super) async fn run(context: &Context, args: TailArgs) -> Result<(), Failure
     let session = find(&mut client, &args.session).await?.id;
     let begin = args.from.map_or(Begin::Now, |seq| Begin::After(seq.saturating_sub(1)));
     let mut feed = Feed::attach(&context.connector, &client, &session, begin).await?;
-    let mut transcript = Transcript::new(&context.output);
+    let mut transcript = Transcript::new(&context.output, args.full);
     let mut interrupt = interrupts()?;
     loop {
         let fed = tokio::select! {

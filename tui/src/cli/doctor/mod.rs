@@ -3,6 +3,8 @@
 //! Works without a daemon and starts none. A check never fails the others; the command fails when
 //! one of them has.
 
+mod hands;
+
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -240,6 +242,12 @@ async fn with_daemon(report: &mut Report<'_>, mut client: Client) -> Result<(), 
     report.add(providers(&mut client).await)?;
     report.add(default_model(&mut client).await)?;
     report.add(local_model(&mut client).await)?;
+    for finding in hands::sandbox(&mut client).await {
+        report.add(finding)?;
+    }
+    for finding in hands::hooks(&mut client).await {
+        report.add(finding)?;
+    }
     report.add(store(&mut client).await)
 }
 
