@@ -1,7 +1,7 @@
 //! Sessions as scripts and people see them.
 
 use expect_test::expect;
-use moltis_proto::v1::{OpenTurn, Usage};
+use moltis_proto::v1::{Approval, OpenTurn, Usage};
 
 use super::*;
 
@@ -80,6 +80,15 @@ fn the_json_of_a_session_is_the_contract() {
           "waiting_for": null
         }"#]]
     .assert_eq(&format!("{:#}", shape::session(&session())));
+}
+
+#[test]
+fn a_session_that_asks_is_waiting_and_names_its_question() {
+    let question = Approval { id: "a1".to_owned(), ..Approval::default() };
+    let asking = Session { pending: vec![question], ..session() };
+    let value = shape::session(&asking);
+    assert_eq!((&value["state"], &value["waiting_for"]), (&json!("waiting"), &json!("a1")));
+    assert_eq!(value["approvals"][0]["id"], "a1");
 }
 
 #[test]

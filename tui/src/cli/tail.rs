@@ -76,14 +76,19 @@ fn delta_line(session: &str, delta: &Delta) -> Value {
         Strand::Unspecified | Strand::Text => "delta",
         strand @ (Strand::Reasoning | Strand::Arguments | Strand::Output) => shape::strand(strand),
     };
-    json!({
+    let mut line = json!({
         "type": kind,
         "session": session,
         "turn": delta.turn,
         "item": delta.item,
         "offset": delta.offset,
         "text": delta.text,
-    })
+    });
+    if !delta.call.is_empty() {
+        line["call"] = json!(delta.call);
+        line["tool"] = json!(delta.tool);
+    }
+    line
 }
 
 fn progress_line(session: &str, progress: &Progress) -> Value {
@@ -108,5 +113,18 @@ mod tests {
         assert_eq!(kind(Strand::Text), "delta");
         assert_eq!(kind(Strand::Reasoning), "reasoning");
         assert_eq!(kind(Strand::Arguments), "arguments");
+    }
+
+    #[test]
+    fn what_a_tool_prints_is_told_with_its_call() {
+        let delta = Delta {
+            strand: Strand::Output.into(),
+            call: "c1".to_owned(),
+            tool: "exec".to_owned(),
+            ..Delta::default()
+        };
+        let line = line("s", &Fed::Delta(delta)).unwrap();
+        assert_eq!((&line["type"], &line["call"]), (&json!("output"), &json!("c1")));
+        assert_eq!(line["tool"], "exec");
     }
 }
