@@ -251,7 +251,8 @@ impl<'a> Follower<'a> {
         if output.terminal {
             self.begin_text();
             self.writer.act(&act)?;
-        } else {
+        } else if !matches!(kind, Kind::ToolStarted(_)) {
+            // Its end says which call it was.
             self.writer.end_line()?;
             output.note(&act.line);
         }

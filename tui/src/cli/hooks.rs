@@ -123,8 +123,13 @@ async fn enable(
     let workspace = settings::workspace(&named.place.workspace)?;
     let request = EnableHookRequest { name: named.name, workspace, on };
     let hook = client.hooks.enable(request).await?.into_inner();
-    let state = if on { "enabled, and trusted as it is now" } else { "disabled" };
-    context.output.either(&hook_json(&hook), &format!("{} is {state}", hook.name))?;
+    let line = if on {
+        let Hook { name, command, source, .. } = &hook;
+        format!("{name} is enabled, and trusted as it is now: {command} ({source})")
+    } else {
+        format!("{} is disabled", hook.name)
+    };
+    context.output.either(&hook_json(&hook), &line)?;
     if on && !hook.eligible && !context.output.json {
         context.output.note(&format!("it does not run yet: {}", hook.reason));
     }

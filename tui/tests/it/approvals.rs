@@ -310,3 +310,29 @@ fn input_that_is_no_terminal_is_nobody_to_ask() {
     assert_eq!(ran.code, 4, "{ran:?}");
     fake.heard(|heard| assert!(heard.answers.is_empty()));
 }
+
+#[test]
+fn a_script_reads_the_answer_and_hears_of_calls_beside_it() {
+    let call = ToolStarted {
+        call: "c".to_owned(),
+        tool: "exec".to_owned(),
+        arguments: r#"{"command":"ls"}"#.to_owned(),
+        ..ToolStarted::default()
+    };
+    let result = ToolFinished {
+        call: "c".to_owned(),
+        tool: "exec".to_owned(),
+        ending: "done".to_owned(),
+        ..ToolFinished::default()
+    };
+    let feed = vec![
+        give(event(3, Kind::ToolStarted(call))),
+        give(event(4, Kind::ToolFinished(result))),
+        give(answered(5, "i1", "Two files.")),
+        give(ended(6, Ending::Done, None)),
+    ];
+    let (home, _fake) = playing(Script { feeds: vec![feed].into(), ..Script::default() });
+    let ran = home.run(&["send", "hello"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "Two files.\n"), "{ran:?}");
+    assert_eq!(ran.stderr, "moltis: exec ls: done\n");
+}
