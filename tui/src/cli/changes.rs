@@ -5,7 +5,7 @@ use moltis_proto::v1::{DiffRequest, DiffResponse, UndoRequest};
 use serde_json::{Value, json};
 
 use super::context::Context;
-use crate::client::{Client, Failure, op_id};
+use crate::client::{Client, Failure, call, op_id};
 use crate::output::{Output, Tint};
 use crate::widget::SafeText;
 
@@ -16,7 +16,7 @@ pub(super) async fn changed(
     turn: String,
 ) -> Result<DiffResponse, Failure> {
     let request = DiffRequest { session: session.to_owned(), turn };
-    Ok(client.sessions.diff(request).await?.into_inner())
+    client.caller.call(&call::DIFF, &request).await
 }
 
 /// What changed, for `--json`.
@@ -66,7 +66,7 @@ pub(super) async fn undo(
     turn: String,
 ) -> Result<(), Failure> {
     let request = UndoRequest { op_id: op_id(), session: session.to_owned(), turn };
-    let undone = client.sessions.undo(request).await?.into_inner();
+    let undone = client.caller.call(&call::UNDO, &request).await?;
     let output = &context.output;
     if output.json {
         return output.json(&json!({

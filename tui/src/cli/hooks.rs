@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::shape::some;
 use super::{complete, settings};
-use crate::client::{Client, Failure};
+use crate::client::{Client, Failure, call};
 use crate::output::{Side, Table};
 
 /// Words of `moltis hooks`.
@@ -89,21 +89,23 @@ pub(super) async fn run(context: &Context, command: HooksCommand) -> Result<(), 
         HooksCommand::Enable(named) => enable(context, &mut client, named, true).await,
         HooksCommand::Disable(named) => enable(context, &mut client, named, false).await,
         HooksCommand::Reload => {
-            let hooks = client.hooks.reload(ReloadHooksRequest {}).await?.into_inner().hooks;
+            let hooks =
+                client.caller.call(&call::RELOAD_HOOKS, &ReloadHooksRequest {}).await?.hooks;
             output.either(&json!({ "hooks": hooks }), &format!("{hooks} hooks"))
         }
         HooksCommand::Test { named, event } => {
             let workspace = settings::workspace(&named.place.workspace)?;
             let request = TestHookRequest { name: named.name.clone(), workspace, point: event };
-            let test = output.taking("waiting for the hook", client.hooks.test(request)).await?;
-            tested(context, &named.name, &test.into_inner())
+            let test = client.caller.call(&call::TEST_HOOK, &request);
+            let test = output.taking("waiting for the hook", test).await?;
+            tested(context, &named.name, &test)
         }
     }
 }
 
 async fn all(client: &mut Client, place: &Place) -> Result<Vec<Hook>, Failure> {
     let request = ListHooksRequest { workspace: settings::workspace(&place.workspace)? };
-    Ok(client.hooks.list(request).await?.into_inner().hooks)
+    Ok(client.caller.call(&call::HOOKS, &request).await?.hooks)
 }
 
 async fn find(client: &mut Client, named: &Named) -> Result<Hook, Failure> {
@@ -122,7 +124,7 @@ async fn enable(
 ) -> Result<(), Failure> {
     let workspace = settings::workspace(&named.place.workspace)?;
     let request = EnableHookRequest { name: named.name, workspace, on };
-    let hook = client.hooks.enable(request).await?.into_inner();
+    let hook = client.caller.call(&call::ENABLE_HOOK, &request).await?;
     let line = if on {
         let Hook { name, command, source, .. } = &hook;
         format!("{name} is enabled, and trusted as it is now: {command} ({source})")

@@ -6,7 +6,7 @@
 use moltis_proto::v1::{AnswerRequest, AnswerResponse, Approval, ApprovalsRequest};
 use serde_json::Value;
 
-use crate::client::{Client, EXIT_WAITING, Failure, op_id};
+use crate::client::{Client, EXIT_WAITING, Failure, call, op_id};
 use crate::widget::is_allowed;
 
 /// How much of a digest tells questions apart.
@@ -48,7 +48,7 @@ impl Choice {
 /// The questions that wait, in one session or in all.
 pub(super) async fn waiting(client: &mut Client, session: &str) -> Result<Vec<Approval>, Failure> {
     let request = ApprovalsRequest { session: session.to_owned() };
-    Ok(client.sessions.approvals(request).await?.into_inner().approvals)
+    Ok(client.caller.call(&call::APPROVALS, &request).await?.approvals)
 }
 
 /// The one question whose id begins so.
@@ -100,7 +100,7 @@ pub(super) async fn answer(
         reason,
         session: question.session.clone(),
     };
-    Ok(client.sessions.answer(request).await?.into_inner())
+    client.caller.call(&call::ANSWER, &request).await
 }
 
 /// The beginning of a digest, as it is shown.

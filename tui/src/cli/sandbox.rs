@@ -13,7 +13,7 @@ use super::complete;
 use super::context::{Context, interrupts, time};
 use super::models::{bar, step_json};
 use super::shape::{at, some};
-use crate::client::{Client, EXIT_TURN, Failure};
+use crate::client::{Client, EXIT_TURN, Failure, call};
 use crate::output::{Side, Table, ago, bytes};
 
 /// Words of `moltis sandbox`.
@@ -57,15 +57,15 @@ pub(super) async fn run(context: &Context, command: SandboxCommand) -> Result<()
     match command {
         SandboxCommand::Status { probe } => {
             let status = if probe {
-                let probing = client.sandbox.probe(SandboxProbeRequest {});
+                let probing = client.caller.call(&call::PROBE, &SandboxProbeRequest {});
                 context.output.taking("proving the sandbox", probing).await?
             } else {
-                client.sandbox.status(SandboxStatusRequest {}).await?
+                client.caller.call(&call::SANDBOX, &SandboxStatusRequest {}).await?
             };
-            show(context, &status.into_inner())
+            show(context, &status)
         }
         SandboxCommand::List => {
-            let images = client.sandbox.images(ListImagesRequest {}).await?.into_inner().images;
+            let images = client.caller.call(&call::IMAGES, &ListImagesRequest {}).await?.images;
             list(context, &images)
         }
         SandboxCommand::Build => build(context, client).await,
@@ -177,7 +177,7 @@ async fn build(context: &Context, mut client: Client) -> Result<(), Failure> {
 
 async fn remove(context: &Context, mut client: Client, tag: String) -> Result<(), Failure> {
     let request = RemoveImagesRequest { tag };
-    let removed = client.sandbox.remove(request).await?.into_inner().removed;
+    let removed = client.caller.call(&call::REMOVE_IMAGES, &request).await?.removed;
     let output = &context.output;
     if output.json {
         return output.json(&json!({ "removed": Value::from(removed) }));

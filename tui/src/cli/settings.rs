@@ -12,7 +12,7 @@ use moltis_proto::v1::{ConfigureRequest, Session, Settings};
 
 use super::complete;
 use super::sessions::Named;
-use crate::client::{Client, Failure, op_id};
+use crate::client::{Client, Failure, call, op_id};
 
 /// Words of `moltis sessions set`.
 #[derive(Args, Debug)]
@@ -62,7 +62,7 @@ pub(super) async fn set(
     let settings = merged(session.settings.unwrap_or_default(), args.wanted)?;
     let request =
         ConfigureRequest { op_id: op_id(), session: session.id, settings: Some(settings) };
-    Ok(client.sessions.configure(request).await?.into_inner())
+    client.caller.call(&call::CONFIGURE, &request).await
 }
 
 fn merged(mut settings: Settings, wanted: Wanted) -> Result<Settings, Failure> {

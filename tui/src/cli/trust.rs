@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::complete;
 use super::context::{Context, find};
-use crate::client::{Client, Failure, op_id};
+use crate::client::{Client, Failure, call, op_id};
 use crate::output::{Side, Table};
 
 /// Where what is allowed for good is written.
@@ -146,7 +146,7 @@ async fn revoke(
             Some(session) => {
                 let (op_id, session) = (op_id(), session.id.clone());
                 let request = RevokeRequest { op_id, session, pattern: pattern.to_owned() };
-                client.sessions.revoke(request).await?;
+                client.caller.call(&call::REVOKE, &request).await?;
             }
             None => forget(context, client, pattern).await?,
         }

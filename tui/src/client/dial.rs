@@ -11,7 +11,6 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use moltis_proto::v1::code_client::CodeClient;
 use moltis_proto::v1::config_client::ConfigClient;
-use moltis_proto::v1::hooks_client::HooksClient;
 use moltis_proto::v1::models_client::ModelsClient;
 use moltis_proto::v1::providers_client::ProvidersClient;
 use moltis_proto::v1::sandbox_client::SandboxClient;
@@ -28,6 +27,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
 use super::autostart::{self, StartError};
+use super::call::Caller;
 use super::failure::{Failure, plain};
 use super::place;
 use crate::cli::GlobalFlags;
@@ -80,7 +80,8 @@ pub(crate) struct Client {
     pub(crate) providers: ProvidersClient<Wire>,
     pub(crate) config: ConfigClient<Wire>,
     pub(crate) system: SystemClient<Wire>,
-    pub(crate) hooks: HooksClient<Wire>,
+    /// For what is asked rarely.
+    pub(crate) caller: Caller,
     pub(crate) sandbox: SandboxClient<Wire>,
     pub(crate) code: CodeClient<Wire>,
     /// What the daemon said of itself.
@@ -298,7 +299,10 @@ impl Connector {
             models: ModelsClient::with_interceptor(channel.clone(), self.kind)
                 .max_decoding_message_size(LARGEST_MESSAGE),
             providers: ProvidersClient::with_interceptor(channel.clone(), self.kind),
-            hooks: HooksClient::with_interceptor(channel.clone(), self.kind),
+            caller: Caller::new(
+                InterceptedService::new(channel.clone(), self.kind),
+                LARGEST_MESSAGE,
+            ),
             sandbox: SandboxClient::with_interceptor(channel.clone(), self.kind),
             code: CodeClient::with_interceptor(channel.clone(), self.kind),
             config: ConfigClient::with_interceptor(channel, self.kind),

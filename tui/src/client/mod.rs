@@ -4,6 +4,7 @@
 //! [`Client`] is one connection, shared by the clients of all services.
 
 mod autostart;
+pub(crate) mod call;
 mod dial;
 mod exit;
 mod failure;

@@ -3,13 +3,13 @@
 use moltis_proto::v1::{ListHooksRequest, SandboxStatusRequest};
 
 use super::Finding;
-use crate::client::Client;
+use crate::client::{Client, call};
 
 /// Whether programs can run, and what that lacks.
 pub(super) async fn sandbox(client: &mut Client) -> Vec<Finding> {
-    let status = match client.sandbox.status(SandboxStatusRequest {}).await {
-        Ok(status) => status.into_inner(),
-        Err(status) => return vec![Finding::failed("sandbox", status.into())],
+    let status = match client.caller.call(&call::SANDBOX, &SandboxStatusRequest {}).await {
+        Ok(status) => status,
+        Err(failure) => return vec![Finding::failed("sandbox", failure)],
     };
     if status.backend.is_empty() {
         let hint =
@@ -31,9 +31,9 @@ pub(super) async fn sandbox(client: &mut Client) -> Vec<Finding> {
 
 /// Hooks that are meant to run and do not, and those that fail.
 pub(super) async fn hooks(client: &mut Client) -> Vec<Finding> {
-    let hooks = match client.hooks.list(ListHooksRequest::default()).await {
-        Ok(list) => list.into_inner().hooks,
-        Err(status) => return vec![Finding::failed("hooks", status.into())],
+    let hooks = match client.caller.call(&call::HOOKS, &ListHooksRequest::default()).await {
+        Ok(list) => list.hooks,
+        Err(failure) => return vec![Finding::failed("hooks", failure)],
     };
     let running = hooks.iter().filter(|hook| hook.eligible).count();
     let mut findings = vec![Finding::ok("hooks", format!("{running} of {} run", hooks.len()))];
