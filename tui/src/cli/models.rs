@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::complete;
 use super::context::{Context, interrupts};
 use super::shape::some;
-use crate::client::{Client, EXIT_TURN, Failure};
+use crate::client::{Client, EXIT_TURN, Failure, call};
 use crate::output::{Side, Table, bytes, count};
 
 /// Words of `moltis models`.
@@ -100,13 +100,14 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
         }
         ModelsCommand::Pull { name } => pull(context, client, name).await,
         ModelsCommand::Remove { name } => {
-            client.models.remove(RemoveModelRequest { name: name.clone() }).await?;
+            let request = RemoveModelRequest { name: name.clone() };
+            client.caller.call(&call::REMOVE_MODEL, &request).await?;
             output.either(&json!({ "removed": name }), &format!("removed {name}"))
         }
         ModelsCommand::Test { model } => {
             let request = TestModelRequest { model: model.clone() };
-            let test = output.taking("waiting for the model", client.models.test(request)).await?;
-            let test = test.into_inner();
+            let test = client.caller.call(&call::TEST_MODEL, &request);
+            let test = output.taking("waiting for the model", test).await?;
             let document = json!({
                 "model": model,
                 "text": test.text,

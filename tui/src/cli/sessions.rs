@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::context::{Context, find, time};
 use super::transcript::Transcript;
 use super::{changes, compaction, complete, settings, shape, show};
-use crate::client::{Client, Failure, op_id};
+use crate::client::{Client, Failure, call, op_id};
 use crate::output::{Side, Table, ago, count, dollars, reported};
 
 /// Words of `moltis sessions`.
@@ -220,7 +220,7 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
         }
         SessionsCommand::Search { query, limit } => {
             let request = SearchRequest { query: query.join(" "), limit };
-            let hits = client.sessions.search(request).await?.into_inner().hits;
+            let hits = client.caller.call(&call::SEARCH, &request).await?.hits;
             show_hits(context, &hits)
         }
         SessionsCommand::Export { named, format, output } => {

@@ -7,11 +7,15 @@
 use std::marker::PhantomData;
 
 use moltis_proto::v1::{
-    AnswerRequest, AnswerResponse, ApprovalsRequest, ApprovalsResponse, ConfigureRequest,
-    DiffRequest, DiffResponse, EnableHookRequest, Hook, ListHooksRequest, ListHooksResponse,
-    ListImagesRequest, ListImagesResponse, ReloadHooksRequest, ReloadHooksResponse,
-    RemoveImagesRequest, RemoveImagesResponse, RevokeRequest, SandboxProbeRequest, SandboxStatus,
-    SandboxStatusRequest, Session, TestHookRequest, TestHookResponse, UndoRequest, UndoResponse,
+    AnswerRequest, AnswerResponse, ApprovalsRequest, ApprovalsResponse, BackupRequest,
+    BackupResponse, CheckRequest, CheckResponse, ConfigureRequest, DiffRequest, DiffResponse,
+    EnableHookRequest, HealthRequest, HealthResponse, Hook, ListHooksRequest, ListHooksResponse,
+    ListImagesRequest, ListImagesResponse, LogoutRequest, LogoutResponse, ReloadHooksRequest,
+    ReloadHooksResponse, RemoveImagesRequest, RemoveImagesResponse, RemoveModelRequest,
+    RemoveModelResponse, RevokeRequest, RotateVaultRequest, RotateVaultResponse,
+    SandboxProbeRequest, SandboxStatus, SandboxStatusRequest, SearchRequest, SearchResponse,
+    Session, TestHookRequest, TestHookResponse, TestModelRequest, TestModelResponse, UndoRequest,
+    UndoResponse, UsageRequest, UsageResponse,
 };
 use prost::Message;
 use prost::bytes::{Buf as _, BufMut as _, Bytes};
@@ -60,6 +64,23 @@ pub(crate) const IMAGES: Method<ListImagesRequest, ListImagesResponse> =
     Method::at("/moltis.v1.Sandbox/Images");
 pub(crate) const REMOVE_IMAGES: Method<RemoveImagesRequest, RemoveImagesResponse> =
     Method::at("/moltis.v1.Sandbox/Remove");
+pub(crate) const SEARCH: Method<SearchRequest, SearchResponse> =
+    Method::at("/moltis.v1.Sessions/Search");
+pub(crate) const REMOVE_MODEL: Method<RemoveModelRequest, RemoveModelResponse> =
+    Method::at("/moltis.v1.Models/Remove");
+pub(crate) const TEST_MODEL: Method<TestModelRequest, TestModelResponse> =
+    Method::at("/moltis.v1.Models/Test");
+pub(crate) const LOGOUT: Method<LogoutRequest, LogoutResponse> =
+    Method::at("/moltis.v1.Providers/Logout");
+pub(crate) const HEALTH: Method<HealthRequest, HealthResponse> =
+    Method::at("/moltis.v1.System/Health");
+pub(crate) const CHECK: Method<CheckRequest, CheckResponse> = Method::at("/moltis.v1.System/Check");
+pub(crate) const USAGE: Method<UsageRequest, UsageResponse> =
+    Method::at("/moltis.v1.System/ReadUsage");
+pub(crate) const BACKUP: Method<BackupRequest, BackupResponse> =
+    Method::at("/moltis.v1.System/Backup");
+pub(crate) const ROTATE_VAULT: Method<RotateVaultRequest, RotateVaultResponse> =
+    Method::at("/moltis.v1.System/RotateVault");
 
 /// Makes calls on a connection.
 #[derive(Clone, Debug)]

@@ -41,6 +41,15 @@ fn every_method_is_one_of_the_contract_with_the_same_messages() {
         row(&PROBE),
         row(&IMAGES),
         row(&REMOVE_IMAGES),
+        row(&SEARCH),
+        row(&REMOVE_MODEL),
+        row(&TEST_MODEL),
+        row(&LOGOUT),
+        row(&HEALTH),
+        row(&CHECK),
+        row(&USAGE),
+        row(&BACKUP),
+        row(&ROTATE_VAULT),
     ] {
         let known = contract.iter().any(|(at, takes_, gives_)| {
             (at.as_str(), takes_.as_str(), gives_.as_str()) == (path, takes, gives)
