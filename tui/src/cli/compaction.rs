@@ -6,7 +6,7 @@ use moltis_proto::v1::{CompactRequest, Compacted, ContextRequest, ContextRespons
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::{send, shape};
+use super::{follow, shape};
 use crate::client::{Begin, Client, Failure, Feed, op_id};
 use crate::output::{Side, Table};
 
@@ -34,7 +34,7 @@ pub(super) async fn compact(
                 }
                 Some(Kind::TurnEnded(ended)) => {
                     context.output.progress("");
-                    return match send::failure_of(&ended) {
+                    return match follow::failure_of(&ended) {
                         Some(failure) => Err(failure),
                         None => tell(context, &session, &asked.turn, done),
                     };

@@ -21,6 +21,6 @@ pub(crate) use code::{CodeSlot, Highlights, Paint};
 pub(crate) use fuzzy::Fuzzy;
 pub(crate) use line::{Hue, Ink, Line, Span, width_of};
 pub(crate) use reveal::reveal;
-pub(crate) use safe::{Cleaner, SafeText};
+pub(crate) use safe::{Cleaner, SafeText, is_allowed};
 pub(crate) use stream::Document;
 pub(crate) use wrap::{Row, chop, rows, shorten, wrap};
