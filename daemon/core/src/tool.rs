@@ -151,15 +151,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// A text that Moltis itself made.
+    /// A text from wherever the tool has it: not trusted until [`Outcome::from`] says where.
     pub fn said(text: impl Into<String>) -> Self {
         let parts = vec![Part::Text(text.into())];
         Self { parts, failed: false, origin: Origin::Tool, sensitive: false }
     }
 
-    /// A failure.
+    /// A failure, in words of Moltis's own; where others are quoted, [`Outcome::from`] says so.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { failed: true, ..Self::said(text) }
+        Self { failed: true, origin: Origin::Owner, ..Self::said(text) }
     }
 
     /// The same, from elsewhere.

@@ -12,7 +12,7 @@ use moltis_core::checkpoint::Checkpoints;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Event, EventKind, FileChange, NewEvent};
 use moltis_core::id::{OpId, TurnId};
-use moltis_core::policy::Authorized;
+use moltis_core::policy::{Authorized, is_steering};
 use moltis_core::sandbox::Mount;
 use moltis_core::tool::{Action, Call};
 
@@ -156,7 +156,11 @@ async fn differences(
     before: &str,
 ) -> Result<(String, Vec<FileChange>)> {
     let after = checkpoints.take(session, workspace).await?.name;
-    let files = checkpoints.changes(before, &after).await?;
+    let mut files = checkpoints.changes(before, &after).await?;
+    // Empty folders in the places of what steers programs outside: a sandbox puts them there for as
+    // long as it runs, and takes them away.
+    let stands_in = |file: &FileChange| file.path.strip_suffix('/').is_some_and(is_steering);
+    files.retain(|file| !stands_in(file));
     Ok((after, files))
 }
 

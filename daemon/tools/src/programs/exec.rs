@@ -14,7 +14,7 @@ use moltis_core::tool::{Action, Call, Class, Outcome, Output, Scene, Tool};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{place, run, told};
+use super::{origin, place, run, told};
 use crate::schema::{self, schema};
 
 /// Seconds that a program may take unless told otherwise.
@@ -98,7 +98,8 @@ impl Tool for Exec {
         match self.sandbox.exec(&place(scene), run, output).await {
             Ok(exit) => {
                 let failed = exit.ended_by.is_some();
-                Outcome { failed, ..Outcome::said(told::exit(&exit)).sensitive() }
+                let said = Outcome::said(told::exit(&exit)).from(origin(scene.network)).sensitive();
+                Outcome { failed, ..said }
             }
             Err(error) => Outcome::failed(format!("it could not run: {error}")),
         }

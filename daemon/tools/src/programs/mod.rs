@@ -9,7 +9,8 @@ mod told;
 
 use std::time::Duration;
 
-use moltis_core::sandbox::Place;
+use moltis_core::event::Origin;
+use moltis_core::sandbox::{Network, Place};
 use moltis_core::tool::{Run, Scene};
 
 use crate::jail::Inside;
@@ -21,6 +22,14 @@ fn place(scene: &Scene) -> Place {
         workspace: scene.workspace.clone(),
         mount: scene.mount,
         network: scene.network,
+    }
+}
+
+/// Where what a program prints comes from: the workspace, or whatever it can reach.
+fn origin(network: Network) -> Origin {
+    match network {
+        Network::None => Origin::Workspace,
+        Network::Listed | Network::Open => Origin::Web,
     }
 }
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::exec::first_words;
-use super::{place, run, told};
+use super::{origin, place, run, told};
 use crate::schema::{self, schema};
 
 /// The longest that a program goes on.
@@ -176,7 +176,7 @@ impl Tool for Process {
             Err(wrong) => return Outcome::failed(wrong),
         };
         match self.act(&arguments, call.run(), &place(scene)).await {
-            Ok(text) => Outcome::said(text).sensitive(),
+            Ok(text) => Outcome::said(text).from(origin(scene.network)).sensitive(),
             Err(error) => Outcome::failed(error.to_string()),
         }
     }
