@@ -4,11 +4,11 @@ use moltis_proto::v1;
 
 use super::browse;
 use super::cmd::Cmd;
-use super::context;
 use super::model::{Link, Model, Overlay, Sending};
 use super::models::{EFFORTS, step_effort};
 use super::slash::{self, Parsed, Verb};
 use super::transcript::Move;
+use super::{budget, context};
 use super::{help::Help, palette::Palette, prompt, session, sessions};
 use crate::keymap::Action;
 
@@ -158,6 +158,7 @@ fn command(model: &mut Model, verb: Verb, argument: &str) -> Vec<Cmd> {
         Verb::Fork => return fork(model),
         Verb::Compact => return compact(model),
         Verb::Context => return context::open(model),
+        Verb::Usage => return budget::open(model),
         Verb::Stop => return stop(model, argument == "all"),
         Verb::Export => {
             if let Some(session) = model.session_id().map(str::to_owned) {

@@ -14,7 +14,7 @@ use crate::keymap::{Action, Code, Context, Key, Meaning, resolve};
 pub(crate) fn contexts(model: &Model) -> &'static [Context] {
     use Context as C;
     match model.overlays.last() {
-        Some(Overlay::Help(_) | Overlay::Told(_)) => &[C::Help, C::Anywhere],
+        Some(Overlay::Help(_) | Overlay::Told(_) | Overlay::Left(_)) => &[C::Help, C::Anywhere],
         Some(Overlay::Palette(_)) => &[C::List, C::Editing, C::Anywhere],
         Some(Overlay::Sessions(_)) => &[C::Sessions, C::List, C::Editing, C::Anywhere],
         Some(Overlay::Models(_)) => &[C::Models, C::List, C::Editing, C::Anywhere],
@@ -46,9 +46,13 @@ fn field(model: &mut Model) -> Option<&mut Editor> {
             Step::Key { field, .. } => Some(field),
             Step::Offers | Step::Pulling(_) | Step::Working(_) => None,
         },
-        Some(Overlay::Help(_) | Overlay::Told(_) | Overlay::Confirm(_) | Overlay::Refused(_)) => {
-            None
-        }
+        Some(
+            Overlay::Help(_)
+            | Overlay::Told(_)
+            | Overlay::Left(_)
+            | Overlay::Confirm(_)
+            | Overlay::Refused(_),
+        ) => None,
         None if model.history.search().is_some() => model.history.query(),
         None => match model.mode {
             Mode::Write => Some(&mut model.composer),
@@ -182,7 +186,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
             }
             Vec::new()
         }
-        Some(Overlay::Told(_)) => {
+        Some(Overlay::Told(_) | Overlay::Left(_)) => {
             if action == Action::Leave {
                 model.close();
             }

@@ -6,6 +6,7 @@
 
 mod areas;
 mod browse;
+mod budget;
 mod chat;
 mod cmd;
 mod context;
@@ -30,6 +31,7 @@ mod welcome;
 
 pub(crate) use areas::SMALLEST;
 pub(crate) use browse::Mode;
+pub(crate) use budget::{Left, Limit};
 pub(crate) use cmd::{Cmd, Target};
 pub(crate) use context::{Part, Told};
 pub(crate) use help::{Help, HelpRow, WIDEST as HELP_WIDEST};

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use moltis_proto::v1;
 
 use super::browse::{Find, Mode};
+use super::budget::Left;
 use super::cmd::{Cmd, Target};
 use super::context::Told;
 use super::editor::{Draft, Editor};
@@ -107,6 +108,8 @@ pub(crate) enum Overlay {
     Sessions(Box<Sessions>),
     Models(Box<Models>),
     Told(Box<Told>),
+    /// What is left of the limits.
+    Left(Box<Left>),
     Prompt(Prompt),
     Confirm(Confirm),
     Welcome(Box<Welcome>),

@@ -6,7 +6,7 @@ use super::cmd::{Cmd, Target};
 use super::model::{Link, Model, Overlay};
 use super::msg::{Asked, Reply, Trouble};
 use super::transcript::Transcript;
-use super::{browse, chat, context, models, session, sessions, welcome};
+use super::{browse, budget, chat, context, models, session, sessions, welcome};
 use crate::widget::SafeText;
 
 /// The connection stands.
@@ -142,6 +142,7 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         Reply::Stopped(Err(trouble)) => model.complain("not stopped", &trouble),
         Reply::Compacting(Ok(())) => {}
         Reply::Compacting(Err(trouble)) => model.complain("not compacted", &trouble),
+        Reply::Budget { session, result } => budget::arrived(model, &session, result),
         Reply::Context { session, result } => context::arrived(model, &session, result),
         Reply::Page { epoch, result } => return page(model, epoch, result),
         Reply::Sessions(Ok(entries)) => return sessions::arrived(model, entries),
