@@ -489,7 +489,7 @@ impl SystemAdmin for Ports {
     async fn budget(&self, session: Option<&SessionId>) -> Result<Vec<Standing>> {
         let (span, unit) = (Span::Day, Unit::Tokens);
         let standing = Standing { span, unit, limit: 9, spent: 4, reserved: 2 };
-        self.0.ask(format!("budget {session:?}"), vec![standing])
+        self.0.ask(format!("budget {}", session.map_or("", SessionId::as_str)), vec![standing])
     }
 
     async fn backup(&self, to: &Path) -> Result<BackupReport> {

@@ -59,6 +59,7 @@ async fn every_call_reaches_its_port() {
     expect![[r#"
         health
         usage 1970-01-01T00:00:00Z
+        budget s
         backup /b
         check
         rotate
