@@ -13,7 +13,7 @@ use moltis_core::policy::Label;
 use moltis_core::provider::{Effort, Request, ToolSpec};
 
 use crate::conversation::{
-    Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, part_tokens, text_tokens,
+    Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, estimate, part_tokens, text_tokens,
 };
 use crate::scale::Scale;
 use crate::system;
@@ -64,8 +64,6 @@ pub struct Instructions {
     pub tools: Vec<ToolSpec>,
     /// Rounds of calls that a turn may go through.
     pub max_rounds: u32,
-    /// Calls that a turn may make; 0 is any number.
-    pub max_calls: u32,
 }
 
 impl Instructions {
@@ -140,16 +138,26 @@ pub(crate) fn system_tokens(model: &ModelInfo, instructions: &Instructions) -> u
     told + tool_tokens(model, instructions)
 }
 
+/// Estimated tokens of a whole request, whoever made it.
+pub fn request_tokens(request: &Request) -> u64 {
+    let messages = request.messages.iter().map(|message| estimate(&message.parts)).sum::<u64>();
+    text_tokens(&request.system) + messages + spec_tokens(&request.tools)
+}
+
 /// Estimated tokens of the tools that it is offered.
 fn tool_tokens(model: &ModelInfo, instructions: &Instructions) -> u64 {
+    match offer(model, instructions) {
+        Offer::None => 0,
+        Offer::Native | Offer::Text => spec_tokens(&instructions.tools),
+    }
+}
+
+fn spec_tokens(tools: &[ToolSpec]) -> u64 {
     let size = |tool: &ToolSpec| {
         let parameters = tool.parameters.to_string().len();
         (tool.name.len() + tool.description.len() + parameters) as u64 + 32
     };
-    match offer(model, instructions) {
-        Offer::None => 0,
-        Offer::Native | Offer::Text => instructions.tools.iter().map(size).sum::<u64>() / 4,
-    }
+    tools.iter().map(size).sum::<u64>() / 4
 }
 
 /// What each message would cost in a prompt for this model, with the results of tools up to the seq

@@ -5,6 +5,7 @@ use std::path::Path;
 use moltis_core::admin::{
     CatalogModel, ConfigValue, FoundServer, Health, LogLine, ModelTest, ProviderStatus,
 };
+use moltis_core::budget::Standing;
 use moltis_core::journal::{BackupReport, CheckReport, UsageRow};
 use moltis_core::models::{ModelInfo, Price};
 use moltis_proto::v1;
@@ -137,6 +138,13 @@ pub fn usage_row_to_wire(row: UsageRow) -> v1::UsageRow {
         answers: row.answers,
         usage: Some(usage_to_wire(row.usage)),
     }
+}
+
+/// How a limit stands.
+pub fn standing_to_wire(standing: Standing) -> v1::BudgetLimit {
+    let Standing { span, unit, limit, spent, reserved } = standing;
+    let (span, unit) = (span.as_str().to_owned(), unit.as_str().to_owned());
+    v1::BudgetLimit { span, unit, limit, spent, reserved }
 }
 
 /// What a backup holds.

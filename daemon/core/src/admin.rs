@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use futures_core::Stream;
 use secrecy::SecretString;
 
+use crate::budget::Standing;
 use crate::error::{Error, Result};
+use crate::id::SessionId;
 use crate::journal::{BackupReport, CheckReport, UsageRow};
 use crate::models::{ModelInfo, ModelRef};
 
@@ -247,6 +249,13 @@ pub trait SystemAdmin: Send + Sync {
 
     /// What was used since a time, by day and model.
     async fn usage(&self, since: jiff::Timestamp) -> Result<Vec<UsageRow>>;
+
+    /// How the limits stand of what may be spent: the day's and, where one is named, those of a
+    /// session and of the turn that runs in it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such session.
+    async fn budget(&self, session: Option<&SessionId>) -> Result<Vec<Standing>>;
 
     /// Writes a backup to a new file.
     async fn backup(&self, to: &Path) -> Result<BackupReport>;

@@ -14,6 +14,7 @@
 
 pub mod admin;
 pub mod assistant;
+pub mod budget;
 pub mod checkpoint;
 pub mod code;
 pub mod context;

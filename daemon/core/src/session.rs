@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::budget::Limits;
 use crate::event::{Ending, Event, EventKind};
 use crate::id::{ApprovalId, CallId, SessionId, TurnId};
 use crate::message::Usage;
@@ -372,8 +373,8 @@ pub struct TurnRules {
     pub compact_at: u64,
     /// Rounds of calls that a turn may go through.
     pub max_rounds: u32,
-    /// Calls that a turn may make; 0 is any number.
-    pub max_calls: u32,
+    /// What may be spent.
+    pub budget: Limits,
     /// What is done without asking, in sessions that say nothing else.
     pub approvals: Mode,
     /// Calls that are allowed beforehand.
@@ -402,7 +403,7 @@ impl Default for TurnRules {
             max_queued: 100,
             compact_at: 95,
             max_rounds: 25,
-            max_calls: 0,
+            budget: Limits::default(),
             approvals: Mode::default(),
             allow: Vec::new(),
             deny: Vec::new(),

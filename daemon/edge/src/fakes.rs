@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use futures_util::{Stream, StreamExt as _, stream};
 use moltis_core::admin::*;
 use moltis_core::assistant::*;
+use moltis_core::budget::{Span, Standing, Unit};
 use moltis_core::code::{Highlighter, Piece, Pieces, Token};
 use moltis_core::event::{Cause, Event, EventKind, FileChange, FileChangeKind, Origin};
 use moltis_core::feed::{Feed, FeedStream, From};
@@ -493,6 +494,12 @@ impl SystemAdmin for Ports {
             usage: Usage::default(),
         };
         self.0.ask(format!("usage {since}"), vec![row])
+    }
+
+    async fn budget(&self, session: Option<&SessionId>) -> Result<Vec<Standing>> {
+        let (span, unit) = (Span::Day, Unit::Tokens);
+        let standing = Standing { span, unit, limit: 9, spent: 4, reserved: 2 };
+        self.0.ask(format!("budget {}", session.map_or("", SessionId::as_str)), vec![standing])
     }
 
     async fn backup(&self, to: &Path) -> Result<BackupReport> {

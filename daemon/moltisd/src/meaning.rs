@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use moltis_config::Config;
+use moltis_core::budget::{Limit, Limits};
 use moltis_core::models::ModelRef;
 use moltis_core::policy::{Mode, Pattern};
 use moltis_core::provider::Effort;
@@ -127,7 +128,7 @@ impl Settings {
                 max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
                 compact_at: number("chat.compact_at"),
                 max_rounds: small(number("chat.max_rounds")),
-                max_calls: small(number("chat.max_calls")),
+                budget: budget(&number),
                 approvals: Mode::parse(config.text("approvals.mode")).unwrap_or_default(),
                 allow: patterns(config, "approvals.allow"),
                 deny: patterns(config, "approvals.deny"),
@@ -155,6 +156,23 @@ impl Settings {
             hands: HandSettings::of(config),
         }
     }
+}
+
+/// The limits of what may be spent; 0 is none.
+fn budget(number: &dyn Fn(&str) -> u64) -> Limits {
+    let limit = |span: &str| {
+        let some = |unit: &str, times: u64| {
+            let amount = number(&format!("budget.{span}_{unit}"));
+            (amount > 0).then(|| amount.saturating_mul(times))
+        };
+        Limit {
+            tokens: some("tokens", 1),
+            microusd: some("cents", 10_000),
+            seconds: some("minutes", 60),
+            calls: some("calls", 1),
+        }
+    };
+    Limits { turn: limit("turn"), session: limit("session"), day: limit("day") }
 }
 
 fn small(number: u64) -> u32 {

@@ -6,6 +6,9 @@ use moltis_config::{Key, Kind, Preset, Schema, Section};
 use moltis_core::models::ModelRef;
 use moltis_core::policy::Pattern;
 
+/// An amount of a budget.
+const MANY: Kind = Kind::Integer { min: 0, max: 1_000_000_000_000 };
+
 const MODEL_HINT: &str = "a model is written `provider/model`";
 
 /// All keys, in the order of the file.
@@ -21,6 +24,13 @@ pub(crate) const SCHEMA: Schema = Schema {
             doc: "Who is asked. The name before the slash in `work/gpt-5` is yours to choose.\n\
                   Vendors whose key is in the environment (OPENAI_API_KEY, …) need no section.",
             example: "work",
+        },
+        Section {
+            path: "budget",
+            doc: "What may be spent; 0 is any amount. A call reserves the most that it may cost before it is\n\
+                  made, so that what runs side by side stays within it. A day is one of UTC. A model whose\n\
+                  price is not known costs no cents: limit its tokens.",
+            example: "",
         },
         Section {
             path: "approvals",
@@ -124,11 +134,31 @@ pub(crate) const SCHEMA: Schema = Schema {
             "How often in a turn a model may call tools and be told what came of it.",
         ),
         Key::new(
-            "chat.max_calls",
-            Kind::Integer { min: 0, max: 100_000 },
+            "budget.turn_tokens",
+            MANY,
             Preset::Integer(0),
-            "Calls of tools that a turn may make; 0 is any number.",
+            "Tokens of a turn, told and written, with the agents that it begins.",
         ),
+        Key::new("budget.turn_cents", MANY, Preset::Integer(0), "US cents of a turn."),
+        Key::new("budget.turn_calls", MANY, Preset::Integer(200), "Calls of tools of a turn."),
+        Key::new("budget.session_tokens", MANY, Preset::Integer(0), "Tokens of a session."),
+        Key::new("budget.session_cents", MANY, Preset::Integer(0), "US cents of a session."),
+        Key::new(
+            "budget.session_minutes",
+            MANY,
+            Preset::Integer(0),
+            "Minutes that the turns of a session run, without what they wait for you.",
+        ),
+        Key::new("budget.session_calls", MANY, Preset::Integer(0), "Calls of tools of a session."),
+        Key::new("budget.day_tokens", MANY, Preset::Integer(0), "Tokens of a day."),
+        Key::new("budget.day_cents", MANY, Preset::Integer(0), "US cents of a day."),
+        Key::new(
+            "budget.day_minutes",
+            MANY,
+            Preset::Integer(0),
+            "Minutes that all turns of a day run, each counted for itself.",
+        ),
+        Key::new("budget.day_calls", MANY, Preset::Integer(0), "Calls of tools of a day."),
         Key::new(
             "approvals.mode",
             Kind::Choice(&["ask", "on-miss", "auto"]),

@@ -258,21 +258,30 @@ impl Actor {
             Purpose::Compact => Vec::new(),
         };
         let instructions = self.instructions(&rules, &scene, &tools);
+        let account = match self.shared.budget.open(&rules.budget, &self.log.summary, &id).await {
+            Ok(account) => account,
+            Err(error) => return self.not_begun(&error),
+        };
         let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
         if started {
             match self.log.resumed(&id).await {
-                Ok(resumed) => turn = turn.resumed(resumed, &|| self.fresh_item()),
-                Err(error) => {
-                    tracing::warn!(session = %self.log.session, %error, "failed to go on with a turn");
-                    self.retry_later();
-                    return;
+                Ok(resumed) => {
+                    account.went_on(&resumed.usage, resumed.calls);
+                    turn = turn.resumed(resumed, &|| self.fresh_item());
                 }
+                Err(error) => return self.not_begun(&error),
             }
         }
         let count = self.shared.running.clone();
-        self.running = Some(Running::new(turn, scene, tools, rules.timeout, count));
+        self.running = Some(Running::new(turn, scene, tools, account, rules.timeout, count));
         self.pace_questions();
         self.drive_on(Input::Begin).await;
+    }
+
+    /// Tries again later to begin or to go on with a turn of which the log could not be read.
+    fn not_begun(&mut self, error: &Error) {
+        tracing::warn!(session = %self.log.session, %error, "failed to begin a turn");
+        self.retry_later();
     }
 
     /// Feeds what came back from the turn's tasks.
@@ -281,6 +290,9 @@ impl Actor {
         for Outcome { call, what } in outcomes.drain(..) {
             if self.running.as_ref().is_none_or(|running| running.call != call) {
                 continue;
+            }
+            if let Some(running) = &mut self.running {
+                running.hear(&what);
             }
             let input = match what {
                 What::Chunk(chunk) => Input::Chunk(chunk),
@@ -381,6 +393,10 @@ impl Actor {
                 }
                 Effect::Finish => self.finish().await,
                 act @ (Effect::Prepare(_) | Effect::RunTool { .. }) => self.begin_act(act),
+                Effect::CallModel { candidate, request } => match self.pay(&request) {
+                    Ok(()) => self.begin_effect(Effect::CallModel { candidate, request }),
+                    Err(failure) => effects.extend(self.step(Input::OverBudget(failure))),
+                },
                 other => self.begin_effect(other),
             }
         }
@@ -403,6 +419,7 @@ impl Actor {
                 kinds.insert(0, changed);
             }
         }
+        self.settle_up(&mut kinds);
         self.sending(&mut kinds).await;
         let mut events = self.events(kinds.clone());
         if let Some(origin) = origin {
@@ -478,6 +495,7 @@ impl Actor {
             conversation: self.log.conversation().unwrap_or(&self.nothing),
             label: self.log.summary.label,
             grants: &|| self.grants(),
+            pay: &|| running.account.pay_call(&self.shared.rules().budget),
             answer_by: &|| self.answer_by(),
             fresh: &|| self.fresh_item(),
         };
@@ -538,9 +556,10 @@ impl Actor {
     }
 
     async fn finish(&mut self) {
-        let Some(running) = self.running.take() else { return };
+        let Some(mut running) = self.running.take() else { return };
+        running.paid = None;
         if let Some(candidate) = running.candidates.first().cloned() {
-            self.ask_for_title(candidate);
+            self.ask_for_title(candidate, &running.account);
         }
         running.end().await;
     }

@@ -3,8 +3,11 @@ use std::sync::atomic::AtomicU64;
 use moltis_agent::prompt::Instructions;
 use moltis_core::sandbox::{Mount, Network};
 use moltis_core::tool::Scene;
+use moltis_testkit::env::ManualEnv;
+use moltis_testkit::journal::MemoryJournal;
 
 use super::*;
+use crate::budget::{Account, Budget};
 
 fn running(limit: Option<Duration>) -> Running {
     let turn = Turn::new("s".into(), Instructions::default(), Purpose::Answer, 1);
@@ -17,7 +20,9 @@ fn running(limit: Option<Duration>) -> Running {
         network: Network::None,
         images: false,
     };
-    Running::new(turn, scene, Vec::new(), limit, Arc::new(AtomicU64::new(0)))
+    let budget = Budget::new(MemoryJournal::new(), ManualEnv::new());
+    let account = Account::open(budget, Vec::new());
+    Running::new(turn, scene, Vec::new(), account, limit, Arc::new(AtomicU64::new(0)))
 }
 
 #[tokio::test(start_paused = true)]

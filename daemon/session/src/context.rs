@@ -52,7 +52,6 @@ impl Actor {
             compact_at: rules.compact_at,
             tools: tools.iter().map(|tool| tool.spec().clone()).collect(),
             max_rounds: rules.max_rounds,
-            max_calls: rules.max_calls,
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod acting;
 mod actor;
+mod budget;
 mod call;
 mod commands;
 mod compaction;
@@ -21,6 +22,7 @@ mod hands;
 mod live;
 mod log;
 mod own;
+mod paying;
 mod registry;
 mod resume;
 mod running;

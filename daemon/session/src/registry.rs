@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::{Actor, Command};
+use crate::budget::Budget;
 use crate::cursor::Counted;
 use crate::hands::Hands;
 use crate::live::{Closed, Live};
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) env: Arc<dyn Env>,
     pub(crate) hands: Hands,
     pub(crate) rules: RwLock<Arc<TurnRules>>,
+    /// What everybody spends.
+    pub(crate) budget: Arc<Budget>,
     /// The daemon is stopping.
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -66,6 +69,7 @@ impl Shared {
         sessions: Weak<Sessions>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            budget: Budget::new(journal.clone(), env.clone()),
             journal,
             models,
             env,

@@ -53,6 +53,7 @@ fn fold(events: &[Event]) -> Resumed {
             EventKind::ToolStarted { call, item, .. } => {
                 resumed.past.retain(|(id, _)| id != call);
                 resumed.past.push((call.clone(), Past::Started(item.clone())));
+                resumed.calls += 1;
             }
             EventKind::ToolFinished { call, .. } => {
                 resumed.wishes.retain(|wish| wish.id != *call);

@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{INBOX, Outcome};
+use crate::budget::{Account, Paid};
+use crate::call::{INBOX, Outcome, What};
 
 /// The longest that a saved draft may lag behind what was shown.
 const DRAFT_AGE: Duration = Duration::from_millis(250);
@@ -60,6 +61,10 @@ pub(crate) struct Running {
     pub(crate) changed: bool,
     /// Calls that are being made.
     pub(crate) acting: usize,
+    /// What it may spend.
+    pub(crate) account: Account,
+    /// The call of a model that is being made.
+    pub(crate) paid: Option<Paid>,
     pub(crate) draft: Pacer,
     pub(crate) saving: Option<Saving>,
     /// Who wants it to end, if a person does, and by which command.
@@ -72,6 +77,7 @@ impl Running {
         turn: Turn,
         scene: Scene,
         tools: Vec<Arc<dyn Tool>>,
+        account: Account,
         limit: Option<Duration>,
         count: Arc<AtomicU64>,
     ) -> Self {
@@ -87,6 +93,8 @@ impl Running {
             before: None,
             changed: false,
             acting: 0,
+            account,
+            paid: None,
             candidates: Vec::new(),
             tasks: JoinSet::new(),
             cancelled: CancellationToken::new(),
@@ -118,6 +126,15 @@ impl Running {
         });
     }
 
+    /// Takes note of what a call of a model costs.
+    pub(crate) fn hear(&mut self, what: &What) {
+        match (what, &mut self.paid) {
+            (What::Chunk(chunk), Some(paid)) => paid.hear(chunk),
+            (What::Refused(_), Some(paid)) => paid.refused(),
+            _ => {}
+        }
+    }
+
     /// The earliest moment at which the turn must be looked at again.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let draft = if self.saving.is_some() { None } else { self.draft.due_at() };
@@ -129,6 +146,7 @@ impl Running {
     /// The time that a person takes is not the turn's.
     pub(crate) fn wait_for_person(&mut self, waits: bool) {
         let now = Instant::now();
+        self.account.runs(!waits);
         if waits && let Some((at, limit)) = self.deadline.take() {
             self.paused = Some((at.saturating_duration_since(now), limit));
         } else if !waits && let Some((left, limit)) = self.paused.take() {

@@ -9,6 +9,7 @@ use moltis_core::assistant::{
     Answer, Answered, Assistant, Caller, Change, Changes, Compaction, Filter, Hit, NewMessage,
     NewSession, Page, Receipt, Selector, StopScope, Undo, Window,
 };
+use moltis_core::budget::Standing;
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, Event, EventKind, NewEvent};
@@ -106,6 +107,20 @@ impl Sessions {
     /// Changes the rules for turns that have not begun.
     pub fn set_rules(&self, rules: TurnRules) {
         *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// How the limits stand of what may be spent: the day's and, where one is named, those of a session
+    /// and of the turn that runs in it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such session; the journal's.
+    pub async fn budget(&self, session: Option<&SessionId>) -> Result<Vec<Standing>> {
+        let limits = self.shared.rules().budget;
+        let summary = match session {
+            Some(session) => Some(self.shared.summary(session).await?),
+            None => None,
+        };
+        self.shared.budget.standings(&limits, summary.as_ref()).await
     }
 
     /// What sessions are doing now.

@@ -13,6 +13,7 @@ use moltis_core::session::Titles;
 use tokio::time::timeout;
 
 use crate::actor::Actor;
+use crate::budget::{Account, Paid};
 
 /// How long a model may think about a title.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -22,7 +23,7 @@ const MOST_BYTES: usize = 4 << 10;
 
 impl Actor {
     /// Asks for a title after the first answer, once, if the session is called by its first line.
-    pub(crate) fn ask_for_title(&mut self, candidate: Candidate) {
+    pub(crate) fn ask_for_title(&mut self, candidate: Candidate, account: &Account) {
         let summary = &self.log.summary;
         if self.title_tried
             || self.shared.rules().titles != Titles::Model
@@ -50,8 +51,13 @@ impl Actor {
             &text_of(&question.parts),
             &text_of(&answer.parts),
         );
+        // The first line will do where there is nothing left to pay for a better one.
+        let Ok(mut paid) = account.pay_beside(&self.shared.rules().budget, &request) else {
+            return;
+        };
         self.chores.spawn(async move {
-            let (title, used) = timeout(LONGEST, ask(&candidate, request)).await.ok().flatten()?;
+            let asked = timeout(LONGEST, ask(&candidate, request, &mut paid)).await;
+            let (title, used) = asked.ok().flatten()?;
             Some((title, priced(&candidate.info, used)))
         });
     }
@@ -71,10 +77,12 @@ impl Actor {
     }
 }
 
-async fn ask(candidate: &Candidate, request: Request) -> Option<(String, Usage)> {
-    let mut stream = candidate.provider.stream(request).await.ok()?;
+async fn ask(candidate: &Candidate, request: Request, paid: &mut Paid) -> Option<(String, Usage)> {
+    let stream = candidate.provider.stream(request).await;
+    let mut stream = stream.inspect_err(|_| paid.refused()).ok()?;
     let (mut answer, mut usage) = (String::new(), Usage::default());
     while let Some(Ok(chunk)) = stream.next().await {
+        paid.hear(&chunk);
         match chunk {
             Chunk::Text(text) if answer.len() + text.len() <= MOST_BYTES => answer.push_str(&text),
             Chunk::Usage(used) => usage = used,

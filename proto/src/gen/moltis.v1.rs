@@ -5034,6 +5034,34 @@ pub struct UsageRow {
     pub usage: ::core::option::Option<Usage>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BudgetRequest {
+    /// Also the limits of this session and of the turn that runs in it; empty is the day's only.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BudgetResponse {
+    /// Those that are set.
+    #[prost(message, repeated, tag = "1")]
+    pub limits: ::prost::alloc::vec::Vec<BudgetLimit>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BudgetLimit {
+    /// `turn`, `session` or `day` (UTC).
+    #[prost(string, tag = "1")]
+    pub span: ::prost::alloc::string::String,
+    /// `tokens`, `microusd`, `seconds` or `calls`.
+    #[prost(string, tag = "2")]
+    pub unit: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub limit: u64,
+    #[prost(uint64, tag = "4")]
+    pub spent: u64,
+    /// By what is running: the most that it may cost.
+    #[prost(uint64, tag = "5")]
+    pub reserved: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupRequest {
     /// A path on the daemon's machine where no file is yet.
     #[prost(string, tag = "1")]
@@ -5259,6 +5287,28 @@ pub mod system_client {
                 .insert(GrpcMethod::new("moltis.v1.System", "ReadUsage"));
             self.inner.unary(req, path, codec).await
         }
+        /// How the configured limits stand of what may be spent.
+        pub async fn read_budget(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BudgetRequest>,
+        ) -> std::result::Result<tonic::Response<super::BudgetResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.System/ReadBudget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.System", "ReadBudget"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Writes a complete copy of the store while running.
         pub async fn backup(
             &mut self,
@@ -5383,6 +5433,11 @@ pub mod system_server {
             &self,
             request: tonic::Request<super::UsageRequest>,
         ) -> std::result::Result<tonic::Response<super::UsageResponse>, tonic::Status>;
+        /// How the configured limits stand of what may be spent.
+        async fn read_budget(
+            &self,
+            request: tonic::Request<super::BudgetRequest>,
+        ) -> std::result::Result<tonic::Response<super::BudgetResponse>, tonic::Status>;
         /// Writes a complete copy of the store while running.
         async fn backup(
             &self,
@@ -5645,6 +5700,49 @@ pub mod system_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadUsageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.System/ReadBudget" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadBudgetSvc<T: System>(pub Arc<T>);
+                    impl<T: System> tonic::server::UnaryService<super::BudgetRequest>
+                    for ReadBudgetSvc<T> {
+                        type Response = super::BudgetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BudgetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as System>::read_budget(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadBudgetSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

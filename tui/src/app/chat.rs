@@ -5,12 +5,11 @@ use moltis_proto::v1;
 use super::browse;
 use super::card;
 use super::cmd::Cmd;
-use super::context;
 use super::model::{Link, Model, Overlay, Sending};
 use super::models::{EFFORTS, step_effort};
 use super::slash::{self, Parsed, Verb};
 use super::transcript::Move;
-use super::{asked, holds, pager};
+use super::{asked, budget, context, holds, pager};
 use super::{help::Help, palette::Palette, prompt, session, sessions};
 use crate::keymap::Action;
 
@@ -174,6 +173,7 @@ fn command(model: &mut Model, verb: Verb, argument: &str) -> Vec<Cmd> {
         Verb::Workspace => return holds::workspace(model, argument),
         Verb::Sandbox => return holds::sandbox(model, argument),
         Verb::Revoke => return holds::revoke(model, argument),
+        Verb::Usage => return budget::open(model),
         Verb::Stop => return stop(model, argument == "all"),
         Verb::Export => {
             if let Some(session) = model.session_id().map(str::to_owned) {

@@ -27,6 +27,8 @@ pub(crate) enum Cmd {
     Compact { op: String, session: String },
     /// See what the model is told.
     Context { session: String },
+    /// See what is left of the limits.
+    Budget { session: String },
     /// Remove a session for good.
     Delete { session: String },
     /// Read older events.

@@ -14,7 +14,9 @@ use crate::keymap::{Action, Code, Context, Key, Meaning, resolve};
 pub(crate) fn contexts(model: &Model) -> &'static [Context] {
     use Context as C;
     match model.overlays.last() {
-        Some(Overlay::Help(_) | Overlay::Told(_) | Overlay::Pager(_)) => &[C::Help, C::Anywhere],
+        Some(Overlay::Help(_) | Overlay::Told(_) | Overlay::Pager(_) | Overlay::Left(_)) => {
+            &[C::Help, C::Anywhere]
+        }
         Some(Overlay::Palette(_) | Overlay::Asked(_)) => &[C::List, C::Editing, C::Anywhere],
         Some(Overlay::Sessions(_)) => &[C::Sessions, C::List, C::Editing, C::Anywhere],
         Some(Overlay::Models(_)) => &[C::Models, C::List, C::Editing, C::Anywhere],
@@ -53,6 +55,7 @@ fn field(model: &mut Model) -> Option<&mut Editor> {
             Overlay::Help(_)
             | Overlay::Told(_)
             | Overlay::Pager(_)
+            | Overlay::Left(_)
             | Overlay::Confirm(_)
             | Overlay::Refused(_),
         ) => None,
@@ -192,7 +195,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
             }
             Vec::new()
         }
-        Some(Overlay::Told(_)) => {
+        Some(Overlay::Told(_) | Overlay::Left(_)) => {
             if action == Action::Leave {
                 model.close();
             }

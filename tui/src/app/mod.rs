@@ -7,6 +7,7 @@
 mod areas;
 mod asked;
 mod browse;
+mod budget;
 mod card;
 mod chat;
 mod cmd;
@@ -36,6 +37,7 @@ mod welcome;
 pub(crate) use areas::SMALLEST;
 pub(crate) use asked::Asked;
 pub(crate) use browse::Mode;
+pub(crate) use budget::{Left, Limit};
 pub(crate) use cmd::{Cmd, Target};
 pub(crate) use context::{Part, Told};
 pub(crate) use help::{Help, HelpRow, WIDEST as HELP_WIDEST};

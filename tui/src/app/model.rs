@@ -6,6 +6,7 @@ use moltis_proto::v1;
 
 use super::asked::Asked;
 use super::browse::{Find, Mode};
+use super::budget::Left;
 use super::card::Card;
 use super::cmd::{Cmd, Target};
 use super::context::Told;
@@ -114,6 +115,8 @@ pub(crate) enum Overlay {
     Told(Box<Told>),
     Pager(Box<Pager>),
     Asked(Box<Asked>),
+    /// What is left of the limits.
+    Left(Box<Left>),
     Prompt(Prompt),
     Confirm(Confirm),
     Welcome(Box<Welcome>),

@@ -97,6 +97,8 @@ pub(crate) enum Reply {
     Compacting(Result<(), Trouble>),
     /// To `Context`.
     Context { session: String, result: Result<v1::ContextResponse, Trouble> },
+    /// To `Budget`.
+    Budget { session: String, result: Result<Vec<v1::BudgetLimit>, Trouble> },
     /// To `History`: older events.
     Page { epoch: u64, result: Result<Vec<v1::Event>, Trouble> },
     /// To `ListSessions`.

@@ -6,7 +6,9 @@ use super::cmd::{Cmd, Target};
 use super::model::{Link, Model, Overlay};
 use super::msg::{Reply, Trouble, Wanted};
 use super::transcript::Transcript;
-use super::{asked, browse, card, chat, context, holds, models, pager, session, sessions, welcome};
+use super::{
+    asked, browse, budget, card, chat, context, holds, models, pager, session, sessions, welcome,
+};
 use crate::widget::SafeText;
 
 /// The connection stands.
@@ -153,6 +155,7 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         Reply::Stopped(Err(trouble)) => model.complain("not stopped", &trouble),
         Reply::Compacting(Ok(())) => {}
         Reply::Compacting(Err(trouble)) => model.complain("not compacted", &trouble),
+        Reply::Budget { session, result } => budget::arrived(model, &session, result),
         Reply::Context { session, result } => context::arrived(model, &session, result),
         Reply::Page { epoch, result } => return page(model, epoch, result),
         Reply::Sessions(Ok(entries)) => return sessions::arrived(model, entries),

@@ -1,12 +1,13 @@
-//! `moltis usage`: what was used, by day and model.
+//! `moltis usage`: what was used, by day and model, and what is left of the limits.
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use jiff::{SignedDuration, Timestamp};
-use moltis_proto::v1::{Usage, UsageRequest, UsageRow};
+use moltis_proto::v1::{BudgetLimit, BudgetRequest, Usage, UsageRequest, UsageRow};
 use serde_json::{Value, json};
 
-use super::context::Context;
-use super::shape;
+use super::context::{Context, find};
+use super::{complete, shape};
 use crate::client::{Failure, call};
 use crate::output::{Side, Table, count, dollars};
 
@@ -16,10 +17,19 @@ pub(crate) struct UsageArgs {
     /// Since when: `24h`, `7d`, `2w`, `2026-11-24`, or an RFC 3339 time [default: the beginning]
     #[arg(long, value_name = "T", value_parser = parse_since)]
     since: Option<Timestamp>,
+    /// Show what is left of the limits instead
+    #[arg(long, conflicts_with = "since")]
+    left: bool,
+    /// Also of the limits of this session: key, id, beginning of an id, or title
+    #[arg(long, requires = "left", add = ArgValueCandidates::new(complete::sessions))]
+    session: Option<String>,
 }
 
 /// Prints the rows and, for people, their sum.
 pub(super) async fn run(context: &Context, args: UsageArgs) -> Result<(), Failure> {
+    if args.left {
+        return left(context, args.session.as_deref()).await;
+    }
     let mut client = context.connect().await?;
     let since = args.since.map(|since| prost_types::Timestamp {
         seconds: since.as_second(),
@@ -33,6 +43,76 @@ pub(super) async fn run(context: &Context, args: UsageArgs) -> Result<(), Failur
         return context.output.line("nothing was used");
     }
     context.output.table(&table(&rows))
+}
+
+/// Prints how the limits stand.
+async fn left(context: &Context, session: Option<&str>) -> Result<(), Failure> {
+    let mut client = context.connect().await?;
+    let session = match session {
+        Some(name) => find(&mut client, name).await?.id,
+        None => String::new(),
+    };
+    let request = BudgetRequest { session };
+    let limits = client.system.read_budget(request).await?.into_inner().limits;
+    if context.output.json {
+        return context.output.json(&Value::Array(limits.iter().map(limit_json).collect()));
+    }
+    if limits.is_empty() {
+        return context.output.line("nothing is limited: see [budget] in the configuration");
+    }
+    let mut table = Table::new(&[
+        ("LIMIT", Side::Left),
+        ("OF", Side::Right),
+        ("USED", Side::Right),
+        ("RESERVED", Side::Right),
+        ("LEFT", Side::Right),
+    ]);
+    for limit in &limits {
+        let said = |amount| said(&limit.unit, amount);
+        table.row([
+            &format!("{} {}", limit.span, unit(&limit.unit)),
+            &said(limit.limit),
+            &said(limit.spent),
+            &said(limit.reserved),
+            &said(left_of(limit)),
+        ]);
+    }
+    context.output.table(&table)
+}
+
+/// What nothing has spent or reserved yet.
+fn left_of(limit: &BudgetLimit) -> u64 {
+    limit.limit.saturating_sub(limit.spent).saturating_sub(limit.reserved)
+}
+
+/// The unit as people and scripts have it: money is in dollars.
+fn unit(unit: &str) -> &str {
+    if unit == "microusd" { "usd" } else { unit }
+}
+
+/// So much of a unit, for a person.
+fn said(unit: &str, amount: u64) -> String {
+    match unit {
+        "microusd" if amount == 0 => "$0".to_owned(),
+        "microusd" => dollars(amount),
+        "seconds" => format!("{}m {:02}s", amount / 60, amount % 60),
+        _ => count(amount),
+    }
+}
+
+fn limit_json(limit: &BudgetLimit) -> Value {
+    let amount = |amount| match limit.unit.as_str() {
+        "microusd" => json!(moltis_proto::json::usd(amount)),
+        _ => json!(amount),
+    };
+    json!({
+        "span": limit.span,
+        "unit": unit(&limit.unit),
+        "limit": amount(limit.limit),
+        "used": amount(limit.spent),
+        "reserved": amount(limit.reserved),
+        "left": amount(left_of(limit)),
+    })
 }
 
 fn row_json(row: &UsageRow) -> Value {

@@ -234,6 +234,7 @@ async fn refuse(cmd: Cmd) -> Option<Reply> {
         }
         Cmd::Compact { .. } => Reply::Compacting(Err(not_connected())),
         Cmd::Context { session } => Reply::Context { session, result: Err(not_connected()) },
+        Cmd::Budget { session } => Reply::Budget { session, result: Err(not_connected()) },
         Cmd::Delete { session } => Reply::Deleted { session, result: Err(not_connected()) },
         Cmd::History { epoch, .. } => Reply::Page { epoch, result: Err(not_connected()) },
         Cmd::ListSessions { .. } => Reply::Sessions(Err(not_connected())),
@@ -367,6 +368,12 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let diff = client.sessions.diff(request).await;
             let result = diff.map(tonic::Response::into_inner).map_err(failed);
             Reply::Diff { session, result }
+        }
+        Cmd::Budget { session } => {
+            let request = v1::BudgetRequest { session: session.clone() };
+            let limits = client.system.read_budget(request).await;
+            let result = limits.map(|limits| limits.into_inner().limits).map_err(failed);
+            Reply::Budget { session, result }
         }
         Cmd::ListSessions { archived } => {
             let request = v1::ListSessionsRequest { archived, limit: 0 };

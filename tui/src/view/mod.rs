@@ -4,6 +4,7 @@
 //! no size, down to nothing at all, is an error. Where the text cursor belongs is told to the
 //! terminal, so that input methods and screen readers find it.
 
+mod budget;
 mod canvas;
 mod card;
 mod chat;
@@ -47,6 +48,7 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
         Overlay::Palette(palette) => lists::draw_palette(palette, canvas),
         Overlay::Sessions(sessions) => sessions::draw(model, sessions, canvas),
         Overlay::Models(models) => models::draw(models, canvas),
+        Overlay::Left(left) => budget::draw(left, canvas),
         Overlay::Told(told) => context::draw(told, canvas),
         Overlay::Pager(pager) => pager::draw(pager, canvas),
         Overlay::Asked(asked) => card::draw_list(model, asked, canvas),

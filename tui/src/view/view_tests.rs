@@ -522,6 +522,29 @@ fn a_compaction_is_a_mark_that_unfolds_to_its_summary() {
 }
 
 #[test]
+fn what_is_left_of_the_limits_is_shown() {
+    shows("limits", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.send("/usage");
+        let limit = |span: &str, unit: &str, limit, spent, reserved| v1::BudgetLimit {
+            span: span.into(),
+            unit: unit.into(),
+            limit,
+            spent,
+            reserved,
+        };
+        let limits = vec![
+            limit("turn", "calls", 200, 12, 0),
+            limit("session", "tokens", 1_000_000, 400_000, 9_000),
+            limit("day", "microusd", 5_000_000, 4_100_000, 50_000),
+            limit("day", "seconds", 3_600, 5_000, 0),
+        ];
+        chat.reply(Reply::Budget { session: "s1".into(), result: Ok(limits) });
+        chat
+    });
+}
+
+#[test]
 fn what_the_model_is_told_is_shown_with_its_weight() {
     shows("context", &[USUAL, NARROW], |width, height| {
         let mut chat = Chat::open(width, height);

@@ -148,6 +148,25 @@ fn usage_has_money_as_a_number() {
 }
 
 #[test]
+fn what_is_left_of_the_limits_is_told() {
+    let (home, _fake) = playing(Script::default());
+    let ran = home.run(&["usage", "--left", "--session", "main", "--json"]);
+    let limits = ran.json();
+    assert_eq!(limits[0]["span"], "session");
+    assert_eq!(
+        limits[1],
+        json!({
+            "span": "day", "unit": "usd", "limit": 5.0, "used": 1.25, "reserved": 2.5, "left": 1.25
+        })
+    );
+    let table = home.run(&["usage", "--left"]).stdout;
+    assert!(table.contains("day usd") && table.contains("$5.00"), "{table}");
+    assert!(table.contains("day seconds") && table.contains("60m 00s"), "{table}");
+    assert!(!table.contains("session"), "{table}");
+    assert_eq!(home.run(&["usage", "--session", "main"]).code, 2);
+}
+
+#[test]
 fn a_store_with_problems_is_exit_one() {
     let (home, _fake) = playing(Script::default());
     let ran = home.run(&["fsck"]);

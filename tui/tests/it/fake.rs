@@ -498,6 +498,21 @@ impl System for Service {
         Ok(Response::new(UsageResponse { rows: vec![row] }))
     }
 
+    async fn read_budget(&self, request: Request<BudgetRequest>) -> Answer<BudgetResponse> {
+        let limit = |span: &str, unit: &str, limit| BudgetLimit {
+            span: span.to_owned(),
+            unit: unit.to_owned(),
+            limit,
+            spent: limit / 4,
+            reserved: limit / 2,
+        };
+        let mut limits = vec![limit("day", "microusd", 5_000_000), limit("day", "seconds", 3_600)];
+        if !request.into_inner().session.is_empty() {
+            limits.insert(0, limit("session", "calls", 200));
+        }
+        Ok(Response::new(BudgetResponse { limits }))
+    }
+
     async fn backup(&self, _: Request<BackupRequest>) -> Answer<BackupResponse> {
         Ok(Response::new(BackupResponse {
             sessions: 1,

@@ -85,21 +85,18 @@ impl Turn {
         if !matches!(doing.stage, Stage::Wished) {
             return Vec::new();
         }
-        let most = self.instructions.max_calls;
         let failed = count(&self.failures, &doing.fingerprint());
         let refused = match prepared {
             Err(why) => (ToolEnding::Failed, why),
-            Ok(_) if most > 0 && self.calls_made >= most => {
-                let text = format!("not done: a turn may make {most} calls, and this one has");
-                (ToolEnding::Denied, text)
-            }
             Ok(_) if failed >= MOST_FAILURES => (ToolEnding::Failed, AGAIN.to_owned()),
-            Ok(Prepared { call, class, pattern }) => {
-                self.calls_made += 1;
-                let label = self.instructions.label(ctx.label);
-                let verdict = authorize(self.principal, call, label, &(ctx.grants)());
-                return doing.take(verdict, class, pattern, ctx);
-            }
+            Ok(Prepared { call, class, pattern }) => match (ctx.pay)() {
+                Err(why) => (ToolEnding::Denied, format!("not done: {why}")),
+                Ok(()) => {
+                    let label = self.instructions.label(ctx.label);
+                    let verdict = authorize(self.principal, call, label, &(ctx.grants)());
+                    return doing.take(verdict, class, pattern, ctx);
+                }
+            },
         };
         note(&mut self.failures, doing.fingerprint());
         vec![doing.finish_with(refused.0, refused.1)]

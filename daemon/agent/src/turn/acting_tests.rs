@@ -98,6 +98,22 @@ fn a_malformed_call_is_told_to_the_model_and_nothing_runs() {
 }
 
 #[test]
+fn a_call_that_the_budget_does_not_hold_is_told_to_the_model_and_does_not_run() {
+    let mut run = Run::with_tools();
+    run.pay = Err("the turn's budget of 1 calls is used up: 1 calls".to_owned());
+    run.calls(&[("c1", "{}")]);
+    run.on(Input::Prepared(vec![planned("c1", look())]));
+    run.check(&expect![[r#"
+        paint c1 "{}"
+        report 0 None
+        append message by p/m ""
+        prepare c1 look
+        append finish c1 denied "not done: the turn's budget of 1 calls is used up: 1 calls"
+        call 0 (User: hello | Assistant:  | Tool:)
+    "#]]);
+}
+
+#[test]
 fn a_call_of_an_answer_that_broke_off_does_not_exist() {
     let mut run = Run::with_tools();
     run.text("I look");
@@ -218,7 +234,7 @@ fn resumed(past: Past) -> Run {
         wishes: vec![wish],
         past: vec![("c1".into(), past)],
         rounds: 0,
-        usage: moltis_core::message::Usage::default(),
+        ..Resumed::default()
     };
     let turn = Turn::new("s".into(), instructions, Purpose::Answer, 7);
     run.turn = turn.resumed(done, &|| ItemId::from("again"));

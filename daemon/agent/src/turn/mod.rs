@@ -97,6 +97,8 @@ pub enum Input {
     Stop,
     /// It took longer than this, which is as long as it may.
     TimedOut(Duration),
+    /// What was to be asked costs more than there is left, as this says. It was not asked.
+    OverBudget(TurnFailure),
     /// The daemon is stopping.
     ShutDown,
 }
@@ -160,6 +162,8 @@ pub struct Context<'a> {
     pub label: Label,
     /// What the owner allowed and forbade.
     pub grants: &'a dyn Fn() -> Grants,
+    /// Takes a call of a tool from the budget; says which one does not hold it.
+    pub pay: &'a dyn Fn() -> Result<(), String>,
     /// Until when a person may answer a question that is asked now.
     pub answer_by: &'a dyn Fn() -> Timestamp,
     /// Names new items.
@@ -188,6 +192,8 @@ pub struct Resumed {
     pub rounds: u32,
     /// What its answers used.
     pub usage: Usage,
+    /// Calls that were begun.
+    pub calls: u64,
 }
 
 /// A call of a model that is being made: its item, and what there is of the answer.
@@ -231,7 +237,6 @@ pub struct Turn {
     round: Option<Round>,
     /// Rounds of calls that are over.
     rounds: u32,
-    calls_made: u32,
     /// Calls that failed, and how often.
     failures: Vec<(String, u32)>,
     /// Tool results up to this seq are told as their size only.
@@ -265,7 +270,6 @@ impl Turn {
             principal: Principal::Model,
             round: None,
             rounds: 0,
-            calls_made: 0,
             failures: Vec::new(),
             pruned: 0,
         }
@@ -275,7 +279,7 @@ impl Turn {
     /// them, and what the turn had done by then.
     #[must_use]
     pub fn resumed(mut self, resumed: Resumed, fresh: &dyn Fn() -> ItemId) -> Self {
-        let Resumed { wishes, past, rounds, usage } = resumed;
+        let Resumed { wishes, past, rounds, usage, .. } = resumed;
         self.round = Some(Round::new(wishes, &past, fresh));
         self.rounds = rounds;
         self.usage = usage;
@@ -357,6 +361,7 @@ impl Turn {
                 vec![Effect::Finish]
             }
             (_, Input::ShutDown) => self.end(Ending::Interrupted, None, ctx),
+            (_, Input::OverBudget(failure)) => self.end(Ending::Failed, Some(failure), ctx),
             (_, Input::TimedOut(limit)) => {
                 let failure = TurnFailure {
                     kind: None,

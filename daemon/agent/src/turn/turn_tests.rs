@@ -29,6 +29,8 @@ pub(super) struct Run {
     keeps: bool,
     pub(super) label: Label,
     pub(super) grants: Grants,
+    /// Whether the budget holds another call.
+    pub(super) pay: Result<(), String>,
 }
 
 impl Run {
@@ -44,6 +46,7 @@ impl Run {
             keeps: true,
             label: Label::CLEAN,
             grants: Grants::default(),
+            pay: Ok(()),
         }
     }
 
@@ -68,6 +71,7 @@ impl Run {
             conversation: &conversation,
             label: self.label,
             grants: &|| self.grants.clone(),
+            pay: &|| self.pay.clone(),
             answer_by: &|| Timestamp::UNIX_EPOCH,
             fresh: &|| {
                 self.items.set(self.items.get() + 1);
@@ -215,6 +219,17 @@ fn kind(kind: &EventKind) -> String {
 
 pub(super) fn failure(kind: FailureKind) -> Failure {
     Failure::new(kind, "trouble")
+}
+
+#[test]
+fn a_turn_that_the_budget_does_not_hold_ends_as_failed_with_what_mends_it() {
+    let mut run = Run::calling(&["p/m"]);
+    let (message, hint) = ("the day's budget is used up".to_owned(), Some("raise it".to_owned()));
+    let failure = moltis_core::event::TurnFailure { kind: None, message, hint };
+    run.on(Input::OverBudget(failure.clone()));
+    assert!(run.turn.is_over());
+    let ended = |kind: &EventKind| matches!(kind, EventKind::TurnEnded { ending: Ending::Failed, failure: Some(why), .. } if *why == failure);
+    assert!(run.log.events.iter().any(|event| ended(&event.kind)), "{}", run.seen);
 }
 
 #[test]

@@ -123,6 +123,19 @@ impl Service for System {
         Ok(Response::new(v1::UsageResponse { rows }))
     }
 
+    async fn read_budget(
+        &self,
+        request: Request<v1::BudgetRequest>,
+    ) -> Result<Response<v1::BudgetResponse>, Status> {
+        let session = match request.into_inner().session {
+            none if none.is_empty() => None,
+            some => Some(moltis_codec::session::session_from_wire(some).map_err(to_status)?),
+        };
+        let standings = self.system.budget(session.as_ref()).await.map_err(to_status)?;
+        let limits = standings.into_iter().map(codec::standing_to_wire).collect();
+        Ok(Response::new(v1::BudgetResponse { limits }))
+    }
+
     async fn backup(
         &self,
         request: Request<v1::BackupRequest>,

@@ -47,6 +47,9 @@ async fn every_call_reaches_its_port() {
     assert_eq!((health.pid, health.data_dir.as_str()), (7, "/d"));
     let usage = client.read_usage(v1::UsageRequest { since: None }).await.unwrap().into_inner();
     assert_eq!(usage.rows[0].model, "p/m");
+    let budget = v1::BudgetRequest { session: "s".to_owned() };
+    let budget = client.read_budget(budget).await.unwrap().into_inner();
+    assert_eq!((budget.limits[0].span.as_str(), budget.limits[0].limit), ("day", 9));
     let backup = v1::BackupRequest { path: "/b".to_owned() };
     assert_eq!(client.backup(backup).await.unwrap().into_inner().bytes, 3);
     assert!(client.check(v1::CheckRequest {}).await.unwrap().into_inner().problems.is_empty());
@@ -56,6 +59,7 @@ async fn every_call_reaches_its_port() {
     expect![[r#"
         health
         usage 1970-01-01T00:00:00Z
+        budget s
         backup /b
         check
         rotate

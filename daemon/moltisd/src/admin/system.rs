@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use moltis_core::admin::{Health, LogStream, SystemAdmin};
+use moltis_core::budget::Standing;
+use moltis_core::id::SessionId;
 use moltis_core::journal::{BackupReport, CheckReport, Journal, UsageRow};
 use moltis_core::vault::Vault;
 use moltis_core::{Result, Timestamp};
@@ -49,6 +51,10 @@ impl SystemAdmin for SystemKeeper {
 
     async fn usage(&self, since: Timestamp) -> Result<Vec<UsageRow>> {
         self.journal.usage(since).await
+    }
+
+    async fn budget(&self, session: Option<&SessionId>) -> Result<Vec<Standing>> {
+        self.sessions.budget(session).await
     }
 
     async fn backup(&self, to: &Path) -> Result<BackupReport> {

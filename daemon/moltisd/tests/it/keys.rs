@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use moltis_proto::v1;
 use moltis_testkit::daemon::{Daemon, Home};
-use moltis_testkit::vendor::{Gate, Recorded, Reply, Vendor};
+use moltis_testkit::vendor::{Gate, Recorded, Reply, Vendor, openai_event};
+use serde_json::json;
 
 use crate::context::working;
 use crate::spine::{history, home, main_session, message, turn_end};
@@ -20,6 +21,8 @@ enum Act {
     Talk,
     /// The same, in a repository with an `AGENTS.md`.
     Work,
+    /// The same, with a model that calls two tools first.
+    Acts,
     /// The same, with a vendor that never answers.
     TalkInVain,
     /// Messages pile up behind one that is never answered.
@@ -29,6 +32,9 @@ enum Act {
     /// The key is set again, to this value.
     Set(&'static str),
 }
+
+/// A model whose price is known: an answer may cost more than a cent.
+const DEAR: (&str, &str) = ("CHAT__DEFAULT_MODEL", "test/gpt-5");
 
 /// The key, what it and others are set to, what is done, and what must be seen then.
 type Row = (&'static str, &'static [(&'static str, &'static str)], Act, &'static str);
@@ -69,6 +75,72 @@ const ROWS: &[Row] = &[
     ("chat.titles", &[("CHAT__TITLES", "off")], Act::Talk, r#"title: """#),
     ("chat.max_queued", &[("CHAT__MAX_QUEUED", "1")], Act::Pile, "ResourceExhausted"),
     ("chat.compact_at", &[("CHAT__COMPACT_AT", "1")], Act::Talk, "compact_at: 1280"),
+    (
+        "budget.turn_tokens",
+        &[("BUDGET__TURN_TOKENS", "7")],
+        Act::Talk,
+        "the turn's budget of 7 tokens is too small",
+    ),
+    (
+        "budget.turn_cents",
+        &[("BUDGET__TURN_CENTS", "1"), DEAR],
+        Act::Talk,
+        "the turn's budget of 0.01 USD is too small",
+    ),
+    (
+        "budget.turn_calls",
+        &[("BUDGET__TURN_CALLS", "1")],
+        Act::Acts,
+        "not done: the turn's budget of 1 calls is used up",
+    ),
+    (
+        "budget.session_tokens",
+        &[("BUDGET__SESSION_TOKENS", "7")],
+        Act::Talk,
+        "the session's budget of 7 tokens is too small",
+    ),
+    (
+        "budget.session_cents",
+        &[("BUDGET__SESSION_CENTS", "1"), DEAR],
+        Act::Talk,
+        "the session's budget of 0.01 USD is too small",
+    ),
+    (
+        "budget.session_calls",
+        &[("BUDGET__SESSION_CALLS", "1")],
+        Act::Acts,
+        "not done: the session's budget of 1 calls is used up",
+    ),
+    (
+        "budget.session_minutes",
+        &[("BUDGET__SESSION_MINUTES", "7")],
+        Act::Talk,
+        r#"span: "session", unit: "seconds", limit: 420"#,
+    ),
+    (
+        "budget.day_tokens",
+        &[("BUDGET__DAY_TOKENS", "7")],
+        Act::Talk,
+        "the day's budget of 7 tokens is too small",
+    ),
+    (
+        "budget.day_cents",
+        &[("BUDGET__DAY_CENTS", "1"), DEAR],
+        Act::Talk,
+        "the day's budget of 0.01 USD is too small",
+    ),
+    (
+        "budget.day_calls",
+        &[("BUDGET__DAY_CALLS", "1")],
+        Act::Acts,
+        "not done: the day's budget of 1 calls is used up",
+    ),
+    (
+        "budget.day_minutes",
+        &[("BUDGET__DAY_MINUTES", "7")],
+        Act::Talk,
+        r#"span: "day", unit: "seconds", limit: 420"#,
+    ),
     ("providers.*.kind", &[("PROVIDERS__TEST__KIND", "anthropic")], Act::Talk, "/messages"),
     (
         "providers.*.base_url",
@@ -105,13 +177,21 @@ async fn seen(row: &Row) -> String {
             vendor
         }
         Act::Talk | Act::Work | Act::List | Act::Set(_) => Vendor::openai(&["Yes."]).await,
+        Act::Acts => {
+            let vendor = Vendor::start().await;
+            let models = json!({ "object": "list", "data": [{ "id": "test", "object": "model" }] });
+            vendor.on("/v1/models", Reply::json(200, &models));
+            vendor.script(two_calls());
+            vendor.otherwise(|_| Some(Reply::openai_chat(&["Yes."])));
+            vendor
+        }
     };
     let set = |home: Home, (name, value): &(&str, &str)| home.env(&format!("MOLTIS_{name}"), value);
     let home = settings.iter().fold(home(&vendor), set);
     let daemon = home.start().await;
     let mut seen = String::new();
     match act {
-        Act::Talk | Act::TalkInVain => talk(&daemon, &mut seen).await,
+        Act::Talk | Act::Acts | Act::TalkInVain => talk(&daemon, &mut seen).await,
         Act::Work => {
             working(&home, &daemon, &[("AGENTS.md", "Herons only.")]).await;
             talk(&daemon, &mut seen).await;
@@ -146,6 +226,17 @@ async fn seen(row: &Row) -> String {
     seen
 }
 
+/// An answer that lists what the session keeps, twice.
+fn two_calls() -> Reply {
+    let call = |index: u32| {
+        let function = json!({ "name": "session_state", "arguments": r#"{"operation":"list"}"# });
+        json!({ "index": index, "id": format!("c{index}"), "type": "function", "function": function })
+    };
+    let calls = openai_event(&json!({ "tool_calls": [call(0), call(1)] }), None);
+    let end = openai_event(&json!({}), Some("tool_calls"));
+    Reply::sse(format!("{calls}{end}data: [DONE]\n\n"))
+}
+
 async fn talk(daemon: &Daemon, seen: &mut String) {
     let session = main_session(daemon).await.id;
     let sent = daemon.sessions().send(message(&session, "op", "hello")).await.unwrap().into_inner();
@@ -156,6 +247,8 @@ async fn talk(daemon: &Daemon, seen: &mut String) {
     let context = v1::ContextRequest { session: session.clone() };
     let context = daemon.sessions().context(context).await;
     write!(seen, "{context:?}").unwrap();
+    let budget = v1::BudgetRequest { session: session.clone() };
+    write!(seen, "{:?}", daemon.system().read_budget(budget).await).unwrap();
     write!(seen, "{:?} {:?}", history(daemon, &session).await, main_session(daemon).await).unwrap();
 }
 

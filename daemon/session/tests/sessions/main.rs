@@ -8,6 +8,7 @@
 )]
 
 mod acting;
+mod budget;
 mod compaction;
 mod context;
 mod feeds;
