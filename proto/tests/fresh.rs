@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 7] = ["session", "event", "model", "provider", "config", "system", "code"];
+const FILES: [&str; 9] =
+    ["session", "event", "model", "provider", "config", "system", "code", "hook", "sandbox"];
 
 fn generate(into: &Path) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

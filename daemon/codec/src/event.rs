@@ -258,27 +258,7 @@ fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
             text: text.clone(),
         }),
         EventKind::CompactionAsked => Kind::CompactionAsked(v1::CompactionAsked {}),
-        EventKind::Compacted {
-            item,
-            summary,
-            upto,
-            since,
-            before_tokens,
-            after_tokens,
-            automatic,
-            model,
-            usage,
-        } => Kind::Compacted(v1::Compacted {
-            item: item.to_string(),
-            summary: summary.clone(),
-            upto: *upto,
-            since: *since,
-            before_tokens: *before_tokens,
-            after_tokens: *after_tokens,
-            automatic: *automatic,
-            model: model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
-            usage: Some(usage_to_wire(*usage)),
-        }),
+        EventKind::Compacted { .. } => return compacted_to_wire(kind),
         EventKind::TurnEnded { ending, failure, usage } => Kind::TurnEnded(v1::TurnEnded {
             ending: ending_to_wire(Some(*ending)).into(),
             failure: failure.as_ref().map(failure_to_wire),
@@ -293,6 +273,34 @@ fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
         | EventKind::WorkspaceRestored { .. }
         | EventKind::StateSet { .. } => return None,
     })
+}
+
+fn compacted_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
+    let EventKind::Compacted {
+        item,
+        summary,
+        upto,
+        since,
+        before_tokens,
+        after_tokens,
+        automatic,
+        model,
+        usage,
+    } = kind
+    else {
+        return None;
+    };
+    Some(v1::event::Kind::Compacted(v1::Compacted {
+        item: item.to_string(),
+        summary: summary.clone(),
+        upto: *upto,
+        since: *since,
+        before_tokens: *before_tokens,
+        after_tokens: *after_tokens,
+        automatic: *automatic,
+        model: model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
+        usage: Some(usage_to_wire(*usage)),
+    }))
 }
 
 fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {

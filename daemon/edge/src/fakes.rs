@@ -1,5 +1,8 @@
 //! A fake of every port, for tests: it notes what it was asked and answers from what it was given.
 
+#[path = "fakes_acting.rs"]
+mod acting;
+
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,13 +68,13 @@ impl Fake {
         *self.failure.lock().unwrap() = Some(error);
     }
 
-    fn ask<T>(&self, what: String, answer: T) -> Result<T> {
+    pub(crate) fn ask<T>(&self, what: String, answer: T) -> Result<T> {
         self.asked.lock().unwrap().push(what);
         self.failure.lock().unwrap().clone().map_or(Ok(answer), Err)
     }
 
     /// A stream that is counted as open until it is dropped, and that waits after its items.
-    fn counted<T: Send + Unpin + 'static>(
+    pub(crate) fn counted<T: Send + Unpin + 'static>(
         self: &Arc<Self>,
         items: Vec<T>,
     ) -> Pin<Box<dyn Stream<Item = T> + Send>> {

@@ -41,6 +41,8 @@ impl Rig {
             providers: ports.clone(),
             config: ports.clone(),
             system: ports.clone(),
+            hooks: ports.clone(),
+            sandbox: ports.clone(),
             highlighter: ports,
             build: "moltisd 1.2.3".to_owned(),
         };

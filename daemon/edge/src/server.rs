@@ -15,10 +15,14 @@ use hyper_util::service::TowerToHyperService;
 use moltis_core::admin::{ConfigAdmin, ModelAdmin, ProviderAdmin, SystemAdmin};
 use moltis_core::assistant::Assistant;
 use moltis_core::code::Highlighter;
+use moltis_core::hook::HookAdmin;
+use moltis_core::sandbox::Sandbox;
 use moltis_proto::v1::code_server::CodeServer;
 use moltis_proto::v1::config_server::ConfigServer;
+use moltis_proto::v1::hooks_server::HooksServer;
 use moltis_proto::v1::models_server::ModelsServer;
 use moltis_proto::v1::providers_server::ProvidersServer;
+use moltis_proto::v1::sandbox_server::SandboxServer;
 use moltis_proto::v1::sessions_server::SessionsServer;
 use moltis_proto::v1::system_server::SystemServer;
 use tokio::net::{UnixListener, UnixStream};
@@ -75,6 +79,10 @@ pub struct Services {
     pub config: Arc<dyn ConfigAdmin>,
     /// Looking after the daemon.
     pub system: Arc<dyn SystemAdmin>,
+    /// Looking after hooks.
+    pub hooks: Arc<dyn HookAdmin>,
+    /// Looking after the place where programs run.
+    pub sandbox: Arc<dyn Sandbox>,
     /// Telling clients what the pieces of code are.
     pub highlighter: Arc<dyn Highlighter>,
     /// The daemon's version, as `Hello` tells it.
@@ -216,17 +224,31 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
 
 /// The table of services, each with the ports that it calls.
 fn service(services: Services, stop: &CancellationToken) -> Service {
-    let Services { assistant, models, providers, config, system, highlighter, build } = services;
+    let Services {
+        assistant,
+        models,
+        providers,
+        config,
+        system,
+        hooks,
+        sandbox,
+        highlighter,
+        build,
+    } = services;
     let sessions = SessionsServer::new(rpc::Sessions::new(assistant, stop.clone()));
     let models = ModelsServer::new(rpc::Models::new(models, stop.clone()));
     let providers = ProvidersServer::new(rpc::Providers::new(providers));
     let config = ConfigServer::new(rpc::Config::new(config));
     let system = SystemServer::new(rpc::System::new(system, build, stop.clone()));
+    let hooks = HooksServer::new(rpc::Hooks::new(hooks));
+    let sandbox = SandboxServer::new(rpc::Sandbox::new(sandbox, stop.clone()));
     let code = CodeServer::new(rpc::Code::new(highlighter));
     let routes = Routes::new(sessions.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(models.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(providers.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(config.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(hooks.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(sandbox.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(code.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(system.max_decoding_message_size(LARGEST_REQUEST))
         .prepare();

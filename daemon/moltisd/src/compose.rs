@@ -22,6 +22,7 @@ use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
 use crate::configuration::Configuration;
 use crate::env::SystemEnv;
 use crate::meaning::Settings;
+use crate::unconnected::Unconnected;
 
 /// The daemon's parts, for whoever starts and stops them.
 pub(crate) struct Parts {
@@ -84,6 +85,8 @@ pub(crate) fn compose(
         }),
         config: configuration.clone(),
         system: Arc::new(system),
+        hooks: Arc::new(Unconnected),
+        sandbox: Arc::new(Unconnected),
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -16,6 +16,7 @@ mod readiness;
 mod review;
 mod serve;
 mod settings;
+mod unconnected;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
