@@ -10,7 +10,7 @@ use super::needles::{Match, Needles, Span, Trail};
 const GAP: u8 = 16;
 
 /// Every decoding of a text.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Encodings {
     plain: Trail,
     hex: Hex,
@@ -35,10 +35,18 @@ impl Encodings {
         let all = [self.plain.begins(), self.hex.begins(needles), self.base64.begins(needles)];
         all.into_iter().flatten().min()
     }
+
+    /// Whether this finds from here on what the other does.
+    pub(super) fn goes_on_as(&self, other: &Self, needles: &Needles) -> bool {
+        self.hex.digits.last == other.hex.digits.last
+            && self.base64.digits.last == other.base64.digits.last
+            && self.begins(needles).is_none()
+            && other.begins(needles).is_none()
+    }
 }
 
 /// Digits that were read of a text, whatever their number is a power of.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Digits {
     /// The last one, and where it begins.
     last: Option<(u8, u64)>,
@@ -65,7 +73,7 @@ impl Digits {
 }
 
 /// Hexadecimal digits of either case.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Hex {
     digits: Digits,
     trails: [Trail; 2],
@@ -94,7 +102,7 @@ impl Hex {
 }
 
 /// Digits of base64, of the standard alphabet and the one for URLs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Base64 {
     digits: Digits,
     /// One for each place of a group at which the first digit may have stood.

@@ -3,7 +3,8 @@
 //!
 //! Each gives its bytes to decoders of its own, as base64 in a URL or in JSON is escaped as well. What
 //! only looks like the beginning of an escape is text. The invariant: what is read is given on,
-//! decoded or as it is, exactly once and in order.
+//! decoded or as it is, exactly once and in order. Where nothing is escaped that would be what
+//! the text as it is gives already: a way of escaping sleeps until one of its own begins.
 
 use super::encoding::{Encodings, hex_digit};
 use super::needles::{Match, Needles, Span};
@@ -11,14 +12,27 @@ use super::needles::{Match, Needles, Span};
 /// How bytes are escaped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Not at all.
-    Plain,
     /// `%4a`.
     Percent,
     /// The same, and `+` for a space.
     Form,
     /// `\x4a` and its kin.
     Backslash,
+}
+
+impl Way {
+    /// Whether an escape may begin with this byte.
+    fn begins(self, byte: u8) -> bool {
+        match self {
+            Self::Percent | Self::Form => byte == b'%',
+            Self::Backslash => byte == b'\\',
+        }
+    }
+
+    /// Whether this byte may mean something else than itself.
+    fn changes(self, byte: u8) -> bool {
+        self.begins(byte) || (self == Self::Form && byte == b'+')
+    }
 }
 
 /// What the beginning of an escape turns out to be.
@@ -34,6 +48,8 @@ enum Reading {
 /// A text as one way of escaping reads it.
 pub(super) struct Layer {
     way: Way,
+    /// It reads otherwise than the text as it is.
+    awake: bool,
     /// What may be an escape, and where each of its bytes stands.
     pending: Vec<(u8, u64)>,
     encodings: Encodings,
@@ -42,20 +58,41 @@ pub(super) struct Layer {
 impl Layer {
     /// One for each way that these secrets may be escaped.
     pub(super) fn all(needles: &Needles) -> Vec<Self> {
-        let ways = [Way::Plain, Way::Percent, Way::Form, Way::Backslash];
+        let ways = [Way::Percent, Way::Form, Way::Backslash];
         let ways = ways.into_iter().filter(|way| *way != Way::Form || needles.have_spaces());
-        let layer = |way| Self { way, pending: Vec::new(), encodings: Encodings::default() };
+        let layer =
+            |way| Self { way, awake: false, pending: Vec::new(), encodings: Encodings::default() };
         ways.map(layer).collect()
     }
 
-    /// Takes the next byte of the text and where it stands.
-    pub(super) fn push(&mut self, needles: &Needles, byte: u8, at: u64, matches: &mut Vec<Match>) {
-        let begins = match self.way {
-            Way::Plain => false,
-            Way::Percent | Way::Form => byte == b'%',
-            Way::Backslash => byte == b'\\',
-        };
-        if self.pending.is_empty() && !begins {
+    /// Takes the next byte of the text and where it stands. `plain` is what was read before, as it is.
+    pub(super) fn push(
+        &mut self,
+        needles: &Needles,
+        byte: u8,
+        at: u64,
+        plain: &Encodings,
+        matches: &mut Vec<Match>,
+    ) {
+        if !self.awake {
+            if !self.way.changes(byte) {
+                return;
+            }
+            self.awake = true;
+            self.encodings.clone_from(plain);
+        }
+        self.read(needles, byte, at, matches);
+    }
+
+    /// Sleeps again if it would go on as the text as it is does.
+    pub(super) fn rest(&mut self, needles: &Needles, plain: &Encodings) {
+        if self.awake && self.pending.is_empty() && self.encodings.goes_on_as(plain, needles) {
+            self.awake = false;
+        }
+    }
+
+    fn read(&mut self, needles: &Needles, byte: u8, at: u64, matches: &mut Vec<Match>) {
+        if self.pending.is_empty() && !self.way.begins(byte) {
             let byte = if self.way == Way::Form && byte == b'+' { b' ' } else { byte };
             self.encodings.push(needles, byte, Span { start: at, end: at + 1 }, matches);
             return;
@@ -87,13 +124,16 @@ impl Layer {
         if let Some((&(byte, at), rest)) = pending.split_first() {
             self.encodings.push(needles, byte, Span { start: at, end: at + 1 }, matches);
             for &(byte, at) in rest {
-                self.push(needles, byte, at, matches);
+                self.read(needles, byte, at, matches);
             }
         }
     }
 
     /// Where what may become a secret begins.
     pub(super) fn begins(&self, needles: &Needles) -> Option<u64> {
+        if !self.awake {
+            return None;
+        }
         let pending = self.pending.first().map(|(_, at)| *at);
         pending.into_iter().chain(self.encodings.begins(needles)).min()
     }
@@ -105,7 +145,6 @@ impl Layer {
         }
         let bytes = &bytes[..self.pending.len().min(bytes.len())];
         match self.way {
-            Way::Plain => Reading::None,
             Way::Percent | Way::Form => number(&bytes[1..], 2, 16, byte),
             Way::Backslash => backslash(&bytes[1..]),
         }

@@ -20,11 +20,12 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
+use encoding::Encodings;
 use escape::Layer;
-use needles::{Match, Needles};
+use needles::{Match, Needles, Span};
 
 /// Bytes that a secret has at least: shorter ones would be found in texts that are none.
-pub const SHORTEST: usize = 8;
+pub const SHORTEST: usize = moltis_core::variable::SHORTEST_VALUE;
 
 /// Knows secrets and takes them out of texts. Clones share what they know.
 #[derive(Clone)]
@@ -161,6 +162,9 @@ impl Region {
 /// Reads a text and knows where in it secrets are.
 struct Scan {
     needles: Arc<Needles>,
+    /// The text as it is.
+    plain: Encodings,
+    /// As each way of escaping reads it.
     layers: Vec<Layer>,
     /// In order; none overlaps another.
     regions: Vec<Region>,
@@ -172,14 +176,26 @@ struct Scan {
 impl Scan {
     fn new(needles: &Arc<Needles>) -> Self {
         let layers = Layer::all(needles);
-        let needles = needles.clone();
-        Self { needles, layers, regions: Vec::new(), matches: Vec::new(), at: 0 }
+        Self {
+            needles: needles.clone(),
+            plain: Encodings::default(),
+            layers,
+            regions: Vec::new(),
+            matches: Vec::new(),
+            at: 0,
+        }
     }
 
     fn read(&mut self, text: &str) {
         for byte in text.bytes() {
+            let (needles, matches) = (&*self.needles, &mut self.matches);
             for layer in &mut self.layers {
-                layer.push(&self.needles, byte, self.at, &mut self.matches);
+                layer.push(needles, byte, self.at, &self.plain, matches);
+            }
+            let span = Span { start: self.at, end: self.at + 1 };
+            self.plain.push(needles, byte, span, matches);
+            for layer in &mut self.layers {
+                layer.rest(needles, &self.plain);
             }
             self.at += 1;
             self.take_matches();
@@ -205,7 +221,8 @@ impl Scan {
 
     /// Where what may become a secret begins.
     fn begins(&self) -> Option<u64> {
-        self.layers.iter().filter_map(|layer| layer.begins(&self.needles)).min()
+        let layers = self.layers.iter().filter_map(|layer| layer.begins(&self.needles));
+        layers.chain(self.plain.begins(&self.needles)).min()
     }
 }
 

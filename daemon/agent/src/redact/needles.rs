@@ -48,7 +48,7 @@ pub(super) struct Needles {
     /// The byte that leads to each state.
     bytes: Zeroizing<Vec<u8>>,
     /// The states with one byte.
-    first: Vec<u32>,
+    first: Box<[u32; 256]>,
     /// Whether secrets begin with these four bits.
     nibbles: [bool; 16],
     /// Whether the base64 of a secret begins with these six bits, at any place in its group.
@@ -61,7 +61,7 @@ impl Needles {
             names: Vec::new(),
             states: vec![State::default()],
             bytes: Zeroizing::new(vec![0]),
-            first: vec![NOTHING; 256],
+            first: Box::new([NOTHING; 256]),
             nibbles: [false; 16],
             sextets: [false; 64],
         };
@@ -172,7 +172,7 @@ impl Needles {
 }
 
 /// One decoder's way through the secrets.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Trail {
     state: u32,
     /// Where the bytes that the state stands for begin in the text.
@@ -181,6 +181,7 @@ pub(super) struct Trail {
 
 impl Trail {
     /// Takes the next byte that was decoded.
+    #[inline]
     pub(super) fn push(
         &mut self,
         needles: &Needles,
@@ -188,6 +189,9 @@ impl Trail {
         span: Span,
         matches: &mut Vec<Match>,
     ) {
+        if self.state == NOTHING && needles.first[usize::from(byte)] == NOTHING {
+            return;
+        }
         self.state = needles.step(self.state, byte);
         if self.state == NOTHING {
             self.starts.clear();
