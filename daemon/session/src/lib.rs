@@ -23,6 +23,7 @@ mod own;
 mod registry;
 mod resume;
 mod running;
+mod secrets;
 mod sessions;
 mod telling;
 mod titles;
@@ -30,4 +31,5 @@ mod undo;
 
 pub use hands::{AllowList, Hands};
 pub use own::{Preset, Presets};
+pub use secrets::Secrets;
 pub use sessions::{Activity, Sessions};

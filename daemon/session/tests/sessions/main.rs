@@ -16,5 +16,6 @@ mod properties;
 mod queue;
 mod recovery;
 mod registry;
+mod secrets;
 mod store;
 mod turns;
