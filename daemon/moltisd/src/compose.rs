@@ -23,6 +23,7 @@ use crate::configuration::Configuration;
 use crate::env::SystemEnv;
 use crate::meaning::Settings;
 use crate::unconnected::Unconnected;
+use crate::variables::Variables;
 
 /// The daemon's parts, for whoever starts and stops them.
 pub(crate) struct Parts {
@@ -55,7 +56,8 @@ pub(crate) fn compose(
     let env_var = |name: &str| std::env::var(name).ok();
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
-    let hands = Hands::none();
+    let variables = Arc::new(Variables::new(store.vault()));
+    let hands = Hands { secrets: variables.clone(), ..Hands::none() };
     let sessions =
         Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
     keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
@@ -87,6 +89,7 @@ pub(crate) fn compose(
         system: Arc::new(system),
         hooks: Arc::new(Unconnected),
         sandbox: Arc::new(Unconnected),
+        variables,
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };

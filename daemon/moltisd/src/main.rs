@@ -17,6 +17,7 @@ mod review;
 mod serve;
 mod settings;
 mod unconnected;
+mod variables;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
