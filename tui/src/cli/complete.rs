@@ -10,7 +10,8 @@ use clap::CommandFactory as _;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::CompleteEnv;
 use moltis_proto::v1::{
-    CatalogRequest, ListModelsRequest, ListProvidersRequest, ListSessionsRequest, ShowConfigRequest,
+    CatalogRequest, ListModelsRequest, ListProvidersRequest, ListSessionsRequest,
+    ListVariablesRequest, ShowConfigRequest,
 };
 
 use super::{Cli, GlobalFlags};
@@ -34,6 +35,15 @@ pub(super) fn sessions() -> Vec<CompletionCandidate> {
             candidate(name, &session.title)
         });
         Ok(candidates.collect())
+    })
+}
+
+/// Variables for the sandbox.
+pub(super) fn variables() -> Vec<CompletionCandidate> {
+    ask(async |mut client: Client| {
+        let names =
+            client.sandbox.list_variables(ListVariablesRequest {}).await?.into_inner().names;
+        Ok(names.into_iter().map(|name| candidate(name, "")).collect())
     })
 }
 

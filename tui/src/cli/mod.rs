@@ -23,6 +23,7 @@ mod offline;
 mod providers;
 mod refuse;
 mod restore;
+mod sandbox;
 mod send;
 mod sessions;
 mod shape;
@@ -30,6 +31,7 @@ mod stop;
 mod tail;
 mod transcript;
 mod usage;
+mod variables;
 mod vault;
 
 use std::path::PathBuf;
@@ -159,6 +161,9 @@ pub(crate) enum Command {
     /// Read and change the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look after the place where programs run, and its images
+    #[command(subcommand)]
+    Sandbox(sandbox::SandboxCommand),
     /// Check that everything is in order, and say what mends it
     Doctor,
     /// Start, stop, and look after moltisd
@@ -199,6 +204,7 @@ impl Command {
             Self::Models(command) => command.purpose(),
             Self::Providers(command) => command.purpose(),
             Self::Config(command) => command.purpose(),
+            Self::Sandbox(command) => command.purpose(),
             Self::Doctor => "not everything is in order",
             Self::Daemon(command) => command.purpose(),
             Self::Usage(_) => "cannot show the usage",
@@ -229,6 +235,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Models(command) => Box::pin(models::run(&context, command)).await,
         Command::Providers(command) => Box::pin(providers::run(&context, command)).await,
         Command::Config(command) => Box::pin(config::run(&context, command)).await,
+        Command::Sandbox(command) => Box::pin(sandbox::run(&context, command)).await,
         Command::Doctor => Box::pin(doctor::run(&context)).await,
         Command::Daemon(command) => Box::pin(daemon::run(&context, command)).await,
         Command::Usage(args) => usage::run(&context, args).await,

@@ -50,9 +50,13 @@ fn the_json_of_a_session_is_the_contract() {
           "parent": null,
           "parent_seq": null,
           "settings": {
+            "approvals": null,
             "effort": null,
             "model": null,
-            "queue": null
+            "mount": null,
+            "network": null,
+            "queue": null,
+            "workspace": null
           },
           "state": "running",
           "title": "Planning \u001b[31mthe trip",
