@@ -4,9 +4,10 @@
 //! crate `session`) carries the effects out and brings back how they went. What a model is told
 //! follows from the session's events alone ([`conversation`], [`prompt`]), live and after a
 //! restart alike; [`compact`] puts a summary in the place of what is old, [`system`] words what it is
-//! told first of all, and [`window`] shows what a model would be told. [`sanitize`] is what of a tool's output a model is shown. [`scale`] is what vendors' counts say of
-//! estimates. [`retry`] decides what a failure is worth, [`queue`] where a message goes,
-//! [`title`] what a session is called.
+//! told first of all, and [`window`] shows what a model would be told. [`redact`] takes the owner's
+//! secrets out of a tool's output, [`sanitize`] is what of it a model is shown. [`scale`] is what
+//! vendors' counts say of estimates. [`retry`] decides what a failure is worth, [`queue`] where a
+//! message goes, [`title`] what a session is called.
 //!
 //! Not here: clocks, tasks, channels, disks. The invariant: nothing in this crate awaits, and the
 //! same inputs always give the same effects.
@@ -16,6 +17,7 @@ pub mod compact;
 pub mod conversation;
 pub mod prompt;
 pub mod queue;
+pub mod redact;
 pub mod retry;
 pub mod sanitize;
 pub mod scale;

@@ -32,6 +32,7 @@ pub mod provider;
 pub mod sandbox;
 pub mod session;
 pub mod tool;
+pub mod variable;
 pub mod vault;
 
 pub use error::{Code, Error, Result};

@@ -8,7 +8,10 @@ use moltis_core::hook::{HookAdmin, HookInfo, HookTest, Point};
 use moltis_core::policy::Authorized;
 use moltis_core::sandbox::{Exit, Image, Place, Process, ProcessAsk, Sandbox, SandboxStatus};
 use moltis_core::tool::{Output, Run};
+use moltis_core::variable::VariableAdmin;
 use moltis_core::{Code, Error, Result, SessionId, Timestamp};
+
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Ports;
 
@@ -117,5 +120,20 @@ impl Sandbox for Ports {
     async fn remove_images(&self, tag: Option<&str>) -> Result<Vec<String>> {
         let removed = tag.map(str::to_owned).into_iter().collect();
         self.0.ask(format!("remove images {tag:?}"), removed)
+    }
+}
+
+#[async_trait]
+impl VariableAdmin for Ports {
+    async fn list(&self) -> Result<Vec<String>> {
+        self.0.ask("variables".to_owned(), vec!["TOKEN".to_owned()])
+    }
+
+    async fn set(&self, name: &str, value: SecretString) -> Result<()> {
+        self.0.ask(format!("set {name} {}", value.expose_secret()), ())
+    }
+
+    async fn remove(&self, name: &str) -> Result<bool> {
+        self.0.ask(format!("remove variable {name}"), true)
     }
 }

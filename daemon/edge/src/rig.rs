@@ -43,6 +43,7 @@ impl Rig {
             system: ports.clone(),
             hooks: ports.clone(),
             sandbox: ports.clone(),
+            variables: ports.clone(),
             highlighter: ports,
             build: "moltisd 1.2.3".to_owned(),
         };

@@ -17,6 +17,7 @@ use moltis_core::assistant::Assistant;
 use moltis_core::code::Highlighter;
 use moltis_core::hook::HookAdmin;
 use moltis_core::sandbox::Sandbox;
+use moltis_core::variable::VariableAdmin;
 use moltis_proto::v1::code_server::CodeServer;
 use moltis_proto::v1::config_server::ConfigServer;
 use moltis_proto::v1::hooks_server::HooksServer;
@@ -83,6 +84,8 @@ pub struct Services {
     pub hooks: Arc<dyn HookAdmin>,
     /// Looking after the place where programs run.
     pub sandbox: Arc<dyn Sandbox>,
+    /// Looking after what programs find there in their environment.
+    pub variables: Arc<dyn VariableAdmin>,
     /// Telling clients what the pieces of code are.
     pub highlighter: Arc<dyn Highlighter>,
     /// The daemon's version, as `Hello` tells it.
@@ -232,6 +235,7 @@ fn service(services: Services, stop: &CancellationToken) -> Service {
         system,
         hooks,
         sandbox,
+        variables,
         highlighter,
         build,
     } = services;
@@ -241,7 +245,7 @@ fn service(services: Services, stop: &CancellationToken) -> Service {
     let config = ConfigServer::new(rpc::Config::new(config));
     let system = SystemServer::new(rpc::System::new(system, build, stop.clone()));
     let hooks = HooksServer::new(rpc::Hooks::new(hooks));
-    let sandbox = SandboxServer::new(rpc::Sandbox::new(sandbox, stop.clone()));
+    let sandbox = SandboxServer::new(rpc::Sandbox::new(sandbox, variables, stop.clone()));
     let code = CodeServer::new(rpc::Code::new(highlighter));
     let routes = Routes::new(sessions.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(models.max_decoding_message_size(LARGEST_REQUEST))

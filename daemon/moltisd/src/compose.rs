@@ -27,6 +27,7 @@ use crate::env::SystemEnv;
 use crate::hands;
 use crate::meaning::Settings;
 use crate::unconnected::Unconnected;
+use crate::variables::Variables;
 
 /// The daemon's parts, for whoever starts and stops them.
 pub(crate) struct Parts {
@@ -61,7 +62,8 @@ pub(crate) fn compose(
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
     let vault: Arc<dyn Vault> = store.vault();
-    let hands = hands::hands(&settings.hands, &configuration, &vault, &data_dir)?;
+    let variables = Arc::new(Variables::new(store.vault()));
+    let hands = hands::hands(&settings.hands, &configuration, &vault, &variables, &data_dir)?;
     let rules = rules(settings.rules, &data_dir)?;
     let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, hands.hands, rules);
     keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
@@ -93,6 +95,7 @@ pub(crate) fn compose(
         system: Arc::new(system),
         hooks: Arc::new(Unconnected),
         sandbox: hands.sandbox.clone(),
+        variables,
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -19,6 +19,7 @@ use secrecy::SecretString;
 
 use crate::configuration::Configuration;
 use crate::meaning::HandSettings;
+use crate::variables::Variables;
 
 /// The hands, and the sandbox for whoever looks after it.
 pub(crate) struct Made {
@@ -34,9 +35,14 @@ pub(crate) fn hands(
     settings: &HandSettings,
     configuration: &Arc<Configuration>,
     vault: &Arc<dyn Vault>,
+    variables: &Arc<Variables>,
     data_dir: &Path,
 ) -> Result<Made> {
-    let sandbox = Sandboxes::new(sandbox_options(settings, data_dir)?);
+    let options = moltis_sandbox::Options {
+        variables: variables.clone(),
+        ..sandbox_options(settings, data_dir)?
+    };
+    let sandbox = Sandboxes::new(options);
     let web = web(settings, vault)?;
     let port: Arc<dyn Sandbox> = sandbox.clone();
     let toolbox = Catalogue::new(vec![Arc::new(Builtin::new(port, web))], settings.lazy_above);
@@ -45,6 +51,7 @@ pub(crate) fn hands(
     let hands = Hands {
         toolbox: Arc::new(toolbox),
         allow_list: configuration.clone(),
+        secrets: variables.clone(),
         checkpoints: Some(checkpoints),
         files: Files::new(data_dir.to_owned(), std::env::home_dir()),
         presets: Some(Arc::new(PresetFiles(data_dir.join("agents/presets")))),
@@ -107,6 +114,13 @@ fn web(
         keys: Arc::new(keys),
     };
     Ok(moltis_tools::web::tools(&Arc::new(web), fetch, search))
+}
+
+#[async_trait]
+impl moltis_sandbox::Variables for Variables {
+    async fn variables(&self) -> Result<Vec<(String, SecretString)>> {
+        Ok(self.values().await?.to_vec())
+    }
 }
 
 /// Keys of search services: the vault's, the file's, the environment's, in this order.

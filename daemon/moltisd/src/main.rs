@@ -18,6 +18,7 @@ mod review;
 mod serve;
 mod settings;
 mod unconnected;
+mod variables;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::call::{Outcome as Message, What};
 use crate::own::Presets;
+use crate::secrets::{self, NoSecrets, Printing, Secrets};
 use crate::undo::may_change;
 
 /// Bytes of what a tool prints that wait for the actor.
@@ -41,6 +42,8 @@ pub struct Hands {
     pub checkpoints: Option<Arc<dyn Checkpoints>>,
     /// Kinds of agents that are described in files.
     pub presets: Option<Arc<dyn Presets>>,
+    /// What is kept out of all that tools give.
+    pub secrets: Arc<dyn Secrets>,
 }
 
 /// Keeps patterns that the owner allows for good.
@@ -54,7 +57,7 @@ pub trait AllowList: Send + Sync {
 }
 
 impl Hands {
-    /// No tools, no hooks and no files.
+    /// No tools, no hooks, no files and no secrets.
     pub fn none() -> Self {
         Self {
             toolbox: Arc::new(Nothing),
@@ -63,6 +66,7 @@ impl Hands {
             files: Arc::new(Nothing),
             checkpoints: None,
             presets: None,
+            secrets: Arc::new(NoSecrets),
         }
     }
 
@@ -140,7 +144,8 @@ pub(crate) async fn prepare(
 ) {
     let one = async |wish: Wish| {
         let id = wish.id.clone();
-        (id, plan(&hands, &tools, &scene, wish).await)
+        let prepared = plan(&hands, &tools, &scene, wish).await;
+        (id, prepared.map_err(|why| hands.secrets.redactor().redact(&why).into_owned()))
     };
     let prepared = join_all(wishes.into_iter().map(one)).await;
     let changes = |(_, prepared): &(CallId, Result<Prepared, String>)| {
@@ -169,6 +174,7 @@ async fn plan(
     scene: &Scene,
     wish: Wish,
 ) -> Result<Prepared, String> {
+    hands.secrets.learn().await.map_err(|error| secrets::unknown(&error))?;
     let tool = find(tools, &wish.tool)?;
     let name = tool.spec().name.clone();
     let arguments = arguments(&wish.arguments)?;
@@ -240,12 +246,16 @@ pub(crate) async fn run(
     inbox: mpsc::Sender<Message>,
 ) {
     let Call { id, tool: name, .. } = authorized.what().clone();
-    let printer = Printer { id: id.clone(), call, inbox: inbox.clone(), pending: Mutex::default() };
-    let outcome = match tools.iter().find(|tool| tool.spec().name == name) {
-        Some(tool) => tool.run(authorized, &scene, &printer).await,
-        None => Outcome::failed("the tool is gone"),
+    let tool = tools.iter().find(|tool| tool.spec().name == name);
+    let learned = hands.secrets.learn().await;
+    let printer = Printer::new(id.clone(), call, inbox.clone(), hands.secrets.clone());
+    let outcome = match (learned, tool) {
+        (Ok(()), Some(tool)) => tool.run(authorized, &scene, &printer).await,
+        (Ok(()), None) => Outcome::failed("the tool is gone"),
+        (Err(error), _) => Outcome::failed(secrets::unknown(&error)),
     };
     printer.flush().await;
+    let outcome = secrets::kept_from(&*hands.secrets, outcome).await;
     let outcome = persisted(&hands, &scene, &name, outcome).await;
     give(&inbox, call, What::ToolDone(id, outcome)).await;
 }
@@ -269,46 +279,65 @@ async fn persisted(hands: &Hands, scene: &Scene, name: &str, outcome: Outcome) -
                 let mut outcome = outcome;
                 outcome.parts.retain(|part| !matches!(part, Part::Text(_)));
                 outcome.parts.insert(0, Part::Text(changed.to_owned()));
-                outcome
+                secrets::kept_from(&*hands.secrets, outcome).await
             }
             _ => outcome,
         },
         Say::Block(reason) => {
             let Outcome { origin, sensitive, .. } = outcome;
             let text = format!("a hook does not let the result through: {reason}");
-            Outcome { origin: origin.max(Origin::Config), sensitive, ..Outcome::failed(text) }
+            let outcome =
+                Outcome { origin: origin.max(Origin::Config), sensitive, ..Outcome::failed(text) };
+            secrets::kept_from(&*hands.secrets, outcome).await
         }
     }
 }
 
-/// Passes on what a tool prints, in as few pieces as the actor has time for.
+/// Passes on what a tool prints, but for secrets, in as few pieces as the actor has time for.
 struct Printer {
     id: CallId,
     call: u32,
     inbox: mpsc::Sender<Message>,
-    pending: Mutex<String>,
+    pending: Mutex<Waiting>,
+}
+
+/// What was printed and waits for the actor.
+struct Waiting {
+    printing: Printing,
+    text: String,
 }
 
 impl Output for Printer {
     fn push(&self, text: &str) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.push_str(text);
-        if pending.len() > MOST_PENDING {
-            let from = pending.ceil_char_boundary(pending.len() - MOST_PENDING / 2);
-            pending.drain(..from);
+        let Waiting { printing, text: waiting } = &mut *pending;
+        waiting.push_str(&printing.push(text));
+        if waiting.len() > MOST_PENDING {
+            let from = waiting.ceil_char_boundary(waiting.len() - MOST_PENDING / 2);
+            waiting.drain(..from);
         }
-        if let Ok(place) = self.inbox.try_reserve() {
-            let what = What::Printed(self.id.clone(), std::mem::take(&mut *pending));
+        if !waiting.is_empty()
+            && let Ok(place) = self.inbox.try_reserve()
+        {
+            let what = What::Printed(self.id.clone(), std::mem::take(waiting));
             place.send(Message { call: self.call, what });
         }
     }
 }
 
 impl Printer {
+    fn new(id: CallId, call: u32, inbox: mpsc::Sender<Message>, secrets: Arc<dyn Secrets>) -> Self {
+        let waiting = Waiting { printing: Printing::new(secrets), text: String::new() };
+        Self { id, call, inbox, pending: Mutex::new(waiting) }
+    }
+
     /// Passes on what is left.
     async fn flush(&self) {
-        let rest =
-            std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let rest = {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = pending.printing.rest();
+            std::mem::take(&mut pending.text) + &held
+        };
         if !rest.is_empty() {
             give(&self.inbox, self.call, What::Printed(self.id.clone(), rest)).await;
         }

@@ -26,6 +26,7 @@ mod paying;
 mod registry;
 mod resume;
 mod running;
+mod secrets;
 mod sessions;
 mod telling;
 mod titles;
@@ -33,4 +34,5 @@ mod undo;
 
 pub use hands::{AllowList, Hands};
 pub use own::{Preset, Presets};
+pub use secrets::Secrets;
 pub use sessions::{Activity, Sessions};

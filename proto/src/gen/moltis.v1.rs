@@ -7010,6 +7010,36 @@ pub struct RemoveImagesResponse {
     #[prost(string, repeated, tag = "1")]
     pub removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListVariablesRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListVariablesResponse {
+    /// Sorted.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetVariableRequest {
+    /// Letters, digits and `_`, no digit first, at most 64.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// One line of 8 bytes to 8 KiB: a shorter one could not be kept from models.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetVariableResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveVariableRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveVariableResponse {
+    /// There was one.
+    #[prost(bool, tag = "1")]
+    pub removed: bool,
+}
 /// Generated client implementations.
 pub mod sandbox_client {
     #![allow(
@@ -7204,6 +7234,79 @@ pub mod sandbox_client {
             req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sandbox", "Remove"));
             self.inner.unary(req, path, codec).await
         }
+        /// The owner's variables, which programs in it find. Their values are never given out.
+        pub async fn list_variables(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListVariablesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListVariablesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sandbox/ListVariables",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sandbox", "ListVariables"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn set_variable(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetVariableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetVariableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sandbox/SetVariable",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sandbox", "SetVariable"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn remove_variable(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveVariableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveVariableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sandbox/RemoveVariable",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sandbox", "RemoveVariable"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -7253,6 +7356,28 @@ pub mod sandbox_server {
             request: tonic::Request<super::RemoveImagesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RemoveImagesResponse>,
+            tonic::Status,
+        >;
+        /// The owner's variables, which programs in it find. Their values are never given out.
+        async fn list_variables(
+            &self,
+            request: tonic::Request<super::ListVariablesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListVariablesResponse>,
+            tonic::Status,
+        >;
+        async fn set_variable(
+            &self,
+            request: tonic::Request<super::SetVariableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetVariableResponse>,
+            tonic::Status,
+        >;
+        async fn remove_variable(
+            &self,
+            request: tonic::Request<super::RemoveVariableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveVariableResponse>,
             tonic::Status,
         >;
     }
@@ -7543,6 +7668,141 @@ pub mod sandbox_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sandbox/ListVariables" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListVariablesSvc<T: Sandbox>(pub Arc<T>);
+                    impl<
+                        T: Sandbox,
+                    > tonic::server::UnaryService<super::ListVariablesRequest>
+                    for ListVariablesSvc<T> {
+                        type Response = super::ListVariablesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListVariablesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sandbox>::list_variables(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListVariablesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sandbox/SetVariable" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetVariableSvc<T: Sandbox>(pub Arc<T>);
+                    impl<
+                        T: Sandbox,
+                    > tonic::server::UnaryService<super::SetVariableRequest>
+                    for SetVariableSvc<T> {
+                        type Response = super::SetVariableResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetVariableRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sandbox>::set_variable(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetVariableSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sandbox/RemoveVariable" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveVariableSvc<T: Sandbox>(pub Arc<T>);
+                    impl<
+                        T: Sandbox,
+                    > tonic::server::UnaryService<super::RemoveVariableRequest>
+                    for RemoveVariableSvc<T> {
+                        type Response = super::RemoveVariableResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveVariableRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sandbox>::remove_variable(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveVariableSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -12,7 +12,7 @@ use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::CompleteEnv;
 use moltis_proto::v1::{
     CatalogRequest, ListHooksRequest, ListImagesRequest, ListModelsRequest, ListProvidersRequest,
-    ListSessionsRequest, ShowConfigRequest,
+    ListSessionsRequest, ListVariablesRequest, ShowConfigRequest,
 };
 
 use super::{Cli, GlobalFlags, question, trust};
@@ -37,6 +37,17 @@ pub(super) fn sessions() -> Vec<CompletionCandidate> {
                 candidate(name, &session.title)
             });
             Ok(candidates.collect())
+        })
+    })
+}
+
+/// Variables for the sandbox.
+pub(super) fn variables() -> Vec<CompletionCandidate> {
+    ask(|mut client| {
+        Box::pin(async move {
+            let request = ListVariablesRequest {};
+            let names = client.sandbox.list_variables(request).await?.into_inner().names;
+            Ok(names.into_iter().map(|name| candidate(name, "")).collect())
         })
     })
 }

@@ -41,6 +41,7 @@ mod tail;
 mod transcript;
 mod trust;
 mod usage;
+mod variables;
 mod vault;
 
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ use super::complete;
 use super::context::{Context, interrupts, time};
 use super::models::{bar, step_json};
 use super::shape::{at, some};
+use super::variables::{self, EnvCommand};
 use crate::client::{Client, EXIT_TURN, Failure, call};
 use crate::output::{Side, Table, ago, bytes};
 
@@ -37,6 +38,9 @@ pub(crate) enum SandboxCommand {
         #[arg(add = ArgValueCandidates::new(complete::images))]
         tag: String,
     },
+    /// Look after the variables that programs find in their environment
+    #[command(subcommand)]
+    Env(EnvCommand),
 }
 
 impl SandboxCommand {
@@ -47,14 +51,20 @@ impl SandboxCommand {
             Self::List => "cannot list the images",
             Self::Build => "cannot make the image",
             Self::Clean | Self::Remove { .. } => "cannot remove images",
+            Self::Env(command) => command.purpose(),
         }
     }
 }
 
 /// Does what was asked.
 pub(super) async fn run(context: &Context, command: SandboxCommand) -> Result<(), Failure> {
+    let command = match command {
+        SandboxCommand::Env(command) => return variables::run(context, command).await,
+        other => other,
+    };
     let mut client = context.connect().await?;
     match command {
+        SandboxCommand::Env(_) => Ok(()),
         SandboxCommand::Status { probe } => {
             let status = if probe {
                 let probing = client.caller.call(&call::PROBE, &SandboxProbeRequest {});

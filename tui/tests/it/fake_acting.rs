@@ -55,6 +55,28 @@ impl Hooks for Service {
 
 #[tonic::async_trait]
 impl Sandbox for Service {
+    async fn list_variables(
+        &self,
+        _: Request<ListVariablesRequest>,
+    ) -> Answer<ListVariablesResponse> {
+        Ok(Response::new(ListVariablesResponse { names: vec!["TOKEN".to_owned()] }))
+    }
+
+    async fn set_variable(
+        &self,
+        request: Request<SetVariableRequest>,
+    ) -> Answer<SetVariableResponse> {
+        let name = request.into_inner().name;
+        Err(Status::invalid_argument(format!("`{name}` can't be kept here")))
+    }
+
+    async fn remove_variable(
+        &self,
+        _: Request<RemoveVariableRequest>,
+    ) -> Answer<RemoveVariableResponse> {
+        Ok(Response::new(RemoveVariableResponse { removed: true }))
+    }
+
     async fn status(&self, _: Request<SandboxStatusRequest>) -> Answer<SandboxStatus> {
         Ok(Response::new(self.0.script.lock().unwrap().sandbox.clone()))
     }

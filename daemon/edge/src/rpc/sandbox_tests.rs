@@ -46,3 +46,27 @@ async fn a_machine_without_a_sandbox_says_so() {
     assert_eq!(ours, "not_configured");
     assert_eq!(codes(client.images(v1::ListImagesRequest {}).await).1, "not_configured");
 }
+
+#[tokio::test]
+async fn variables_go_in_and_only_their_names_come_out() {
+    let rig = Rig::start();
+    let mut client = SandboxClient::new(rig.channel().await);
+    let set = |name: &str, value: &str| v1::SetVariableRequest {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    client.set_variable(set("TOKEN", "12345678")).await.unwrap();
+    let listed = client.list_variables(v1::ListVariablesRequest {}).await.unwrap().into_inner();
+    assert_eq!(listed, v1::ListVariablesResponse { names: vec!["TOKEN".to_owned()] });
+    let remove = v1::RemoveVariableRequest { name: "TOKEN".to_owned() };
+    assert!(client.remove_variable(remove).await.unwrap().into_inner().removed);
+    for (name, value) in [("TOKEN", "1234567"), ("TOKEN", "a line\nand another"), ("", "12345678")]
+    {
+        assert_eq!(codes(client.set_variable(set(name, value)).await).1, "invalid");
+    }
+    expect![[r#"
+        set TOKEN 12345678
+        variables
+        remove variable TOKEN"#]]
+    .assert_eq(&rig.fake.take_asked());
+}

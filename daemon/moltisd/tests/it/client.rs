@@ -233,6 +233,51 @@ async fn a_key_that_is_stored_is_the_one_that_is_used() {
 }
 
 #[tokio::test]
+async fn a_variable_for_the_sandbox_is_stored_and_only_its_name_comes_out() {
+    const VALUE: &str = "canary-5d1f0b7c9a3e";
+    let home = home();
+    let daemon = home.start().await;
+    let ran = run_with(&home, &["sandbox", "env", "set", "TOKEN"], &format!("{VALUE}\n")).await;
+    let line = "TOKEN is stored: programs that start from now on find it\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), line), "{ran:?}");
+    for (name, value) in [("SHORT", "1234567\n"), ("NO-NAME", "12345678\n")] {
+        let ran = run_with(&home, &["sandbox", "env", "set", name], value).await;
+        assert_eq!((ran.code, ran.stderr.contains(value.trim())), (Some(1), false), "{ran:?}");
+    }
+    let ran = run_with(&home, &["sandbox", "env", "set", "TOKEN"], "").await;
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    daemon.stop().await;
+
+    let daemon = home.start().await;
+    let ran = run(&home, &["sandbox", "env", "list"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "TOKEN\n"), "{ran:?}");
+    let ran = run(&home, &["sandbox", "env", "list", "--json"]).await;
+    assert_eq!(ran.json(), serde_json::json!(["TOKEN"]));
+    daemon.stop().await;
+    assert_nowhere(home.root(), VALUE);
+
+    let _daemon = home.start().await;
+    let ran = run(&home, &["sandbox", "env", "remove", "TOKEN"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "TOKEN is forgotten\n"), "{ran:?}");
+    let ran = run(&home, &["sandbox", "env", "remove", "TOKEN", "--json"]).await;
+    assert_eq!(ran.json()["removed"], false, "{ran:?}");
+}
+
+/// No file of a home holds this.
+pub(crate) fn assert_nowhere(root: &std::path::Path, secret: &str) {
+    let mut open = vec![root.to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.is_file() {
+            let bytes = fs::read(&path).unwrap();
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{} holds the secret", path.display());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_change_says_what_holds_and_when() {
     let home = home().env("MOLTIS_CHAT__TIMEOUT_S", "7");
     let _daemon = home.start().await;

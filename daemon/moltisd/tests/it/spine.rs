@@ -236,16 +236,7 @@ async fn a_key_is_kept_nowhere_but_in_the_vault() {
     assert_eq!(used.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
     daemon.stop().await;
 
-    let mut open = vec![home.root().to_owned()];
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.is_file() {
-            let bytes = std::fs::read(&path).unwrap();
-            let found = bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes());
-            assert!(!found, "{} holds the key", path.display());
-        }
-    }
+    crate::client::assert_nowhere(home.root(), KEY);
 }
 
 #[tokio::test]

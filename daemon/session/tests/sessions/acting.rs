@@ -36,9 +36,9 @@ impl AllowList for List {
 
 /// Hooks that do one thing at one point, and note what they were told.
 #[derive(Default)]
-struct Scripted {
-    say: Option<(Point, Say)>,
-    told: Mutex<Vec<Occasion>>,
+pub(crate) struct Scripted {
+    pub(crate) say: Option<(Point, Say)>,
+    pub(crate) told: Mutex<Vec<Occasion>>,
 }
 
 #[async_trait]
@@ -59,8 +59,7 @@ async fn home_with(tools: &Arc<ScriptedTools>, rules: TurnRules, hooks: Arc<dyn 
     let provider = ScriptedProvider::new("a");
     let models = ScriptedModels::new(std::slice::from_ref(&provider));
     let allow_list = Arc::new(List(tools.clone()));
-    let hands =
-        Hands { toolbox: tools.clone(), hooks, allow_list, checkpoints: None, ..Hands::none() };
+    let hands = Hands { toolbox: tools.clone(), hooks, allow_list, ..Hands::none() };
     Home::with_hands(provider, models, rules, hands).await
 }
 

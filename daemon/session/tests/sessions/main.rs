@@ -18,5 +18,6 @@ mod properties;
 mod queue;
 mod recovery;
 mod registry;
+mod secrets;
 mod store;
 mod turns;
