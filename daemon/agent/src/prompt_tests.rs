@@ -163,6 +163,7 @@ fn a_model_that_does_not_see_is_told_that_a_picture_was_there() {
             parts: vec![picture.clone()],
             queue: Default::default(),
             model: None,
+            sensitive: false,
         },
     );
     let blind = ModelInfo { images: false, ..model("p/m") };

@@ -36,7 +36,7 @@ impl Log {
         let kind = match word {
             "user" => {
                 let (op, queue) = (OpId::new(item.as_str()), QueueMode::Followup);
-                EventKind::UserMessage { item, op, parts, queue, model: None }
+                EventKind::UserMessage { item, op, parts, queue, model: None, sensitive: false }
             }
             "start" => EventKind::TurnStarted { model: model("p/m").id },
             "answer" | "partial" => EventKind::AssistantMessage {

@@ -243,8 +243,9 @@ fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
         EventKind::SettingsChanged { settings } => Kind::SettingsChanged(v1::SettingsChanged {
             settings: Some(settings_to_wire(settings)),
         }),
-        EventKind::UserMessage { item, op, parts, queue, model } => {
-            Kind::UserMessage(said_to_wire(item, op, parts, *queue, model.as_ref()))
+        EventKind::UserMessage { item, op, parts, queue, model, sensitive } => {
+            let said = said_to_wire(item, op, parts, *queue, model.as_ref());
+            Kind::UserMessage(v1::UserMessage { sensitive: *sensitive, ..said })
         }
         EventKind::TurnStarted { model } => {
             Kind::TurnStarted(v1::TurnStarted { model: model.to_string() })
@@ -395,6 +396,7 @@ fn said_to_wire(
         parts: parts_to_wire(parts),
         queue: queue_to_wire(Some(queue)).into(),
         model: model.map(ModelRef::to_string).unwrap_or_default(),
+        sensitive: false,
     }
 }
 
@@ -406,6 +408,7 @@ fn user_message(message: v1::UserMessage) -> Result<EventKind> {
         queue: queue_from_wire("queue", message.queue)?
             .ok_or_else(|| unknown_number("queue", message.queue))?,
         model: optional_model_from_wire("model", &message.model)?,
+        sensitive: message.sensitive,
     })
 }
 

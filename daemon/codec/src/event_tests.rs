@@ -242,8 +242,9 @@ fn kind() -> impl Strategy<Value = EventKind> {
         }),
         any::<bool>().prop_map(|archived| EventKind::ArchivedChanged { archived }),
         settings().prop_map(|settings| EventKind::SettingsChanged { settings }),
-        (id(), id(), parts(), queue(), option::of(model())).prop_map(
-            |(item, op, parts, queue, model)| EventKind::UserMessage {
+        (id(), id(), parts(), queue(), option::of(model()), any::<bool>()).prop_map(
+            |(item, op, parts, queue, model, sensitive)| EventKind::UserMessage {
+                sensitive,
                 item: item.into(),
                 op: op.into(),
                 parts,
@@ -397,6 +398,7 @@ fn wire() -> v1::Event {
         origin: v1::Origin::Owner.into(),
         op_id: String::new(),
         kind: Some(v1::event::Kind::UserMessage(v1::UserMessage {
+            sensitive: false,
             item: "i".into(),
             op_id: "o".into(),
             parts: vec![part_to_wire(&Part::Text("hello".into()))],

@@ -119,6 +119,8 @@ pub fn send_from_wire(request: v1::SendRequest) -> Result<NewMessage> {
         parts,
         queue: queue_from_wire("queue", request.queue)?,
         model: optional_model_from_wire("model", &name_from_wire("model", request.model)?)?,
+        // What people say is theirs to say.
+        sensitive: false,
     })
 }
 

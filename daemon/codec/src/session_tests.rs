@@ -145,6 +145,7 @@ proptest! {
             parts,
             queue: Some(moltis_core::session::QueueMode::Steer),
             model: Some(moltis_core::models::ModelRef::new("a", "b/c")),
+            sensitive: false,
         });
     }
 }

@@ -55,6 +55,8 @@ pub struct NewMessage {
     pub queue: Option<QueueMode>,
     /// The model for this and the following turns; `None` leaves it.
     pub model: Option<ModelRef>,
+    /// It tells of the person's own things: an agent says it that knows such.
+    pub sensitive: bool,
 }
 
 /// A message that is on disk.

@@ -217,6 +217,8 @@ pub enum EventKind {
         queue: QueueMode,
         /// The model that is to answer it, if it names one.
         model: Option<ModelRef>,
+        /// It tells of the person's own things: an agent said it that knows such.
+        sensitive: bool,
     },
     /// The turn went from queued to running.
     TurnStarted {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::event::Origin;
-use crate::sandbox::Network;
+use crate::sandbox::{Mount, Network};
 use crate::tool::{Action, Call, Outbound, Run};
 
 /// On whose behalf something is to be done.
@@ -312,8 +312,15 @@ pub fn authorize(who: Principal, call: Call, label: Label, grants: &Grants) -> V
     if let Some(pattern) = grants.deny.iter().find(|pattern| pattern.forbids(&call)) {
         return Verdict::Denied(format!("the configuration forbids it: `{}`", pattern.line()));
     }
-    let leak = label.is_tainted() && label.sensitive && leaves(&call.action);
-    let granted = |grant: &&Grant| grant.pattern.allows(&call) && (grant.tainted || !leak);
+    let steers = steers(&call.action);
+    let leak =
+        label.is_tainted() && (label.sensitive || reads(&call.action)) && leaves(&call.action);
+    // What steers programs outside is covered by nothing that does not name it.
+    let named = |pattern: &Pattern| !steers || pattern.prefix == subject(&call.action);
+    let granted = |grant: &&Grant| {
+        let covers = grant.pattern.allows(&call) && named(&grant.pattern);
+        covers && (grant.tainted || !leak)
+    };
     if let Some(grant) = grants.session.iter().find(granted) {
         let line = grant.pattern.line();
         return allowed(call, Why::Granted(line));
@@ -327,7 +334,6 @@ pub fn authorize(who: Principal, call: Call, label: Label, grants: &Grants) -> V
         let line = pattern.line();
         return allowed(call, Why::Listed(line));
     }
-    let steers = steers(&call.action);
     if !leak && !steers {
         if is_harmless(&call.action) {
             return allowed(call, Why::Harmless);
@@ -384,6 +390,11 @@ fn is_contained(action: &Action) -> bool {
     }
 }
 
+/// Whether what it does reads things of the person's own by itself.
+fn reads(action: &Action) -> bool {
+    matches!(action, Action::Run(run) if run.mount != Mount::None)
+}
+
 /// Whether what it does leaves the machine.
 fn leaves(action: &Action) -> bool {
     match action {
@@ -423,6 +434,10 @@ fn steers(action: &Action) -> bool {
 /// that change files ask it of the path that a planned one leads to.
 pub fn is_steering(path: &str) -> bool {
     let path: Vec<&str> = path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
+    // A repository's own folder, or the file that says where it is, steers git in many ways.
+    if path.iter().any(|step| step.eq_ignore_ascii_case(".git")) {
+        return true;
+    }
     // Anywhere in the tree: a workspace may hold other repositories.
     STEERING.iter().any(|steering| {
         let steps: Vec<&str> = steering.split('/').collect();
@@ -432,12 +447,14 @@ pub fn is_steering(path: &str) -> bool {
     })
 }
 
-/// The digest of a call: SHA-256 in hex over its id, its tool and its arguments, keys in order.
+/// The digest of a call: SHA-256 in hex over its id, its tool, its arguments with keys in order, and
+/// what it would do: with which network, where, for how long.
 pub fn digest(call: &Call) -> String {
     let mut text = String::new();
     canonical(&call.arguments, &mut text);
     let mut hasher = Sha256::new();
-    for field in [call.id.as_str(), &call.tool, &text] {
+    let action = format!("{:?}", call.action);
+    for field in [call.id.as_str(), &call.tool, &text, &action] {
         hasher.update((field.len() as u64).to_be_bytes());
         hasher.update(field.as_bytes());
     }

@@ -122,6 +122,11 @@ fn a_session_that_knows_secrets_and_read_the_web_sends_nothing_unasked() {
     assert_eq!(verdict(send("https://evil.example/?x"), CLEAN, &allowed), "allowed");
     assert_eq!(verdict(send("https://evil.example/?x"), LEAKY, &allowed), "asked");
     assert_eq!(verdict(run("curl x", Network::Open), LEAKY, &allowed), "asked");
+    // A program reads the workspace by itself, and its name says not where it sends that.
+    let tainted = Label { sensitive: false, ..LEAKY };
+    let program = grants(Mode::Auto, &["exec: curl"]);
+    assert_eq!(verdict(run("curl x", Network::Open), tainted, &program), "asked");
+    assert_eq!(verdict(run("curl x", Network::Open), CLEAN, &program), "allowed");
     assert_eq!(verdict(run("curl x", Network::Listed), LEAKY, &allowed), "asked");
     for label in [Label { sensitive: false, ..LEAKY }, Label { taint: Origin::Owner, ..LEAKY }] {
         assert_eq!(verdict(send("https://evil.example/?x"), label, &allowed), "allowed");
@@ -146,6 +151,14 @@ fn a_grant_of_the_session_covers_a_tainted_turn_only_if_it_was_given_in_one() {
 fn a_file_that_steers_programs_outside_is_asked_for_in_every_mode() {
     for path in [".git/hooks/pre-commit", "sub/.GIT/config", "./.moltis/hooks/x/HOOK.md", ".envrc"]
     {
+        assert_eq!(verdict(change(path), CLEAN, &grants(Mode::Auto, &[])), "asked", "{path}");
+    }
+    // A grant for its folder does not cover it; one that names it does.
+    for (pattern, expected) in [("write: app", "asked"), ("write: app/.envrc", "allowed")] {
+        let granted = grants(Mode::Auto, &[pattern]);
+        assert_eq!(verdict(change("app/.envrc"), CLEAN, &granted), expected, "{pattern}");
+    }
+    for path in ["sub/.git", "sub/.git/commondir"] {
         assert_eq!(verdict(change(path), CLEAN, &grants(Mode::Auto, &[])), "asked", "{path}");
     }
     for path in ["src/git/hooks.rs", ".github/x.yml", "envrc"] {
@@ -182,6 +195,8 @@ fn an_approval_holds_for_the_bytes_that_were_shown_and_no_others() {
     let digest = question.digest();
     assert_eq!(ask(json!({ "content": "x", "path": "a" })).digest(), digest);
     assert_ne!(ask(json!({ "content": "y", "path": "a" })).digest(), digest);
+    let reaches = |network| digest(&run("curl x", network));
+    assert_ne!(reaches(Network::None), reaches(Network::Open), "what it could reach is part of it");
     let other = ask(json!({ "content": "y", "path": "a" }));
     assert!(other.approved(&digest).is_err());
     assert_eq!(question.approved(&digest).unwrap().why(), &Why::Approved);

@@ -240,9 +240,9 @@ impl Summary {
             }
             EventKind::ArchivedChanged { archived } => self.archived = *archived,
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
-            EventKind::UserMessage { model, .. } => {
+            EventKind::UserMessage { model, sensitive, .. } => {
                 self.messages += 1;
-                self.label = self.label.and(event.origin, false);
+                self.label = self.label.and(event.origin, *sensitive);
                 self.open(event.turn.as_ref(), model.as_ref(), false);
             }
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
@@ -326,6 +326,8 @@ impl Summary {
             && let Some(pattern) = pattern.and_then(|line| Pattern::parse(&line).ok())
         {
             self.grants.retain(|grant| grant.pattern != pattern);
+            // A grant covers a leak only if it was given for one.
+            let tainted = tainted && self.label.sensitive;
             self.grants.push(Grant { pattern, tainted });
         }
     }

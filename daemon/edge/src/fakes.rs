@@ -123,6 +123,7 @@ pub(crate) fn user_message(seq: u64, parts: Vec<Part>) -> Event {
             parts,
             queue: QueueMode::Followup,
             model: None,
+            sensitive: false,
         },
     )
 }

@@ -162,8 +162,8 @@ impl Actor {
         };
         let at = plan.events.len();
         let item = ItemId::new(self.shared.env.fresh_id());
-        let NewMessage { op, parts, model, .. } = message.clone();
-        let kind = EventKind::UserMessage { item, op: op.clone(), parts, queue, model };
+        let NewMessage { op, parts, model, sensitive, .. } = message.clone();
+        let kind = EventKind::UserMessage { item, op: op.clone(), parts, queue, model, sensitive };
         plan.events.push(event(Some(&turn), caller.cause.clone(), kind));
         plan.ops.push((op, at));
         plan.waiting += 1;

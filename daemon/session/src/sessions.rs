@@ -175,6 +175,11 @@ impl Sessions {
         self.ask(session, |reply| Command::State { turn, ask, reply }).await
     }
 
+    /// The session that [`Sessions::begin_spawned`] begins for this command.
+    pub(crate) fn spawned_id(op: &OpId) -> SessionId {
+        id_of("spawn", op)
+    }
+
     /// Begins the session of an agent that another one wants.
     pub(crate) async fn begin_spawned(
         &self,
@@ -184,7 +189,7 @@ impl Sessions {
         settings: Settings,
         spawned: Spawned,
     ) -> Result<SessionId> {
-        let id = id_of("spawn", op);
+        let id = Self::spawned_id(op);
         let (agent, spawned) = (AGENT.to_owned(), Some(spawned));
         let created = EventKind::SessionCreated { agent, key: None, settings, spawned };
         let mut events = vec![self.event(caller, created)];

@@ -33,6 +33,7 @@ fn message(session: &SessionId, op: &str) -> NewMessage {
         parts: vec![Part::Text("hi".to_owned())],
         queue: None,
         model: None,
+        sensitive: false,
     }
 }
 

@@ -67,6 +67,7 @@ fn said(op: &str, bytes: usize) -> NewEvent {
         parts: vec![Part::Text(text.repeat(bytes / text.len() + 1))],
         queue: QueueMode::Followup,
         model: None,
+        sensitive: false,
     })
 }
 

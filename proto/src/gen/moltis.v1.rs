@@ -177,6 +177,9 @@ pub struct UserMessage {
     /// `provider/model` that is to answer it, or empty.
     #[prost(string, tag = "5")]
     pub model: ::prost::alloc::string::String,
+    /// It tells of the person's own things: an agent said it that knows such.
+    #[prost(bool, tag = "6")]
+    pub sensitive: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TurnStarted {

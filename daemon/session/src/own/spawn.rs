@@ -42,11 +42,16 @@ impl Children {
         self.lock().get(&(session.clone(), turn.clone())).cloned().unwrap_or_default()
     }
 
-    fn add(&self, scene: &Scene, child: &SessionId) -> Result<(), String> {
+    /// Takes a place for an agent, before it is begun: a stop sees it from then on.
+    ///
+    /// # Errors
+    /// `Busy` where there is none.
+    fn add(&self, scene: &Scene, child: &SessionId) -> Result<()> {
         let mut all = self.lock();
         let mine = all.entry((scene.session.clone(), scene.turn.clone())).or_default();
         if mine.len() >= WIDEST {
-            return Err(format!("{WIDEST} agents are at work already: wait for one of them"));
+            let message = format!("{WIDEST} agents are at work already: wait for one of them");
+            return Err(Error::new(Code::Busy, message));
         }
         mine.push(child.clone());
         Ok(())
@@ -126,6 +131,19 @@ impl Tool for SpawnAgent {
     }
 }
 
+/// An agent's place among those at work, given back when this is dropped.
+struct AtWork {
+    sessions: Arc<Sessions>,
+    scene: Scene,
+    child: SessionId,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.sessions.children().remove(&self.scene, &self.child);
+    }
+}
+
 /// Begins the agent, and waits for its result unless it works in the background.
 async fn spawn(
     sessions: &Arc<Sessions>,
@@ -133,18 +151,15 @@ async fn spawn(
     scene: &Scene,
     output: &dyn Output,
 ) -> Result<Outcome> {
-    let (child, turn) = begin(sessions, call, scene).await?;
+    let (at_work, turn) = begin(sessions, call, scene).await?;
+    let child = at_work.child.clone();
     output.push(&format!("session {child}\n"));
     if call.arguments.get("background").and_then(Value::as_bool) == Some(true) {
-        let (sessions, scene, id) = (sessions.clone(), scene.clone(), child.clone());
-        let tasks = sessions.tasks().clone();
-        tasks.spawn(async move { report(&sessions, &scene, &id, &turn).await });
+        sessions.tasks().spawn(report(at_work, turn));
         let said = format!("agent `{child}` is at work; its result will come as a message");
         return Ok(Outcome::said(said).from(moltis_core::event::Origin::Owner));
     }
-    let result = result(sessions, &child, &turn).await;
-    sessions.children().remove(scene, &child);
-    let (ending, said) = result?;
+    let (ending, said) = result(sessions, &child, &turn).await?;
     let label = sessions.summary(&child).await?.label;
     let outcome = match ending {
         Ending::Done => Outcome::said(said),
@@ -154,11 +169,7 @@ async fn spawn(
 }
 
 /// Begins the agent's session and gives it the task.
-async fn begin(
-    sessions: &Arc<Sessions>,
-    call: &Call,
-    scene: &Scene,
-) -> Result<(SessionId, TurnId)> {
+async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(AtWork, TurnId)> {
     let arguments = &call.arguments;
     let parent = sessions.summary(&scene.session).await?;
     let preset = match text(arguments, "preset") {
@@ -168,7 +179,7 @@ async fn begin(
     let listed = arguments.get("tools").and_then(Value::as_array);
     let listed = listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
     let own = parent.spawned.as_ref().map(|spawned| spawned.tools.clone()).unwrap_or_default();
-    let tools = narrowed(own, narrowed(preset.tools, listed.collect()));
+    let tools = narrowed(own, narrowed(preset.tools, listed.collect())?)?;
     let spawned = Spawned {
         parent: scene.session.clone(),
         turn: scene.turn.clone(),
@@ -190,8 +201,10 @@ async fn begin(
     let caller = Caller { cause: Cause::Model, origin: parent.label.taint };
     let task = needed(arguments, "task").map_err(|why| Error::new(Code::Invalid, why))?;
     let op = OpId::new(format!("spawn:{}:{}", scene.turn, call.id));
+    let child = Sessions::spawned_id(&op);
+    sessions.children().add(scene, &child)?;
+    let at_work = AtWork { sessions: sessions.clone(), scene: scene.clone(), child };
     let child = sessions.begin_spawned(&caller, &op, task, settings, spawned).await?;
-    sessions.children().add(scene, &child).map_err(|why| Error::new(Code::Busy, why))?;
     let said = match text(arguments, "context") {
         Some(context) => format!("{task}\n\n{context}"),
         None => task.to_owned(),
@@ -202,23 +215,27 @@ async fn begin(
         parts: vec![Part::Text(said)],
         queue: None,
         model: None,
+        sensitive: parent.label.sensitive,
     };
-    match sessions.send(&caller, message).await {
-        Ok(receipt) => Ok((child, receipt.turn)),
-        Err(error) => {
-            sessions.children().remove(scene, &child);
-            Err(error)
-        }
-    }
+    let receipt = sessions.send(&caller, message).await?;
+    Ok((at_work, receipt.turn))
 }
 
-/// The tools that both lists have; an empty list has all.
-fn narrowed(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+/// The tools that both lists have; an empty list has all, and so must not come of two that are not.
+///
+/// # Errors
+/// `Invalid` where they have none in common.
+fn narrowed(one: Vec<String>, other: Vec<String>) -> Result<Vec<String>> {
     match (one.is_empty(), other.is_empty()) {
-        (true, _) => other,
-        (_, true) => one,
-        _ => one.into_iter().filter(|tool| other.contains(tool)).collect(),
+        (true, _) => return Ok(other),
+        (_, true) => return Ok(one),
+        _ => {}
     }
+    let both: Vec<String> = one.into_iter().filter(|tool| other.contains(tool)).collect();
+    if both.is_empty() {
+        return Err(Error::new(Code::Invalid, "none of these tools is one that it may have"));
+    }
+    Ok(both)
 }
 
 /// Waits for the end of an agent's turn: how it ended, and the last thing that it said.
@@ -254,26 +271,24 @@ async fn result(
 }
 
 /// Tells the agent that began it what came of an agent in the background.
-async fn report(sessions: &Arc<Sessions>, scene: &Scene, child: &SessionId, turn: &TurnId) {
-    let result = result(sessions, child, turn).await;
-    sessions.children().remove(scene, child);
-    let said = match result {
+async fn report(at_work: AtWork, turn: TurnId) {
+    let AtWork { sessions, scene, child } = &at_work;
+    let said = match result(sessions, child, &turn).await {
         Ok((Ending::Done, said)) => said,
         Ok((Ending::Cancelled, _)) | Err(_) => return,
         Ok((ending, said)) => format!("it did not come to an end ({ending:?}): {said}"),
     };
-    let taint = match sessions.summary(child).await {
-        Ok(summary) => summary.label.taint,
-        Err(_) => return,
-    };
+    let Ok(summary) = sessions.summary(child).await else { return };
+    let label = summary.label;
     let message = NewMessage {
         op: OpId::new(format!("report:{child}")),
         session: scene.session.clone(),
         parts: vec![Part::Text(format!("[the result of agent `{child}`]\n{said}"))],
         queue: Some(QueueMode::Steer),
         model: None,
+        sensitive: label.sensitive,
     };
-    let caller = Caller { cause: Cause::Model, origin: taint };
+    let caller = Caller { cause: Cause::Model, origin: label.taint };
     if let Err(error) = sessions.send(&caller, message).await {
         tracing::warn!(session = %scene.session, %error, "failed to tell an agent's result");
     }

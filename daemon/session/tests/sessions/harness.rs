@@ -146,6 +146,7 @@ impl Home {
             parts: vec![Part::Text(text.to_owned())],
             queue: None,
             model: None,
+            sensitive: false,
         }
     }
 

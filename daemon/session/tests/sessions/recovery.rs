@@ -27,6 +27,7 @@ pub(crate) fn said(turn: &str, text: &str) -> NewEvent {
         parts: vec![Part::Text(text.to_owned())],
         queue: Default::default(),
         model: None,
+        sensitive: false,
     };
     event(turn, kind)
 }

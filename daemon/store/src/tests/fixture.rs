@@ -51,7 +51,14 @@ fn answer(parts: Vec<Part>, finish: Option<FinishReason>, partial: bool) -> Even
 
 fn message(op: &str, parts: Vec<Part>, queue: QueueMode) -> EventKind {
     let model = Some(model());
-    EventKind::UserMessage { item: format!("item-{op}").into(), op: op.into(), parts, queue, model }
+    EventKind::UserMessage {
+        item: format!("item-{op}").into(),
+        op: op.into(),
+        parts,
+        queue,
+        model,
+        sensitive: false,
+    }
 }
 
 /// Every kind of event, part, origin, cause and end.

@@ -93,6 +93,7 @@ pub(crate) fn said(seconds: i64, op: &str, text: &str) -> NewEvent {
             parts: vec![Part::Text(text.into())],
             queue: QueueMode::Followup,
             model: None,
+            sensitive: false,
         },
     )
 }
