@@ -246,6 +246,7 @@ pub(crate) const SCHEMA: Schema = Schema {
             ..Key::new("log.json", Kind::Bool, Preset::Bool(false), "Write the log as JSON lines.")
         },
     ],
+    rows: &[],
 };
 
 fn is_model(value: &moltis_config::Value) -> Result<(), String> {
