@@ -417,9 +417,7 @@ impl Actor {
         match self.log.commit(events).await {
             Ok(_) => {
                 self.pace_questions();
-                if let Some(turn) = self.running.as_ref().map(|running| running.id.clone()) {
-                    self.sent(&turn, &kinds).await;
-                }
+                self.sent(&kinds).await;
                 Ok(self.step(Input::Committed))
             }
             Err(error) => {
@@ -436,6 +434,7 @@ impl Actor {
             hands: self.shared.hands.clone(),
             session: self.log.session.clone(),
             workspace: running.scene.workspace.clone(),
+            iteration: running.done.answers + 1,
         };
         match effect {
             Effect::Choose => {

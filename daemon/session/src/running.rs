@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{INBOX, Outcome};
+use crate::telling::Done;
 
 /// The longest that a saved draft may lag behind what was shown.
 const DRAFT_AGE: Duration = Duration::from_millis(250);
@@ -60,6 +61,8 @@ pub(crate) struct Running {
     pub(crate) changed: bool,
     /// Calls that are being made.
     pub(crate) acting: usize,
+    /// What hooks are told of it.
+    pub(crate) done: Done,
     pub(crate) draft: Pacer,
     pub(crate) saving: Option<Saving>,
     /// Who wants it to end, if a person does, and by which command.
@@ -87,6 +90,7 @@ impl Running {
             before: None,
             changed: false,
             acting: 0,
+            done: Done::default(),
             candidates: Vec::new(),
             tasks: JoinSet::new(),
             cancelled: CancellationToken::new(),
