@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use moltis_core::assistant::Assistant;
 use moltis_core::env::Env;
 use moltis_core::journal::Journal;
 use moltis_core::provider::Provider;
 use moltis_core::{Code, Error, Result};
 use moltis_edge::Services;
 use moltis_highlight::Highlight;
+use moltis_hooks::Hookery;
 use moltis_local::{Local, Options};
 use moltis_net::{Client, Purpose};
 use moltis_providers::{Providers, Setup};
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
 use crate::configuration::Configuration;
 use crate::env::SystemEnv;
+use crate::hooks::{self, Door};
 use crate::meaning::Settings;
 use crate::unconnected::Unconnected;
 
@@ -28,6 +31,7 @@ use crate::unconnected::Unconnected;
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) hooks: Arc<Hookery>,
     pub(crate) local: Arc<Local>,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) services: Services,
@@ -55,12 +59,24 @@ pub(crate) fn compose(
     let env_var = |name: &str| std::env::var(name).ok();
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
-    let hands = Hands::none();
+    let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
+    let door = Door::new(env.clone());
+    let hooks = hooks::open(&data_dir, &config_dir, settings.hooks, env.clone(), door.clone())?;
+    let hands = Hands { hooks: hooks.clone(), ..Hands::none() };
     let sessions =
         Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
-    keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
+    let assistant: Arc<dyn Assistant> = sessions.clone();
+    door.open(Arc::downgrade(&assistant));
+    let holders = Holders {
+        sessions: sessions.clone(),
+        hooks: hooks.clone(),
+        providers: providers.clone(),
+        local: local.clone(),
+        log: log.clone(),
+        data_dir: data_dir.clone(),
+    };
+    keep_up(&configuration, holders);
     let stop = CancellationToken::new();
-    let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
     let system = SystemKeeper {
         sessions: Arc::clone(&sessions),
         journal,
@@ -72,7 +88,7 @@ pub(crate) fn compose(
         stop: stop.clone(),
     };
     let services = Services {
-        assistant: sessions.clone(),
+        assistant,
         models: Arc::new(ModelKeeper {
             providers: Arc::clone(&providers),
             local: Arc::clone(&local),
@@ -85,12 +101,12 @@ pub(crate) fn compose(
         }),
         config: configuration.clone(),
         system: Arc::new(system),
-        hooks: Arc::new(Unconnected),
+        hooks: hooks.clone(),
         sandbox: Arc::new(Unconnected),
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(Parts { store, sessions, local, configuration, services, stop })
+    Ok(Parts { store, sessions, hooks, local, configuration, services, stop })
 }
 
 fn parent(file: &Path) -> PathBuf {
@@ -119,22 +135,25 @@ fn setup(settings: &Settings, local: &Arc<Local>, data_dir: &Path) -> Setup {
     }
 }
 
+/// Everyone who holds some of the settings.
+struct Holders {
+    sessions: Arc<Sessions>,
+    hooks: Arc<Hookery>,
+    providers: Arc<Providers>,
+    local: Arc<Local>,
+    log: LogHandle,
+    data_dir: PathBuf,
+}
+
 /// Changed settings reach everyone who holds some.
-fn keep_up(
-    configuration: &Configuration,
-    sessions: &Arc<Sessions>,
-    providers: &Arc<Providers>,
-    local: &Arc<Local>,
-    log: &LogHandle,
-    data_dir: &Path,
-) {
-    let (sessions, providers, local) = (sessions.clone(), providers.clone(), local.clone());
-    let (log, data_dir) = (log.clone(), data_dir.to_owned());
+fn keep_up(configuration: &Configuration, holders: Holders) {
+    let Holders { sessions, hooks, providers, local, log, data_dir } = holders;
     configuration.on_change(Box::new(move |settings| {
         let setup = setup(settings, &local, &data_dir);
         providers.reconfigure(setup).map_err(|error| invalid(&error))?;
         log.set_level(&settings.log_level).map_err(|error| invalid(&error))?;
         sessions.set_rules(settings.rules.clone());
+        hooks.set(settings.hooks.clone());
         Ok(())
     }));
 }

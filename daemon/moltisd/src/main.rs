@@ -8,6 +8,7 @@ mod compose;
 mod configuration;
 mod env;
 mod flags;
+mod hooks;
 #[cfg(test)]
 mod man_tests;
 mod meaning;

@@ -30,6 +30,11 @@ pub(crate) const SCHEMA: Schema = Schema {
             example: "",
         },
         Section { path: "workspace", doc: "The directory that agents work on.", example: "" },
+        Section {
+            path: "hook",
+            doc: "How hooks are run; the hooks themselves are at the end of this file.",
+            example: "",
+        },
         Section { path: "local", doc: "Models that run in the daemon.", example: "" },
         Section { path: "log", doc: "What the daemon says of itself.", example: "" },
     ],
@@ -157,6 +162,21 @@ pub(crate) const SCHEMA: Schema = Schema {
                  data directory.",
             )
         },
+        Key::new(
+            "hook.dry_run",
+            Kind::Bool,
+            Preset::Bool(false),
+            "Hooks are called, and what they say is logged and not followed.",
+        ),
+        Key {
+            example: "disabled = [\"command-logger\"]",
+            ..Key::new(
+                "hook.disabled",
+                Kind::List,
+                Preset::List(&[]),
+                "Names of hooks, wherever they come from, that do not run.",
+            )
+        },
         Key {
             example: "kind = \"openai\"",
             ..Key::new(
@@ -246,7 +266,7 @@ pub(crate) const SCHEMA: Schema = Schema {
             ..Key::new("log.json", Kind::Bool, Preset::Bool(false), "Write the log as JSON lines.")
         },
     ],
-    rows: &[],
+    rows: &[crate::hooks::ROWS],
 };
 
 fn is_model(value: &moltis_config::Value) -> Result<(), String> {

@@ -1,48 +1,22 @@
-//! Stands where hooks and the sandbox will: a daemon without them says so, and does nothing.
+//! Stands where the sandbox will: a daemon without it says so, and does nothing.
 //!
 //! The invariant: nothing runs here, whatever is asked.
 
-use std::path::PathBuf;
-
 use async_trait::async_trait;
 use moltis_core::admin::Steps;
-use moltis_core::hook::{HookAdmin, HookInfo, HookTest, Point};
 use moltis_core::policy::Authorized;
 use moltis_core::sandbox::{Exit, Image, Place, Process, ProcessAsk, Sandbox, SandboxStatus};
 use moltis_core::tool::{Output, Run};
 use moltis_core::{Code, Error, Result, SessionId};
 
-/// Neither hooks nor a sandbox.
+/// No sandbox.
 pub(crate) struct Unconnected;
-
-fn no_hooks<T>() -> Result<T> {
-    Err(Error::new(Code::NotConfigured, "this moltisd has no hooks"))
-}
 
 /// Why there is no sandbox.
 const NO_SANDBOX: &str = "this moltisd has no sandbox";
 
 fn no_sandbox<T>() -> Result<T> {
     Err(Error::new(Code::NotConfigured, NO_SANDBOX))
-}
-
-#[async_trait]
-impl HookAdmin for Unconnected {
-    async fn list(&self, _: Option<PathBuf>) -> Result<Vec<HookInfo>> {
-        Ok(Vec::new())
-    }
-
-    async fn enable(&self, _: &str, _: Option<PathBuf>, _: bool) -> Result<HookInfo> {
-        no_hooks()
-    }
-
-    async fn reload(&self) -> Result<u64> {
-        Ok(0)
-    }
-
-    async fn test(&self, _: &str, _: Option<PathBuf>, _: Point) -> Result<HookTest> {
-        no_hooks()
-    }
 }
 
 #[async_trait]
