@@ -5,6 +5,7 @@ mod client;
 mod compaction;
 mod configuration;
 mod crash;
+mod hooks;
 mod keys;
 mod local;
 mod spine;
