@@ -37,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) services: Services,
     /// Cancelled by whoever wants the daemon to stop.
     pub(crate) stop: CancellationToken,
+    /// Whose hooks are told of the daemon's start and stop.
+    pub(crate) workspace: Option<String>,
 }
 
 /// Opens the store and connects everything to it.
@@ -63,6 +65,7 @@ pub(crate) fn compose(
     let door = Door::new(env.clone());
     let hooks = hooks::open(&data_dir, &config_dir, settings.hooks, env.clone(), door.clone())?;
     let hands = Hands { hooks: hooks.clone(), ..Hands::none() };
+    let workspace = settings.rules.workspace.clone();
     let sessions =
         Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
     let assistant: Arc<dyn Assistant> = sessions.clone();
@@ -106,7 +109,7 @@ pub(crate) fn compose(
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(Parts { store, sessions, hooks, local, configuration, services, stop })
+    Ok(Parts { store, sessions, hooks, local, configuration, services, stop, workspace })
 }
 
 fn parent(file: &Path) -> PathBuf {

@@ -80,14 +80,13 @@ async fn run(
     readiness: &Readiness,
     begun: Instant,
 ) -> Result<()> {
-    let Parts { store, sessions, hooks, local, configuration, services, stop } = parts;
+    let Parts { store, sessions, hooks, local, configuration, services, stop, workspace } = parts;
     // Held until the store is closed: the next daemon waits for that, not for the socket to go.
     let _lock = bound.lock();
     let signals = Signals::new()?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(signals.watch(stop.clone(), configuration.clone()));
-    let workspace = configuration.settings().rules.workspace;
-    let begins = started(hooks.clone(), workspace, address);
+    tasks.spawn(signals.watch(stop.clone(), configuration));
+    let begins = started(hooks.clone(), workspace.clone(), address);
     let recovering = sessions.clone();
     tasks.spawn(async move {
         match recovering.recover().await {
@@ -110,7 +109,6 @@ async fn run(
     let served = moltis_edge::serve(bound, services, async move {
         stopping.cancelled().await;
         readiness.stopping();
-        let workspace = configuration.settings().rules.workspace;
         hooks::tell(&told, Point::GatewayStop, workspace.as_deref(), json!({})).await;
         // Turns end first, so that those who follow them are told how.
         draining.shut_down(GRACE).await;

@@ -57,7 +57,8 @@ pub(crate) async fn choose(
         json!({ "session_key": session.as_str(), "model": model })
     };
     if let Say::Block(reason) = hands.tell(Point::BeforeAgentStart, workspace, facts).await {
-        let error = Error::new(Code::Denied, format!("a hook does not allow it: {reason}"));
+        let error = Error::new(Code::Denied, format!("a hook does not allow it: {reason}"))
+            .with_hint("moltis hooks list");
         give(&inbox, call, What::Candidates(Err(error))).await;
         return;
     }
@@ -74,7 +75,7 @@ pub(crate) async fn ask(
     inbox: mpsc::Sender<Outcome>,
 ) {
     if let Some(why) = telling::before_call(&about, &request).await {
-        let failure = Failure::new(FailureKind::BadRequest, why);
+        let failure = Failure::new(FailureKind::Denied, why);
         give(&inbox, call, What::Refused(failure)).await;
         return;
     }
@@ -99,7 +100,7 @@ pub(crate) async fn ask(
                 hands.tell(Point::AfterLLMCall, workspace.clone(), || heard.facts()).await
         {
             let why = format!("a hook does not let the answer through: {reason}");
-            let failure = Failure::new(FailureKind::BadRequest, why);
+            let failure = Failure::new(FailureKind::Denied, why);
             give(&inbox, call, What::Ended(Err(failure))).await;
             return;
         }
@@ -122,6 +123,8 @@ pub(crate) struct About {
     pub(crate) hands: Hands,
     pub(crate) session: SessionId,
     pub(crate) workspace: Option<PathBuf>,
+    /// Messages of the conversation.
+    pub(crate) messages: usize,
     /// Which answer of the turn it is to give, from 1.
     pub(crate) iteration: u64,
 }

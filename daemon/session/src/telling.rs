@@ -65,9 +65,9 @@ impl Hands {
 /// What hooks have to say before a model is asked: why not, if not.
 pub(crate) async fn before_call(about: &About, request: &Request) -> Option<String> {
     let session = about.session.as_str();
-    let (count, workspace) = (request.messages.len(), about.workspace.clone());
+    let workspace = about.workspace.clone();
     let said = if about.sums_up(request) {
-        let facts = || json!({ "session_key": session, "message_count": count });
+        let facts = || json!({ "session_key": session, "message_count": about.messages });
         about.hands.tell(Point::BeforeCompaction, workspace, facts).await
     } else {
         let facts = || {
@@ -76,7 +76,7 @@ pub(crate) async fn before_call(about: &About, request: &Request) -> Option<Stri
                 "provider": &*request.model.id.provider,
                 "model": &*request.model.id.model,
                 "messages": request.messages.iter().map(told).collect::<Vec<_>>(),
-                "message_count": count,
+                "message_count": request.messages.len(),
                 "tool_count": request.tools.len(),
                 "iteration": about.iteration,
             })

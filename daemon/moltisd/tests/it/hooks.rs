@@ -158,7 +158,7 @@ async fn every_event_comes_with_the_facts_that_are_promised() {
         {"event":"AgentEnd","input_tokens":10,"iterations":2,"output_tokens":1,"session_key":"SESSION","state":"done","text":"Noted.","tool_calls":1,"turn":"TURN"}
         {"event":"BeforeLLMCall","iteration":1,"message_count":1,"messages":[{"content":"remember this","role":"user"}],"model":"test","provider":"test","session_key":"SESSION","tool_count":"N"}
         {"event":"AfterLLMCall","input_tokens":0,"iteration":1,"model":"test","output_tokens":0,"provider":"test","session_key":"SESSION","text":"Let me see.","tool_calls":[{"arguments":"{\"key\":\"bird\",\"operation\":\"set\",\"value\":\"heron\"}","name":"session_state"}]}
-        {"event":"BeforeCompaction","message_count":1,"session_key":"SESSION"}
+        {"event":"BeforeCompaction","message_count":8,"session_key":"SESSION"}
         {"event":"AfterCompaction","session_key":"SESSION","summary_len":21}
         {"channel":null,"content":"remember this","event":"MessageReceived","session_key":"SESSION"}
         {"content":"Let me see.","event":"MessageSending","session_key":"SESSION"}
@@ -230,7 +230,9 @@ async fn a_message_that_a_hook_blocks_is_refused_with_its_reason_and_kept_nowher
 
 /// A daemon with a hook that blocks one event, and its main session.
 async fn blocking(vendor: &Vendor, point: &str) -> (Home, Daemon, String) {
-    let home = home(vendor).env("MOLTIS_CHAT__COMPACT_AT", "1");
+    let home = home(vendor)
+        .env("MOLTIS_CHAT__COMPACT_AT", "1")
+        .env("MOLTIS_CHAT__FALLBACKS", "test/spare");
     configure(&home, "no", &[point], "echo because >&2; exit 1");
     let daemon = home.start().await;
     let session = main_session(&daemon).await.id;
@@ -253,10 +255,14 @@ async fn a_turn_that_a_hook_blocks_fails_with_its_reason_and_makes_no_call() {
         let (_home, daemon, session) = blocking(&vendor, point).await;
         let end = say(&daemon, &session, "a", "remember this").await;
         assert_eq!(end.ending(), v1::Ending::Failed, "{point}");
-        assert!(end.failure.unwrap().message.contains(reason), "{point}");
+        let failure = end.failure.unwrap();
+        assert!(failure.message.contains(reason), "{point}: {failure:?}");
+        // No provider is to blame.
+        assert_eq!((failure.kind.as_str(), failure.hint.as_str()), ("", "moltis hooks list"));
         let events = history(&daemon, &session).await;
         assert_eq!(answer_of(&events), kept, "{point}");
         assert!(!has_a_tool_call(&events), "{point}");
+        assert!(!format!("{events:?}").contains("asking test/spare"), "{point}");
         let partial = events.iter().all(|event| match &event.kind {
             Some(Kind::AssistantMessage(answer)) => answer.partial,
             _ => true,
