@@ -82,6 +82,16 @@ impl Output {
         eprint(&format!("moltis: {}\n", SafeText::one_line(text).as_str()));
     }
 
+    /// Tells a person something of several lines beside the data; ends its last line.
+    pub(crate) fn tell(&self, text: &str) {
+        eprint(&format!("{}\n", SafeText::clean(text).trim_end_matches('\n')));
+    }
+
+    /// Asks a person for a word, on the line that it is to be typed on.
+    pub(crate) fn prompt(&self, text: &str) {
+        eprint(SafeText::one_line(text).as_str());
+    }
+
     /// Shows how far something has come, on one line of a terminal; an empty text clears it.
     pub(crate) fn progress(&self, text: &str) {
         if io::stderr().is_terminal() {

@@ -15,6 +15,7 @@ use moltis_core::provider::{Effort, Request};
 
 use crate::conversation::{Conversation, Entry, text_tokens};
 use crate::prompt::{self, Instructions};
+use crate::scale::Scale;
 
 /// Less than this many tokens are not worth a summary.
 const LEAST: u64 = 256;
@@ -47,10 +48,12 @@ pub(crate) struct Plan {
     pub(crate) upto: u64,
     /// The first event that must be known afterwards.
     pub(crate) since: u64,
-    /// Estimated tokens of the whole prompt before.
+    /// Tokens of the whole prompt before.
     pub(crate) before_tokens: u64,
-    /// The same of what stays, without the summary.
+    /// Estimated tokens of what stays, without the summary.
     stays: u64,
+    /// What estimates weigh.
+    scale: Scale,
     /// Tokens that the summary may have.
     most: u64,
 }
@@ -63,7 +66,8 @@ pub(crate) fn due(
     budget: u64,
     pruned: u64,
 ) -> Option<Plan> {
-    let above = prompt::compact_above(model, instructions)?.min(budget);
+    let scale = conversation.scale(&model.id).unwrap_or(Scale::NONE);
+    let above = prompt::compact_above(model, instructions, scale)?.min(budget);
     let told: u64 = prompt::costs(conversation, model, pruned).iter().sum();
     if told + prompt::summary_tokens(conversation) <= above {
         return None;
@@ -92,11 +96,13 @@ pub(crate) fn plan(
     }
     let system = prompt::system_tokens(model, instructions);
     let last = entries.get(stands).map_or(conversation.last_seq(), |kept| kept.placed - 1);
+    let scale = conversation.scale(&model.id).unwrap_or(Scale::NONE);
     Some(Plan {
+        scale,
         stands,
         upto: last,
         since: conversation.since(stands).min(last + 1),
-        before_tokens: all + system,
+        before_tokens: scale.real(all + system),
         stays: all - gone + system,
         most: (above / 4).min(gone / 2),
     })
@@ -141,9 +147,9 @@ pub fn is_worth_it(conversation: &Conversation) -> bool {
 }
 
 impl Plan {
-    /// Estimated tokens of the whole prompt with this summary.
+    /// Tokens of the whole prompt with this summary.
     pub(crate) fn after_tokens(&self, summary: &str) -> u64 {
-        self.stays + prompt::summary_cost(summary)
+        self.scale.real(self.stays + prompt::summary_cost(summary))
     }
 
     /// What a person is shown while a model writes the summary.

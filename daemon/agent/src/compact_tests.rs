@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::{Plan, is_worth_it, plan};
 use crate::conversation::Conversation;
 use crate::prompt::{Instructions, assemble, budget, compact_above, newest};
+use crate::scale::Scale;
 use crate::testing::{Log, model, shown};
 
 fn sized(window: u64) -> ModelInfo {
@@ -35,7 +36,7 @@ fn compacted(plan: &Plan, summary: String) -> EventKind {
 }
 
 fn planned(log: &Log, model: &ModelInfo) -> Option<Plan> {
-    let above = compact_above(model, &instructions()).unwrap();
+    let above = compact_above(model, &instructions(), Scale::NONE).unwrap();
     plan(&log.conversation(), model, &instructions(), above, 0)
 }
 
@@ -113,7 +114,7 @@ fn what_is_to_be_summed_up_is_cut_to_what_fits() {
     let log = Log::of(&lines);
     let model = sized(8_192);
     let plan = planned(&log, &model).unwrap();
-    let budget = budget(&model, &instructions());
+    let budget = budget(&model, &instructions(), Scale::NONE);
     let request = plan.request(&log.conversation(), &"s".into(), &model, budget).unwrap();
     let text = text_of(&request.messages[0].parts);
     assert!(text.len() as u64 / 4 + request.max_output.unwrap() <= budget);
@@ -221,7 +222,7 @@ proptest! {
             log.keep(None, compacted(&plan, summary));
         }
         let conversation = log.conversation();
-        let room = budget(&model, &instructions());
+        let room = budget(&model, &instructions(), Scale::NONE);
         let told = assemble(&conversation, &"s".into(), &model, &instructions(), room, 0);
         let entries = conversation.entries();
         let pinned: u64 = entries.iter().skip(newest(entries)).map(|entry| entry.tokens).sum();

@@ -23,6 +23,8 @@ use moltis_core::id::{CallId, TurnId};
 use moltis_core::message::{Part, Role, text_of};
 use moltis_core::models::ModelRef;
 
+use crate::scale::Scale;
+
 /// How a notice begins that tells of older messages that were left out of a prompt.
 pub(crate) const LEFT_OUT: &str = "older messages no longer fit";
 
@@ -62,6 +64,8 @@ pub struct Entry {
     pub by_tools: bool,
     /// Estimated tokens.
     pub tokens: u64,
+    /// What the vendor's count of its prompt says of estimates.
+    pub(crate) scale: Option<Scale>,
     /// The seq of the event that put it into its place: what stands later has no lower one.
     pub(crate) placed: u64,
     /// The seq of the first event that must be known to put it there again.
@@ -150,6 +154,12 @@ impl Conversation {
         &self.placed
     }
 
+    /// What the vendor's count of this model's last prompt here says of estimates.
+    pub fn scale(&self, model: &ModelRef) -> Option<Scale> {
+        let by_model = |entry: &&Entry| entry.model.as_ref() == Some(model);
+        self.placed.iter().rev().filter(by_model).find_map(|entry| entry.scale)
+    }
+
     /// Whether calls of the last answer have no result yet.
     pub fn is_open(&self) -> bool {
         !self.calls.is_empty()
@@ -179,7 +189,9 @@ impl Conversation {
                 let model = Some(answer.model.clone());
                 let since = self.running.as_ref().map_or(event.seq, |(_, seq)| *seq);
                 self.give_up_calls();
-                self.place(Entry::new(Role::Assistant, parts.clone(), model, *partial, since));
+                let entry = Entry::new(Role::Assistant, parts.clone(), model, *partial, since);
+                let scale = Scale::of(answer.estimated, answer.usage.prompt_tokens());
+                self.place(Entry { scale, ..entry });
                 self.calls = calls(parts);
                 if self.calls.is_empty() {
                     self.place_joined();
@@ -371,7 +383,8 @@ impl Entry {
     ) -> Self {
         parts.retain(|part| !is_empty(part));
         let tokens = estimate(&parts);
-        Self { role, parts, model, partial, by_tools: false, tokens, placed: 0, since }
+        let (by_tools, scale, placed) = (false, None, 0);
+        Self { role, parts, model, partial, by_tools, tokens, scale, placed, since }
     }
 
     /// Whether the person said it.

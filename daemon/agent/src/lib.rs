@@ -3,8 +3,9 @@
 //! [`turn::Turn`] is a state machine: inputs go in, effects come out, and whoever runs it (the
 //! crate `session`) carries the effects out and brings back how they went. What a model is told
 //! follows from the session's events alone ([`conversation`], [`prompt`]), live and after a
-//! restart alike; [`compact`] puts a summary in the place of what is old, and [`window`] shows what
-//! a model would be told. [`sanitize`] is what of a tool's output a model is shown. [`retry`] decides what a failure is worth, [`queue`] where a message goes,
+//! restart alike; [`compact`] puts a summary in the place of what is old, [`system`] words what it is
+//! told first of all, and [`window`] shows what a model would be told. [`sanitize`] is what of a tool's output a model is shown. [`scale`] is what vendors' counts say of
+//! estimates. [`retry`] decides what a failure is worth, [`queue`] where a message goes,
 //! [`title`] what a session is called.
 //!
 //! Not here: clocks, tasks, channels, disks. The invariant: nothing in this crate awaits, and the
@@ -17,6 +18,8 @@ pub mod prompt;
 pub mod queue;
 pub mod retry;
 pub mod sanitize;
+pub mod scale;
+pub mod system;
 mod text_tools;
 pub mod title;
 pub mod turn;

@@ -5,14 +5,18 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use moltis_core::assistant::{Fragment, FragmentKind};
+use moltis_core::context::{SystemFragment, SystemKind, label_with};
 use moltis_core::id::SessionId;
 use moltis_core::message::{Message, Part, Role, text_of};
 use moltis_core::models::ModelInfo;
+use moltis_core::policy::Label;
 use moltis_core::provider::{Effort, Request, ToolSpec};
 
 use crate::conversation::{
     Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, part_tokens, text_tokens,
 };
+use crate::scale::Scale;
+use crate::system;
 use crate::text_tools;
 
 /// The window of models of which nobody knows it. Wrong guesses are mended by asking again with
@@ -50,8 +54,8 @@ const NO_IMAGES: &str = "[a picture was here, but this model does not see pictur
 /// What holds for every request of a turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instructions {
-    /// What the model is told first of all; empty is nothing.
-    pub system: String,
+    /// What the model is told first of all, in order, see [`system::ordered`].
+    pub system: Vec<SystemFragment>,
     /// How hard it is to think.
     pub effort: Option<Effort>,
     /// Of the window, in hundredths: a longer prompt is compacted. 0 is never.
@@ -62,6 +66,13 @@ pub struct Instructions {
     pub max_rounds: u32,
     /// Calls that a turn may make; 0 is any number.
     pub max_calls: u32,
+}
+
+impl Instructions {
+    /// How far can be trusted what a model has before it, where all else has this label.
+    pub fn label(&self, label: Label) -> Label {
+        label_with(label, &self.system)
+    }
 }
 
 /// A request, and what had to be done to make it fit.
@@ -100,29 +111,33 @@ pub(crate) fn offer(model: &ModelInfo, instructions: &Instructions) -> Offer {
     }
 }
 
-/// The tokens that the conversation may take in a prompt for this model.
-pub fn budget(model: &ModelInfo, instructions: &Instructions) -> u64 {
+/// The estimated tokens that the conversation may take in a prompt for this model, whose estimates
+/// weigh so much.
+pub fn budget(model: &ModelInfo, instructions: &Instructions, scale: Scale) -> u64 {
     let window = model.context_window.unwrap_or(UNKNOWN_WINDOW);
     let reserve = model.output_limit.unwrap_or(USUAL_RESERVE).min(window / 4);
-    window.saturating_sub(reserve).saturating_sub(system_tokens(model, instructions))
+    let room = scale.estimate(window.saturating_sub(reserve));
+    room.saturating_sub(system_tokens(model, instructions))
 }
 
-/// The tokens that the conversation may take before it is compacted: as configured, but never
-/// more than fits. `None` is never.
-pub fn compact_above(model: &ModelInfo, instructions: &Instructions) -> Option<u64> {
+/// The estimated tokens that the conversation may take before it is compacted: as configured, but
+/// never more than fits. `None` is never.
+pub fn compact_above(model: &ModelInfo, instructions: &Instructions, scale: Scale) -> Option<u64> {
     if instructions.compact_at == 0 {
         return None;
     }
     let window = model.context_window.unwrap_or(UNKNOWN_WINDOW);
     let share =
         window / 100 * instructions.compact_at + window % 100 * instructions.compact_at / 100;
-    let room = share.saturating_sub(system_tokens(model, instructions));
-    Some(room.min(budget(model, instructions)))
+    let room = scale.estimate(share).saturating_sub(system_tokens(model, instructions));
+    Some(room.min(budget(model, instructions, scale)))
 }
 
 /// Estimated tokens of what the model is told first of all.
 pub(crate) fn system_tokens(model: &ModelInfo, instructions: &Instructions) -> u64 {
-    text_tokens(system_for(model, &instructions.system)) + tool_tokens(model, instructions)
+    let told = system_for(model, &instructions.system);
+    let told: u64 = told.iter().map(|(_, text)| text_tokens(text)).sum();
+    told + tool_tokens(model, instructions)
 }
 
 /// Estimated tokens of the tools that it is offered.
@@ -241,16 +256,19 @@ pub fn assemble(
             Offer::Native => (entry.role, parts),
             Offer::None | Offer::Text => in_words(entry.role, parts),
         };
-        images += parts.iter().filter(|part| matches!(part, Part::Image { .. })).count() as u64;
+        images += parts.iter().filter(|part| matches!(part, Part::Image { .. })).count();
         push(&mut messages, role, parts);
     }
-    let mut system = system_for(model, &instructions.system).to_owned();
-    if offer == Offer::Text {
-        if !system.is_empty() {
-            system.push_str("\n\n");
-        }
-        system.push_str(&text_tools::introduction(&instructions.tools));
+    let told_first = system_for(model, &instructions.system);
+    let mut system: Vec<&str> = told_first.iter().map(|(_, text)| text.as_str()).collect();
+    let introduction = match offer {
+        Offer::Text => text_tools::introduction(&instructions.tools),
+        Offer::None | Offer::Native => String::new(),
+    };
+    if !introduction.is_empty() {
+        system.push(&introduction);
     }
+    let system = system.join("\n\n");
     let tools = if offer == Offer::Native { instructions.tools.clone() } else { Vec::new() };
     let request = Request {
         model: model.clone(),
@@ -263,18 +281,30 @@ pub fn assemble(
     };
     let left_out = conversation.is_cut() || first > 0;
     let told: u64 = costs.iter().skip(first).sum();
-    let fragment = |kind, count: usize, tokens| Fragment { kind, count: count as u64, tokens };
-    let seen = images * IMAGE_TOKENS;
+    let seen = images as u64 * IMAGE_TOKENS;
     let tools = tool_tokens(model, instructions);
-    let fragments = [
-        fragment(FragmentKind::System, 1, system_tokens(model, instructions) - tools),
+    let said = [
         fragment(FragmentKind::Tools, instructions.tools.len(), tools),
         fragment(FragmentKind::Summary, 1, summed),
         fragment(FragmentKind::Messages, entries.len() - first, told.saturating_sub(seen)),
-        Fragment { kind: FragmentKind::Images, count: images, tokens: seen },
+        fragment(FragmentKind::Images, images, seen),
     ];
-    let fragments = fragments.into_iter().filter(|fragment| fragment.tokens > 0).collect();
+    let shown = told_first.iter().map(|(one, text)| shown_first(*one, text)).chain(said);
+    let fragments = shown.filter(|fragment| fragment.tokens > 0).collect();
     Assembled { request, left_out, tokens: told + summed, shrinks: first < newest, fragments }
+}
+
+fn fragment(kind: FragmentKind, count: usize, tokens: u64) -> Fragment {
+    Fragment { kind, name: String::new(), count: count as u64, tokens, cut: false }
+}
+
+/// A part of the system prompt as a person sees it.
+fn shown_first(one: Option<&SystemFragment>, text: &str) -> Fragment {
+    Fragment {
+        name: one.map(|one| one.name.clone()).unwrap_or_default(),
+        cut: one.is_some_and(|one| one.truncated),
+        ..fragment(FragmentKind::System, 1, text_tokens(text))
+    }
 }
 
 /// Where what a model is told in any case begins: the newest messages of the person, and what was
@@ -352,8 +382,22 @@ fn rank(entry: &Entry) -> u64 {
     hasher.finish()
 }
 
-fn system_for<'a>(model: &ModelInfo, system: &'a str) -> &'a str {
-    if is_tiny(model) && system.len() > TINY_SYSTEM_BYTES { TINY_SYSTEM } else { system }
+/// What this model is told first of all, and the fragment that each text words. A tiny one is told
+/// the intro and nothing else.
+fn system_for<'a>(
+    model: &ModelInfo,
+    fragments: &'a [SystemFragment],
+) -> Vec<(Option<&'a SystemFragment>, String)> {
+    if !is_tiny(model) {
+        return fragments.iter().map(Some).zip(system::worded(fragments)).collect();
+    }
+    let intro = fragments.iter().find(|one| one.kind == SystemKind::Intro);
+    let short = intro.filter(|intro| intro.text.len() <= TINY_SYSTEM_BYTES);
+    match (intro, short) {
+        (_, Some(short)) => vec![(Some(short), short.text.clone())],
+        (Some(_), None) => vec![(None, TINY_SYSTEM.to_owned())],
+        (None, None) => Vec::new(),
+    }
 }
 
 fn is_tiny(model: &ModelInfo) -> bool {

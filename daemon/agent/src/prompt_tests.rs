@@ -1,12 +1,15 @@
 use std::sync::Arc;
 
-use moltis_core::event::EventKind;
+use moltis_core::context::{SystemFragment, SystemKind};
+use moltis_core::event::{EventKind, Origin};
 use moltis_core::id::{ItemId, TurnId};
 use moltis_core::message::{Part, Role, text_of};
 use moltis_core::models::ModelInfo;
 use proptest::prelude::*;
 
 use super::{Assembled, Instructions, NO_IMAGES, TINY_SYSTEM, assemble, budget};
+use crate::scale::Scale;
+use crate::system::{intro, ordered};
 use crate::testing::{Log, answer, model, shown};
 
 fn ask(log: &Log, model: &ModelInfo, budget: u64) -> Assembled {
@@ -171,14 +174,16 @@ fn a_model_that_does_not_see_is_told_that_a_picture_was_there() {
 #[test]
 fn a_tiny_model_gets_tiny_instructions() {
     let system = |model: &ModelInfo, system: &str| {
-        let instructions = Instructions { system: system.to_owned(), ..Instructions::default() };
+        let file = SystemFragment::new("F", SystemKind::Soul, "be kind".to_owned(), Origin::Config);
+        let system = ordered(vec![file, intro(system)]);
+        let instructions = Instructions { system, ..Instructions::default() };
         let conversation = Log::of(LONG).conversation();
         assemble(&conversation, &"s".into(), model, &instructions, 1_000, 0).request.system
     };
     let long = "be good ".repeat(100);
     let tiny = ModelInfo { context_window: Some(2_048), ..model("p/m") };
     let local = ModelInfo { local: true, ..model("p/m") };
-    assert_eq!(system(&model("p/m"), &long), long);
+    assert_eq!(system(&model("p/m"), &long), format!("{long}\n\nbe kind"));
     assert_eq!(system(&tiny, &long), TINY_SYSTEM);
     assert_eq!(system(&local, &long), TINY_SYSTEM);
     assert_eq!(system(&tiny, "rhyme"), "rhyme");
@@ -187,10 +192,11 @@ fn a_tiny_model_gets_tiny_instructions() {
 
 #[test]
 fn room_for_the_answer_is_kept_free() {
-    let instructions = Instructions { system: "x".repeat(400), ..Instructions::default() };
-    assert_eq!(budget(&model("p/m"), &instructions), 100_000 - 4_000 - 100);
+    let system = vec![intro(&"x".repeat(400))];
+    let instructions = Instructions { system, ..Instructions::default() };
+    assert_eq!(budget(&model("p/m"), &instructions, Scale::NONE), 100_000 - 4_000 - 100);
     let small = ModelInfo { context_window: Some(2_048), ..model("p/m") };
-    assert_eq!(budget(&small, &Instructions::default()), 2_048 - 512);
+    assert_eq!(budget(&small, &Instructions::default(), Scale::NONE), 2_048 - 512);
 }
 
 proptest! {

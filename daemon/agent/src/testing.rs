@@ -59,6 +59,17 @@ impl Log {
         self.keep(Some(TurnId::from(turn)), kind);
     }
 
+    /// An answer of turn `a` whose prompt was estimated at, and used, so much.
+    pub(crate) fn answer_counted(&mut self, model: &str, estimated: u64, usage: Usage) {
+        let kind = EventKind::AssistantMessage {
+            item: ItemId::from("counted"),
+            parts: vec![Part::Text("yes".to_owned())],
+            answer: Answer { usage, estimated, ..answer(model) },
+            partial: false,
+        };
+        self.keep(Some(TurnId::from("a")), kind);
+    }
+
     pub(crate) fn keep(&mut self, turn: Option<TurnId>, kind: EventKind) {
         self.events.push(Event {
             session: SessionId::from("s"),
@@ -83,6 +94,7 @@ pub(crate) fn answer(model_name: &str) -> Answer {
     Answer {
         model: model(model_name).id,
         usage: Usage::default(),
+        estimated: 0,
         finish: None,
         first_token: None,
         took: Duration::ZERO,

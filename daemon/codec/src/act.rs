@@ -45,6 +45,7 @@ pub fn spawned_to_wire(spawned: &Spawned) -> v1::Spawned {
         depth: spawned.depth,
         tools: spawned.tools.clone(),
         system: spawned.system.clone(),
+        sensitive: spawned.sensitive,
     }
 }
 
@@ -56,6 +57,7 @@ pub(crate) fn spawned_from_wire(spawned: v1::Spawned) -> Result<Spawned> {
         depth: spawned.depth,
         tools: spawned.tools,
         system: spawned.system,
+        sensitive: spawned.sensitive,
     })
 }
 

@@ -431,6 +431,7 @@ fn answer_to_wire(
         first_token: answer.first_token.map(duration_to_wire),
         took: Some(duration_to_wire(answer.took)),
         partial,
+        estimated_tokens: answer.estimated,
     }
 }
 
@@ -453,6 +454,7 @@ fn assistant_message(message: v1::AssistantMessage) -> Result<EventKind> {
         answer: Answer {
             model: model_from_wire("model", &message.model)?,
             usage: usage_from_wire(message.usage),
+            estimated: message.estimated_tokens,
             finish,
             first_token,
             took: duration_from_wire("took", message.took.unwrap_or_default())?,

@@ -61,8 +61,10 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 fn spawned() -> impl Strategy<Value = Spawned> {
-    (id(), id(), id(), any::<u32>(), prop::collection::vec(text(), 0..3), text()).prop_map(
-        |(parent, turn, call, depth, tools, system)| Spawned {
+    let tools = prop::collection::vec(text(), 0..3);
+    (id(), id(), id(), any::<u32>(), tools, text(), any::<bool>()).prop_map(
+        |(parent, turn, call, depth, tools, system, sensitive)| Spawned {
+            sensitive,
             parent: parent.into(),
             turn: turn.into(),
             call: call.into(),
@@ -186,10 +188,12 @@ fn answer() -> impl Strategy<Value = Answer> {
         FinishReason::ToolCalls,
         FinishReason::Filtered,
     ]);
-    (model(), usage(), option::of(finish), option::of(duration()), duration()).prop_map(
-        |(model, usage, finish, first_token, took)| Answer {
+    let counts = (usage(), any::<u64>());
+    (model(), counts, option::of(finish), option::of(duration()), duration()).prop_map(
+        |(model, (usage, estimated), finish, first_token, took)| Answer {
             model,
             usage,
+            estimated,
             finish,
             first_token,
             took,

@@ -1,15 +1,10 @@
 //! Hooks as protobuf: what the owner sees of them, and what is asked of them.
 
-use std::path::PathBuf;
-
 use moltis_core::hook::{HookInfo, HookTest, Point};
 use moltis_proto::v1;
 
 use crate::event::{Error, Result, filled};
 use crate::session::name_from_wire;
-
-/// The longest path in bytes: no system opens a longer one.
-const LONGEST_PATH: usize = 4 << 10;
 
 /// A hook as the owner sees it.
 pub fn hook_to_wire(hook: HookInfo) -> v1::Hook {
@@ -47,25 +42,6 @@ pub fn hook_test_to_wire(test: HookTest) -> v1::TestHookResponse {
 /// None at all, or one that is longer than 1 KiB.
 pub fn hook_name_from_wire(name: String) -> Result<String> {
     filled("name", name_from_wire("name", name)?)
-}
-
-/// A workspace that a client names; empty is none.
-///
-/// # Errors
-/// One that is not absolute, or longer than any path.
-pub fn workspace_from_wire(workspace: String) -> Result<Option<PathBuf>> {
-    if workspace.is_empty() {
-        return Ok(None);
-    }
-    if workspace.len() > LONGEST_PATH {
-        return Err(Error::new("workspace", format!("is longer than {LONGEST_PATH} bytes")));
-    }
-    let path = PathBuf::from(workspace);
-    if path.is_absolute() {
-        Ok(Some(path))
-    } else {
-        Err(Error::new("workspace", "is not an absolute path"))
-    }
 }
 
 /// The event that a hook is tried with.

@@ -11,15 +11,6 @@ fn every_event_of_hooks_has_a_name_that_reads_back() {
 }
 
 #[test]
-fn a_workspace_is_an_absolute_path_or_none() {
-    let read = |text: &str| workspace_from_wire(text.to_owned());
-    assert_eq!(read(""), Ok(None));
-    assert_eq!(read("/work/a"), Ok(Some(PathBuf::from("/work/a"))));
-    assert_eq!(read("work/a").unwrap_err().field, "workspace");
-    assert_eq!(read(&format!("/{}", "a".repeat(5_000))).unwrap_err().field, "workspace");
-}
-
-#[test]
 fn a_hook_must_be_named() {
     assert_eq!(hook_name_from_wire("boot md".to_owned()), Ok("boot md".to_owned()));
     assert!(hook_name_from_wire(String::new()).is_err());

@@ -12,7 +12,7 @@ use moltis_proto::v1;
 
 use crate::event::{Error, Result, event_to_wire, optional_model_from_wire, timestamp_to_wire};
 use crate::part::parts_from_wire;
-use crate::settings::{queue_from_wire, settings_from_wire};
+use crate::settings::{queue_from_wire, settings_from_wire, workspace_from_wire};
 use crate::summary::summary_to_wire;
 
 /// The longest id that is believed to be one.
@@ -92,14 +92,18 @@ pub fn create_from_wire(request: v1::CreateRequest) -> Result<NewSession> {
 /// Settings that a client wants.
 ///
 /// # Errors
-/// A field without meaning.
+/// A field without meaning; a workspace that is no absolute path: the daemon's own directory is
+/// nobody's business.
 pub fn wanted_settings_from_wire(settings: Option<v1::Settings>) -> Result<Settings> {
     if let Some(settings) = &settings
         && settings.model.len() > LONGEST_NAME
     {
         return Err(Error::new("settings.model", format!("is longer than {LONGEST_NAME} bytes")));
     }
-    settings_from_wire(settings).map_err(|error| error.within("settings"))
+    let settings = settings_from_wire(settings).and_then(|settings| {
+        workspace_from_wire(settings.workspace.clone().unwrap_or_default()).map(|_| settings)
+    });
+    settings.map_err(|error| error.within("settings"))
 }
 
 /// A message for a session.
@@ -214,7 +218,13 @@ pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
             FragmentKind::Messages => "messages",
             FragmentKind::Images => "images",
         };
-        v1::Fragment { kind: kind.to_owned(), count: fragment.count, tokens: fragment.tokens }
+        v1::Fragment {
+            kind: kind.to_owned(),
+            count: fragment.count,
+            tokens: fragment.tokens,
+            name: fragment.name.clone(),
+            cut: fragment.cut,
+        }
     });
     v1::ContextResponse {
         model: window.model.to_string(),
@@ -225,6 +235,7 @@ pub fn window_to_wire(window: &Window) -> v1::ContextResponse {
         compact_at: window.compact_at.unwrap_or_default(),
         left_out: window.left_out,
         due: window.due,
+        counted: window.counted,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What holds for a session's turns, as protobuf: an empty field is as configured.
 
+use std::path::PathBuf;
+
 use moltis_core::models::ModelRef;
 use moltis_core::policy::Mode;
 use moltis_core::provider::Effort;
@@ -9,7 +11,10 @@ use moltis_proto::v1;
 
 use crate::act::optional_word;
 use crate::event::{non_empty, optional_model_from_wire, unknown_number};
-use crate::field::Result;
+use crate::field::{Error, Result};
+
+/// The longest path in bytes: no system opens a longer one.
+const LONGEST_PATH: usize = 4 << 10;
 
 /// Settings for the wire.
 pub fn settings_to_wire(settings: &Settings) -> v1::Settings {
@@ -62,5 +67,38 @@ pub fn queue_from_wire(field: &str, number: i32) -> Result<Option<QueueMode>> {
         Ok(v1::QueueMode::Collect) => Ok(Some(QueueMode::Collect)),
         Ok(v1::QueueMode::Steer) => Ok(Some(QueueMode::Steer)),
         Err(_) => Err(unknown_number(field, number)),
+    }
+}
+
+/// A workspace that a client names; empty is none.
+///
+/// # Errors
+/// One that is not absolute, or longer than any path.
+pub fn workspace_from_wire(workspace: String) -> Result<Option<PathBuf>> {
+    if workspace.is_empty() {
+        return Ok(None);
+    }
+    if workspace.len() > LONGEST_PATH {
+        return Err(Error::new("workspace", format!("is longer than {LONGEST_PATH} bytes")));
+    }
+    let path = PathBuf::from(workspace);
+    if path.is_absolute() {
+        Ok(Some(path))
+    } else {
+        Err(Error::new("workspace", "is not an absolute path"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_is_an_absolute_path_or_none() {
+        let read = |text: &str| workspace_from_wire(text.to_owned());
+        assert_eq!(read(""), Ok(None));
+        assert_eq!(read("/work/a"), Ok(Some(PathBuf::from("/work/a"))));
+        assert_eq!(read("work/a").unwrap_err().field, "workspace");
+        assert_eq!(read(&format!("/{}", "a".repeat(5_000))).unwrap_err().field, "workspace");
     }
 }

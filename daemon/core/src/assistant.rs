@@ -91,7 +91,10 @@ pub struct Window {
     pub size: u64,
     /// Nobody knows how many it holds: the size is a guess.
     pub guessed: bool,
-    /// What would be told, in order; estimated.
+    /// The numbers are weighed by what the vendor counted of the model's last answer here; else they
+    /// are estimates alone.
+    pub counted: bool,
+    /// What would be told, in order.
     pub fragments: Vec<Fragment>,
     /// Tokens that are left for the answer.
     pub left: u64,
@@ -104,14 +107,18 @@ pub struct Window {
 }
 
 /// A part of what a model is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
     /// What it is.
     pub kind: FragmentKind,
+    /// Which of that kind: a file's name, mostly; may be empty.
+    pub name: String,
     /// How many of that kind.
     pub count: u64,
     /// Estimated tokens of all of them.
     pub tokens: u64,
+    /// Something of it was too long and is not told.
+    pub cut: bool,
 }
 
 /// The kinds of what a model is told.

@@ -154,6 +154,8 @@ pub struct Answer {
     pub model: ModelRef,
     /// What it used.
     pub usage: Usage,
+    /// What the tokens of its prompt were estimated at, before any count weighed that; 0 is not known.
+    pub estimated: u64,
     /// Why it ended; `None` when it did not end properly.
     pub finish: Option<FinishReason>,
     /// From the request to the first chunk that carried text, reasoning or a call.

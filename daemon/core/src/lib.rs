@@ -5,8 +5,8 @@
 //! [`models::Models`] to think, [`journal::Journal`] to remember, [`vault::Vault`] to keep
 //! secrets, [`env::Env`] for time and fresh ids, [`tool::Toolbox`] and [`sandbox::Sandbox`] to act,
 //! [`hook::Hooks`] to let the person's programs have a say, [`checkpoint::Checkpoints`] to take
-//! back what was done to a workspace. Nothing acts on the world but what
-//! passed [`policy`]. The ports in [`admin`] are how the owner looks after the daemon itself.
+//! back what was done to a workspace, [`context::ContextFiles`] for what a model is told first of
+//! all. Nothing acts on the world but what passed [`policy`]. The ports in [`admin`] are how the owner looks after the daemon itself.
 //!
 //! This crate is no place for I/O, runtimes, clocks or wire formats: it must stay possible to
 //! say what Moltis means without saying how it is done. Its one invariant: every type here can
@@ -16,6 +16,7 @@ pub mod admin;
 pub mod assistant;
 pub mod checkpoint;
 pub mod code;
+pub mod context;
 pub mod env;
 pub mod error;
 pub mod event;

@@ -143,8 +143,9 @@ pub fn subject(action: &Action) -> String {
     }
 }
 
-/// Whether an action does no more than its subject's beginning says.
-fn is_plain(action: &Action) -> bool {
+/// Whether an action does no more than its subject's beginning says: only then can a pattern for a
+/// beginning cover it.
+pub fn is_plain(action: &Action) -> bool {
     match action {
         Action::Run(run) => !run.command.contains([
             ';', '|', '&', '$', '`', '(', ')', '<', '>', '{', '}', '\n', '\r', '\\', '\'', '"',
@@ -415,9 +416,13 @@ pub const STEERING: &[&str] = &[
 ];
 
 fn steers(action: &Action) -> bool {
-    let Action::Change(change) = action else { return false };
-    let path: Vec<&str> =
-        change.path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
+    matches!(action, Action::Change(change) if is_steering(&change.path))
+}
+
+/// Whether a path of a workspace steers programs outside of the sandbox: see [`STEERING`]. Tools
+/// that change files ask it of the path that a planned one leads to.
+pub fn is_steering(path: &str) -> bool {
+    let path: Vec<&str> = path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
     // Anywhere in the tree: a workspace may hold other repositories.
     STEERING.iter().any(|steering| {
         let steps: Vec<&str> = steering.split('/').collect();

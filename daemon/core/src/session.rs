@@ -58,6 +58,8 @@ pub struct Spawned {
     pub tools: Vec<String>,
     /// What it is told first of all, instead of what is configured; empty is that.
     pub system: String,
+    /// The agent that began it knows of the person's own things, and may have told it some.
+    pub sensitive: bool,
 }
 
 /// What a session is doing.
@@ -211,8 +213,8 @@ impl Summary {
         match &event.kind {
             EventKind::SessionCreated { agent, key, settings, spawned } => {
                 self.spawned.clone_from(spawned);
-                // Its task is told by an agent that may know such things.
-                self.label = self.label.and(event.origin, spawned.is_some());
+                let knows = spawned.as_ref().is_some_and(|spawned| spawned.sensitive);
+                self.label = self.label.and(event.origin, knows);
                 self.created_at = event.at;
                 self.agent.clone_from(agent);
                 self.key.clone_from(key);
@@ -360,6 +362,8 @@ pub struct TurnRules {
     pub effort: Option<Effort>,
     /// What the model is told first of all; empty is nothing.
     pub system_prompt: String,
+    /// Models are told the files of the workspace that say how it is worked on.
+    pub project_files: bool,
     /// How a session gets its title.
     pub titles: Titles,
     /// Messages that may wait in one session.
@@ -393,6 +397,7 @@ impl Default for TurnRules {
             queue: QueueMode::default(),
             effort: None,
             system_prompt: String::new(),
+            project_files: true,
             titles: Titles::default(),
             max_queued: 100,
             compact_at: 95,

@@ -207,11 +207,18 @@ impl Assistant for Ports {
     }
 
     async fn context(&self, id: &SessionId) -> Result<Window> {
-        let fragment = Fragment { kind: FragmentKind::Messages, count: 2, tokens: 10 };
+        let fragment = Fragment {
+            kind: FragmentKind::Messages,
+            name: String::new(),
+            count: 2,
+            tokens: 10,
+            cut: false,
+        };
         let window = Window {
             model: ModelRef::new("p", "m"),
             size: 100,
             guessed: false,
+            counted: true,
             fragments: vec![fragment],
             left: 90,
             compact_at: Some(75),

@@ -8,6 +8,8 @@ use moltis_core::assistant::Assistant;
 use moltis_core::env::Env;
 use moltis_core::journal::Journal;
 use moltis_core::provider::Provider;
+use moltis_core::session::TurnRules;
+use moltis_core::vault::Vault;
 use moltis_core::{Code, Error, Result};
 use moltis_edge::Services;
 use moltis_highlight::Highlight;
@@ -15,6 +17,7 @@ use moltis_hooks::Hookery;
 use moltis_local::{Local, Options};
 use moltis_net::{Client, Purpose};
 use moltis_providers::{Providers, Setup};
+use moltis_sandbox::Sandboxes;
 use moltis_session::{Hands, Sessions};
 use moltis_store::Store;
 use moltis_telemetry::LogHandle;
@@ -23,9 +26,9 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
 use crate::configuration::Configuration;
 use crate::env::SystemEnv;
+use crate::hands;
 use crate::hooks::{self, Door};
 use crate::meaning::Settings;
-use crate::unconnected::Unconnected;
 
 /// The daemon's parts, for whoever starts and stops them.
 pub(crate) struct Parts {
@@ -33,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) hooks: Arc<Hookery>,
     pub(crate) local: Arc<Local>,
+    pub(crate) sandbox: Arc<Sandboxes>,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) services: Services,
     /// Cancelled by whoever wants the daemon to stop.
@@ -64,10 +68,12 @@ pub(crate) fn compose(
     let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
     let door = Door::new(env.clone());
     let hooks = hooks::open(&data_dir, &config_dir, settings.hooks, env.clone(), door.clone())?;
-    let hands = Hands { hooks: hooks.clone(), ..Hands::none() };
-    let workspace = settings.rules.workspace.clone();
-    let sessions =
-        Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, settings.rules);
+    let vault: Arc<dyn Vault> = store.vault();
+    let made = hands::hands(&settings.hands, &configuration, &vault, &data_dir)?;
+    let hands = Hands { hooks: hooks.clone(), ..made.hands };
+    let rules = rules(settings.rules, &data_dir)?;
+    let workspace = rules.workspace.clone();
+    let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, rules);
     let assistant: Arc<dyn Assistant> = sessions.clone();
     door.open(Arc::downgrade(&assistant));
     let holders = Holders {
@@ -105,15 +111,28 @@ pub(crate) fn compose(
         config: configuration.clone(),
         system: Arc::new(system),
         hooks: hooks.clone(),
-        sandbox: Arc::new(Unconnected),
+        sandbox: made.sandbox.clone(),
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(Parts { store, sessions, hooks, local, configuration, services, stop, workspace })
+    let sandbox = made.sandbox;
+    Ok(Parts { store, sessions, hooks, local, sandbox, configuration, services, stop, workspace })
 }
 
 fn parent(file: &Path) -> PathBuf {
     file.parent().unwrap_or(file).to_owned()
+}
+
+/// The rules with the workspace of sessions that name none, which is there from then on.
+fn rules(rules: TurnRules, data_dir: &Path) -> Result<TurnRules> {
+    if rules.workspace.is_some() {
+        return Ok(rules);
+    }
+    let workspace = data_dir.join("workspace");
+    std::fs::create_dir_all(&workspace).map_err(|error| {
+        Error::new(Code::Storage, format!("make {}: {error}", workspace.display()))
+    })?;
+    Ok(TurnRules { workspace: workspace.to_str().map(str::to_owned), ..rules })
 }
 
 fn local(settings: &Settings, data_dir: &Path) -> Result<Arc<Local>> {
@@ -155,7 +174,7 @@ fn keep_up(configuration: &Configuration, holders: Holders) {
         let setup = setup(settings, &local, &data_dir);
         providers.reconfigure(setup).map_err(|error| invalid(&error))?;
         log.set_level(&settings.log_level).map_err(|error| invalid(&error))?;
-        sessions.set_rules(settings.rules.clone());
+        sessions.set_rules(rules(settings.rules.clone(), &data_dir)?);
         hooks.set(settings.hooks.clone());
         Ok(())
     }));

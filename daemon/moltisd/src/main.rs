@@ -8,6 +8,7 @@ mod compose;
 mod configuration;
 mod env;
 mod flags;
+mod hands;
 mod hooks;
 #[cfg(test)]
 mod man_tests;
@@ -17,7 +18,6 @@ mod readiness;
 mod review;
 mod serve;
 mod settings;
-mod unconnected;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;

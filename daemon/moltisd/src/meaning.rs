@@ -6,6 +6,7 @@ use moltis_config::Config;
 use moltis_core::models::ModelRef;
 use moltis_core::policy::{Mode, Pattern};
 use moltis_core::provider::Effort;
+use moltis_core::sandbox::{Mount, Network};
 use moltis_core::session::{QueueMode, Titles, TurnRules};
 use moltis_providers::ProviderConfig;
 use secrecy::SecretString;
@@ -33,6 +34,82 @@ pub(crate) struct Settings {
     pub(crate) log_level: String,
     /// The log as JSON lines.
     pub(crate) log_json: bool,
+    /// What agents act with.
+    pub(crate) hands: HandSettings,
+}
+
+/// What agents act with.
+#[derive(Clone, Debug)]
+pub(crate) struct HandSettings {
+    /// The sandbox's backend; `auto` takes the first that proves itself.
+    pub(crate) backend: String,
+    /// The engine's socket.
+    pub(crate) socket: Option<String>,
+    /// The image that sandboxes are made of.
+    pub(crate) base_image: String,
+    /// What is added to it.
+    pub(crate) packages: Vec<String>,
+    /// Megabytes of memory.
+    pub(crate) memory_mb: u64,
+    /// Processors.
+    pub(crate) cpus: f32,
+    /// Processes.
+    pub(crate) pids: u64,
+    /// Megabytes of `/tmp` and of the home.
+    pub(crate) tmp_mb: u64,
+    /// The home is kept.
+    pub(crate) home_persistence: bool,
+    /// Bytes that snapshots of workspaces may have.
+    pub(crate) checkpoint_bytes: u64,
+    /// Bytes of tools' descriptions above which most are only found by searching.
+    pub(crate) lazy_above: usize,
+    /// Hosts that `web_fetch` may ask although they are not public.
+    pub(crate) web_allow: Vec<String>,
+    /// The longest that a page may take.
+    pub(crate) web_timeout: Duration,
+    /// How long pages and results are kept.
+    pub(crate) web_cache: Duration,
+    /// Characters of a page.
+    pub(crate) web_chars: usize,
+    /// The search service.
+    pub(crate) search: String,
+    /// Its key.
+    pub(crate) search_key: Option<SecretString>,
+    /// Where it is.
+    pub(crate) search_url: Option<String>,
+    /// How many results.
+    pub(crate) search_results: usize,
+}
+
+impl HandSettings {
+    fn of(config: &Config) -> Self {
+        let number =
+            |path: &str| config.integer(path).and_then(|it| u64::try_from(it).ok()).unwrap_or(0);
+        let size = |path: &str| usize::try_from(number(path)).unwrap_or(usize::MAX);
+        // Processors are counted in hundredths.
+        let cpus = f32::from(u16::try_from(number("sandbox.cpu_percent")).unwrap_or(u16::MAX));
+        Self {
+            backend: config.text("sandbox.backend").to_owned(),
+            socket: some(config.text("sandbox.socket")),
+            base_image: config.text("sandbox.image").to_owned(),
+            packages: config.list("sandbox.packages").to_vec(),
+            memory_mb: number("sandbox.memory_mb"),
+            cpus: cpus / 100.0,
+            pids: number("sandbox.pids"),
+            tmp_mb: number("sandbox.tmp_mb"),
+            home_persistence: config.is_on("sandbox.keep_home"),
+            checkpoint_bytes: number("workspace.checkpoints_mb") << 20,
+            lazy_above: size("chat.tools_bytes"),
+            web_allow: config.list("web.allow").to_vec(),
+            web_timeout: Duration::from_secs(number("web.timeout_s")),
+            web_cache: Duration::from_secs(number("web.cache_s")),
+            web_chars: size("web.max_chars"),
+            search: config.text("web.search").to_owned(),
+            search_key: some(config.text("web.search_key")).map(SecretString::from),
+            search_url: some(config.text("web.search_url")),
+            search_results: size("web.search_results"),
+        }
+    }
 }
 
 impl Settings {
@@ -47,6 +124,7 @@ impl Settings {
                 queue: queue(config.text("chat.queue")),
                 effort: Effort::parse(config.text("chat.effort")),
                 system_prompt: config.text("chat.system_prompt").to_owned(),
+                project_files: config.is_on("chat.project_files"),
                 titles: titles(config.text("chat.titles")),
                 max_queued: usize::try_from(number("chat.max_queued")).unwrap_or(usize::MAX),
                 compact_at: number("chat.compact_at"),
@@ -57,7 +135,8 @@ impl Settings {
                 deny: patterns(config, "approvals.deny"),
                 answer_within: Duration::from_secs(number("approvals.wait_s")),
                 workspace: some(config.text("workspace.path")),
-                ..TurnRules::default()
+                mount: Mount::parse(config.text("sandbox.mount")).unwrap_or_default(),
+                network: Network::parse(config.text("sandbox.network")).unwrap_or_default(),
             },
             default_model: ModelRef::parse(config.text("chat.default_model")).ok(),
             fallbacks: config
@@ -76,6 +155,7 @@ impl Settings {
             local_context: number("local.max_context"),
             log_level: config.text("log.level").to_owned(),
             log_json: config.is_on("log.json"),
+            hands: HandSettings::of(config),
         }
     }
 }

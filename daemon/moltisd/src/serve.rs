@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::compose::{Parts, compose};
 use crate::configuration::Configuration;
+use crate::hands;
 use crate::hooks;
 use crate::readiness::Readiness;
 
@@ -80,7 +81,8 @@ async fn run(
     readiness: &Readiness,
     begun: Instant,
 ) -> Result<()> {
-    let Parts { store, sessions, hooks, local, configuration, services, stop, workspace } = parts;
+    let Parts { store, sessions, hooks, local, sandbox, configuration, services, stop, workspace } =
+        parts;
     // Held until the store is closed: the next daemon waits for that, not for the socket to go.
     let _lock = bound.lock();
     let signals = Signals::new()?;
@@ -97,6 +99,7 @@ async fn run(
         // A turn that a hook begins must not be taken for one that the last run left open.
         begins.await;
     });
+    tasks.spawn(hands::look(sandbox));
     readiness.ready();
     tracing::info!(
         pid = std::process::id(),

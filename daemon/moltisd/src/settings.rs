@@ -31,6 +31,12 @@ pub(crate) const SCHEMA: Schema = Schema {
         },
         Section { path: "workspace", doc: "The directory that agents work on.", example: "" },
         Section {
+            path: "sandbox",
+            doc: "Where programs run that agents want run: never on the machine itself.",
+            example: "",
+        },
+        Section { path: "web", doc: "What agents read of the web.", example: "" },
+        Section {
             path: "hook",
             doc: "How hooks are run; the hooks themselves are at the end of this file.",
             example: "",
@@ -84,7 +90,16 @@ pub(crate) const SCHEMA: Schema = Schema {
             Preset::Text(
                 "You are Moltis, a helpful assistant. Answer in Markdown, briefly and truthfully.",
             ),
-            "What models are told first of all.",
+            "What models are told first of all, before `agents/main/IDENTITY.md`, `SOUL.md` and `USER.md`\n\
+             of the data directory, where there are such files.",
+        ),
+        Key::new(
+            "chat.project_files",
+            Kind::Bool,
+            Preset::Bool(true),
+            "Tell models the files that say how a project is worked on: AGENTS.md, CLAUDE.md,\n\
+             CLAUDE.local.md, .claude/rules, .cursorrules and .cursor/rules, from the root of the\n\
+             repository to the workspace, and TOOLS.md of the workspace.",
         ),
         Key::new(
             "chat.titles",
@@ -162,6 +177,146 @@ pub(crate) const SCHEMA: Schema = Schema {
                  data directory.",
             )
         },
+        restarts(Key::new(
+            "workspace.checkpoints_mb",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            Preset::Integer(2_048),
+            "Megabytes that snapshots of workspaces may have, for /diff and /undo: the oldest go first.",
+        )),
+        restarts(Key::new(
+            "sandbox.backend",
+            Kind::Choice(&["auto", "docker", "podman", "bubblewrap", "none"]),
+            Preset::Text("auto"),
+            "auto takes the first that proves that it contains what runs in it.",
+        )),
+        restarts(Key {
+            example: "socket = \"/run/podman/podman.sock\"",
+            ..Key::new(
+                "sandbox.socket",
+                Kind::Text,
+                Preset::Text(""),
+                "The socket of the container engine; empty looks at the usual places.",
+            )
+        }),
+        restarts(Key::new(
+            "sandbox.image",
+            Kind::Text,
+            Preset::Text("ubuntu:25.10"),
+            "The image that containers are made of.",
+        )),
+        restarts(Key::new(
+            "sandbox.packages",
+            Kind::List,
+            Preset::List(&["ca-certificates", "curl", "git", "jq", "python3", "ripgrep", "tmux"]),
+            "What is added to it: built when it is first needed, or by `moltis sandbox build`.",
+        )),
+        Key::new(
+            "sandbox.mount",
+            Kind::Choice(&["none", "ro", "rw"]),
+            Preset::Text("rw"),
+            "How programs see the workspace, in sessions that say nothing else.",
+        ),
+        Key::new(
+            "sandbox.network",
+            Kind::Choice(&["none", "open"]),
+            Preset::Text("none"),
+            "What programs can reach, in sessions that say nothing else: nothing, or everything.",
+        ),
+        restarts(Key::new(
+            "sandbox.memory_mb",
+            Kind::Integer { min: 64, max: 1_000_000 },
+            Preset::Integer(2_048),
+            "Memory of all of a session's programs together, in megabytes.",
+        )),
+        restarts(Key::new(
+            "sandbox.cpu_percent",
+            Kind::Integer { min: 10, max: 10_000 },
+            Preset::Integer(200),
+            "Processors that they have together, in hundredths: 200 is two.",
+        )),
+        restarts(Key::new(
+            "sandbox.pids",
+            Kind::Integer { min: 16, max: 100_000 },
+            Preset::Integer(256),
+            "Processes and threads that they may have.",
+        )),
+        restarts(Key::new(
+            "sandbox.tmp_mb",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            Preset::Integer(256),
+            "Megabytes that /tmp and the home hold, each, in memory.",
+        )),
+        restarts(Key::new(
+            "sandbox.keep_home",
+            Kind::Bool,
+            Preset::Bool(false),
+            "Keep the home of a session's programs on the disk (containers only).",
+        )),
+        restarts(Key::new(
+            "chat.tools_bytes",
+            Kind::Integer { min: 1_000, max: 10_000_000 },
+            Preset::Integer(16_000),
+            "Where the tools' descriptions are longer, a model is offered a search for them.",
+        )),
+        restarts(Key {
+            example: "allow = [\"wiki.home:8080\"]",
+            ..Key::new(
+                "web.allow",
+                Kind::List,
+                Preset::List(&[]),
+                "Hosts, exactly, that may be fetched although their addresses are private.",
+            )
+        }),
+        restarts(Key::new(
+            "web.timeout_s",
+            Kind::Integer { min: 1, max: 600 },
+            Preset::Integer(20),
+            "The longest that a page may take, in seconds.",
+        )),
+        restarts(Key::new(
+            "web.max_chars",
+            Kind::Integer { min: 1_000, max: 200_000 },
+            Preset::Integer(50_000),
+            "Characters of a page that a model is told.",
+        )),
+        restarts(Key::new(
+            "web.cache_s",
+            Kind::Integer { min: 0, max: 86_400 },
+            Preset::Integer(900),
+            "How long pages and results are kept, in seconds.",
+        )),
+        restarts(Key::new(
+            "web.search",
+            Kind::Choice(&["duckduckgo", "brave", "perplexity"]),
+            Preset::Text("duckduckgo"),
+            "Who is asked for `web_search`; duckduckgo needs no key.",
+        )),
+        restarts(Key {
+            example: "search_key = \"…\"",
+            secret: true,
+            ..Key::new(
+                "web.search_key",
+                Kind::Text,
+                Preset::Text(""),
+                "Its key. Better: `moltis providers login brave --kind search`, which keeps it in the vault.",
+            )
+        }),
+        restarts(Key {
+            example: "search_url = \"https://search.example\"",
+            check: Some(is_url),
+            ..Key::new(
+                "web.search_url",
+                Kind::Text,
+                Preset::Text(""),
+                "Where it is; empty takes the service's own address.",
+            )
+        }),
+        restarts(Key::new(
+            "web.search_results",
+            Kind::Integer { min: 1, max: 10 },
+            Preset::Integer(5),
+            "Results that a model is told if it does not say how many.",
+        )),
         Key::new(
             "hook.dry_run",
             Kind::Bool,
@@ -268,6 +423,11 @@ pub(crate) const SCHEMA: Schema = Schema {
     ],
     rows: &[crate::hooks::ROWS],
 };
+
+/// A key that is read at the start only.
+const fn restarts(key: Key) -> Key {
+    Key { restart: true, ..key }
+}
 
 fn is_model(value: &moltis_config::Value) -> Result<(), String> {
     match value {

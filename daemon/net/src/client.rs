@@ -19,8 +19,8 @@ const MAX_REDIRECTS: usize = 5;
 const PROVIDER_BODY: u64 = 256 << 20;
 const DOWNLOAD_BODY: u64 = 64 << 30;
 
-/// What a client's connections are for. Which addresses may be reached will be decided by it;
-/// today both may reach what the owner's configuration names.
+/// What a client's connections are for. Both may reach whatever address the owner's configuration
+/// names; what a model or a page names is asked by [`crate::web::Web`], which judges addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// Asking a model vendor or a model server of the owner's. Redirects are never followed.
@@ -42,12 +42,11 @@ impl Client {
     /// # Errors
     /// When TLS can't be set up.
     pub fn new(purpose: Purpose) -> Result<Self, Error> {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Losing the race against another installer is as good as winning it.
-            drop(rustls::crypto::ring::default_provider().install_default());
-        }
+        install_crypto();
         let inner = reqwest::Client::builder()
             .no_proxy()
+            // Files are taken as they are: their sizes and hashes are known.
+            .no_gzip()
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT)
@@ -199,11 +198,19 @@ impl Response {
     }
 }
 
+/// Chooses the crypto of every connection.
+pub(crate) fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Losing the race against another installer is as good as winning it.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+}
+
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-fn refused(error: reqwest::Error, host: &str) -> Error {
+pub(crate) fn refused(error: reqwest::Error, host: &str) -> Error {
     let host = host.to_owned();
     let error = error.without_url();
     if error.is_connect() || error.is_timeout() {
@@ -212,7 +219,7 @@ fn refused(error: reqwest::Error, host: &str) -> Error {
     Error::Broken { host, reason: chain(&error) }
 }
 
-fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Url> {
+pub(crate) fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Url> {
     let status = response.status().as_u16();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return None;

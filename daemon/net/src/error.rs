@@ -76,6 +76,30 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// An address that is not asked.
+    #[error("{host} is refused: {reason}")]
+    Forbidden {
+        /// Host and port.
+        host: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The answer was not complete in time.
+    #[error("{host} took longer than {} s", after.as_secs_f64())]
+    Late {
+        /// Host and port.
+        host: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// The answer trickled.
+    #[error("{host} sent less than {rate} bytes a second")]
+    Slow {
+        /// Host and port.
+        host: String,
+        /// The limit.
+        rate: u64,
+    },
     /// The answer is larger than the caller takes.
     #[error("the answer of {host} is larger than {limit} bytes")]
     TooLarge {
@@ -95,10 +119,13 @@ impl Error {
             | Self::Header { .. }
             | Self::Json { .. }
             | Self::Redirect { .. }
+            | Self::Forbidden { .. }
             | Self::TooLarge { .. } => true,
             Self::Connect { .. }
             | Self::FirstByte { .. }
             | Self::Idle { .. }
+            | Self::Late { .. }
+            | Self::Slow { .. }
             | Self::Broken { .. } => false,
         }
     }

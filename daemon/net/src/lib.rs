@@ -5,15 +5,23 @@
 //! and every body. Secrets are turned into header bytes here and nowhere else; no error and no
 //! log line of this crate contains one, nor a URL's query.
 //!
+//! The public web, which models and pages name and not the owner, is asked through [`web`] only,
+//! where every address is judged before anything connects to it.
+//!
 //! What arrives as a stream is cut into events by [`sse`] or into lines by [`ndjson`]. This crate
 //! knows no vendor and no status code's meaning.
 
+pub mod address;
 mod body;
+mod charset;
 mod client;
 mod error;
+mod guard;
+mod names;
 pub mod ndjson;
 mod request;
 pub mod sse;
+pub mod web;
 
 pub use body::Body;
 pub use client::{Client, Purpose, Response};

@@ -224,12 +224,15 @@ pub(crate) fn transport(error: &moltis_net::Error) -> Failure {
         moltis_net::Error::Header { .. } => FailureKind::Auth,
         moltis_net::Error::Url { .. }
         | moltis_net::Error::Json { .. }
-        | moltis_net::Error::Redirect { .. } => FailureKind::BadRequest,
+        | moltis_net::Error::Redirect { .. }
+        | moltis_net::Error::Forbidden { .. } => FailureKind::BadRequest,
         moltis_net::Error::TooLarge { .. } => FailureKind::Malformed,
         moltis_net::Error::Setup { .. }
         | moltis_net::Error::Connect { .. }
         | moltis_net::Error::FirstByte { .. }
         | moltis_net::Error::Idle { .. }
+        | moltis_net::Error::Late { .. }
+        | moltis_net::Error::Slow { .. }
         | moltis_net::Error::Broken { .. } => FailureKind::Transport,
     };
     Failure::new(kind, error.to_string())

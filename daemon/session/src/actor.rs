@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moltis_agent::conversation::Conversation;
-use moltis_agent::prompt::{Instructions, UNKNOWN_WINDOW};
+use moltis_agent::prompt::UNKNOWN_WINDOW;
 use moltis_agent::turn::{Context, Effect, Input, Purpose, Turn};
 use moltis_core::assistant::{
     Answer, Answered, Caller, Change, Changes, Compaction, NewMessage, Receipt, StopScope, Undo,
     Window,
 };
+use moltis_core::context::SystemFragment;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
 use moltis_core::id::{OpId, TurnId};
@@ -22,13 +23,13 @@ use moltis_core::journal::Draft;
 use moltis_core::message::Usage;
 use moltis_core::models::{Candidate, ModelInfo};
 use moltis_core::provider::{Failure, FailureKind};
-use moltis_core::session::{Summary, TurnRules};
-use moltis_core::tool::Tool;
+use moltis_core::session::Summary;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::call::{self, About, Outcome, What};
+use crate::context::Told;
 use crate::live::{Closed, Live};
 use crate::log::Log;
 use crate::own::StateAsk;
@@ -65,9 +66,10 @@ pub(crate) enum Command {
         op: OpId,
         reply: Reply<Compaction>,
     },
-    /// Tell what this model would be told.
+    /// Tell what this model would be told, these files first.
     Context {
         model: Box<ModelInfo>,
+        files: Vec<SystemFragment>,
         reply: Reply<Window>,
     },
     Answer {
@@ -255,7 +257,7 @@ impl Actor {
             Purpose::Answer => self.tools(&scene),
             Purpose::Compact => Vec::new(),
         };
-        let instructions = self.instructions(&rules, &tools);
+        let instructions = self.instructions(&rules, &scene, &tools);
         let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
         if started {
             match self.log.resumed(&id).await {
@@ -271,21 +273,6 @@ impl Actor {
         self.running = Some(Running::new(turn, scene, tools, rules.timeout, count));
         self.pace_questions();
         self.drive_on(Input::Begin).await;
-    }
-
-    /// What holds for the next request.
-    pub(crate) fn instructions(&self, rules: &TurnRules, tools: &[Arc<dyn Tool>]) -> Instructions {
-        Instructions {
-            system: match &self.log.summary.spawned {
-                Some(spawned) if !spawned.system.is_empty() => spawned.system.clone(),
-                _ => rules.system_prompt.clone(),
-            },
-            effort: self.log.summary.settings.effort.or(rules.effort),
-            compact_at: rules.compact_at,
-            tools: tools.iter().map(|tool| tool.spec().clone()).collect(),
-            max_rounds: rules.max_rounds,
-            max_calls: rules.max_calls,
-        }
     }
 
     /// Feeds what came back from the turn's tasks.
@@ -313,13 +300,15 @@ impl Actor {
                     }
                     Input::ToolDone(id, outcome)
                 }
-                What::Candidates(Ok(candidates)) => match self.chosen(candidates).await {
-                    Ok(input) => input,
-                    Err(error) => {
-                        self.give_up(Vec::new(), &error).await;
-                        continue;
+                What::Candidates(Ok((candidates, files))) => {
+                    match self.chosen(candidates, files).await {
+                        Ok(input) => input,
+                        Err(error) => {
+                            self.give_up(Vec::new(), &error).await;
+                            continue;
+                        }
                     }
-                },
+                }
                 What::Candidates(Err(error)) => Input::Candidates(Err(error)),
             };
             self.drive_on(input).await;
@@ -330,11 +319,16 @@ impl Actor {
         self.pace_draft();
     }
 
-    async fn chosen(&mut self, candidates: Vec<Candidate>) -> Result<Input> {
+    async fn chosen(
+        &mut self,
+        candidates: Vec<Candidate>,
+        files: Vec<SystemFragment>,
+    ) -> Result<Input> {
         let infos: Vec<_> = candidates.iter().map(|candidate| candidate.info.clone()).collect();
         let room = infos.iter().map(room_for).max().unwrap_or_default();
         let Some(running) = &mut self.running else { return Ok(Input::Candidates(Ok(infos))) };
         running.candidates = candidates;
+        running.turn.learn(files);
         self.log.load_conversation(room).await?;
         Ok(Input::Candidates(Ok(infos)))
     }
@@ -446,7 +440,8 @@ impl Actor {
                 let wanted = own.or_else(|| self.log.summary.settings.model.clone());
                 let (call, sender) = (running.call, running.sender.clone());
                 let models = self.shared.models.clone();
-                running.run(call::choose(models, wanted, about, call, sender));
+                let told = Told::new(&about.hands, &self.log.summary, &self.shared.rules());
+                running.run(call::choose(models, wanted, told, about, call, sender));
             }
             Effect::CallModel { candidate, request } => {
                 let Some(candidate) = running.candidates.get(candidate).cloned() else { return };

@@ -1,5 +1,6 @@
 use std::sync::atomic::AtomicU64;
 
+use moltis_agent::prompt::Instructions;
 use moltis_core::sandbox::{Mount, Network};
 use moltis_core::tool::Scene;
 

@@ -5,6 +5,7 @@
 
 use futures_util::StreamExt;
 use moltis_agent::turn::Prepared;
+use moltis_core::context::SystemFragment;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::hook::{Point, Say};
 use moltis_core::id::{CallId, SessionId};
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+use crate::context::Told;
 use crate::hands::Hands;
 use crate::telling;
 
@@ -32,7 +34,8 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) enum What {
-    Candidates(Result<Vec<Candidate>>),
+    /// The models to ask, and the files that they are told first of all.
+    Candidates(Result<(Vec<Candidate>, Vec<SystemFragment>)>),
     Chunk(Chunk),
     Ended(Result<(), Failure>),
     Refused(Failure),
@@ -43,10 +46,11 @@ pub(crate) enum What {
     ToolDone(CallId, tool::Outcome),
 }
 
-/// Finds out which models to ask.
+/// Finds out which models to ask, and reads what they are told first of all.
 pub(crate) async fn choose(
     models: Arc<dyn Models>,
     wanted: Option<ModelRef>,
+    told: Told,
     about: About,
     call: u32,
     inbox: mpsc::Sender<Outcome>,
@@ -62,8 +66,9 @@ pub(crate) async fn choose(
         give(&inbox, call, What::Candidates(Err(error))).await;
         return;
     }
-    let candidates = models.candidates(wanted.as_ref()).await;
-    give(&inbox, call, What::Candidates(candidates)).await;
+    let (candidates, files) = tokio::join!(models.candidates(wanted.as_ref()), told.read());
+    let chosen = candidates.map(|candidates| (candidates, files));
+    give(&inbox, call, What::Candidates(chosen)).await;
 }
 
 /// Asks a model, unless a hook does not let it, and passes on what it says.

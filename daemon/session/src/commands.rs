@@ -37,7 +37,9 @@ impl Actor {
             Command::Compact { caller, op, reply } => {
                 reply.send(self.ask_to_compact(&caller, op).await).is_ok()
             }
-            Command::Context { model, reply } => reply.send(self.window(&model).await).is_ok(),
+            Command::Context { model, files, reply } => {
+                reply.send(self.window(&model, files).await).is_ok()
+            }
             Command::Answer { caller, op, answer, reply } => {
                 reply.send(self.answer(&caller, op, *answer).await).is_ok()
             }

@@ -2,8 +2,9 @@
 //!
 //! Asking opens a turn; what it does is the turn's, see `agent`.
 
-use moltis_agent::{compact, prompt, window};
+use moltis_agent::{compact, prompt, system, window};
 use moltis_core::assistant::{Caller, Compaction, Window};
+use moltis_core::context::SystemFragment;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Event, EventKind, NewEvent};
 use moltis_core::id::{OpId, TurnId};
@@ -43,12 +44,19 @@ impl Actor {
     }
 
     /// What this model would be told with the next request.
-    pub(crate) async fn window(&mut self, model: &ModelInfo) -> Result<Window> {
+    pub(crate) async fn window(
+        &mut self,
+        model: &ModelInfo,
+        files: Vec<SystemFragment>,
+    ) -> Result<Window> {
         self.log.settle().await?;
         self.log.load_conversation(room_for(model)).await?;
         let rules = self.shared.rules();
-        let tools = self.tools(&self.scene(&TurnId::new(""), &rules));
-        let instructions = self.instructions(&rules, &tools);
+        let scene = self.scene(&TurnId::new(""), &rules);
+        let tools = self.tools(&scene);
+        let mut instructions = self.instructions(&rules, &scene, &tools);
+        instructions.system.extend(files);
+        instructions.system = system::ordered(instructions.system);
         let conversation = self.log.conversation().unwrap_or(&self.nothing);
         Ok(window::window(conversation, &self.log.session, model, &instructions))
     }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use moltis_agent::turn::{Prepared, Wish};
 use moltis_core::checkpoint::Checkpoints;
+use moltis_core::context::{ContextFiles, SystemFragment};
 use moltis_core::event::Origin;
 use moltis_core::hook::{Hooks, Occasion, Point, Say};
 use moltis_core::id::CallId;
@@ -34,6 +35,8 @@ pub struct Hands {
     pub hooks: Arc<dyn Hooks>,
     /// Where patterns go that a person allows for good.
     pub allow_list: Arc<dyn AllowList>,
+    /// The files that models are told first of all.
+    pub files: Arc<dyn ContextFiles>,
     /// What workspaces were like; `None` keeps nothing of that.
     pub checkpoints: Option<Arc<dyn Checkpoints>>,
     /// Kinds of agents that are described in files.
@@ -51,12 +54,13 @@ pub trait AllowList: Send + Sync {
 }
 
 impl Hands {
-    /// No tools and no hooks.
+    /// No tools, no hooks and no files.
     pub fn none() -> Self {
         Self {
             toolbox: Arc::new(Nothing),
             hooks: Arc::new(Nothing),
             allow_list: Arc::new(Nothing),
+            files: Arc::new(Nothing),
             checkpoints: None,
             presets: None,
         }
@@ -101,6 +105,17 @@ impl Hooks for Nothing {
 
     async fn call(&self, occasion: Occasion) -> Say {
         Say::GoOn(occasion.facts)
+    }
+}
+
+#[async_trait]
+impl ContextFiles for Nothing {
+    async fn fragments(
+        &self,
+        _agent: &str,
+        _workspace: Option<&std::path::Path>,
+    ) -> Vec<SystemFragment> {
+        Vec::new()
     }
 }
 

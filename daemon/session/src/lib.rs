@@ -14,6 +14,7 @@ mod actor;
 mod call;
 mod commands;
 mod compaction;
+mod context;
 mod cursor;
 mod find;
 mod hands;

@@ -260,6 +260,7 @@ impl Log {
             let answer = Answer {
                 model: draft.model,
                 usage: Usage::default(),
+                estimated: 0,
                 finish: None,
                 first_token: None,
                 took: Duration::ZERO,

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::{Command, Reply, Sending};
+use crate::context::Told;
 use crate::cursor::Cursor;
 use crate::find;
 use crate::hands::Hands;
@@ -359,13 +360,14 @@ impl Assistant for Sessions {
     }
 
     async fn context(&self, session: &SessionId) -> Result<Window> {
-        let wanted = self.shared.summary(session).await?.settings.model;
-        let candidates = self.shared.models.candidates(wanted.as_ref()).await?;
+        let summary = self.shared.summary(session).await?;
+        let candidates = self.shared.models.candidates(summary.settings.model.as_ref()).await?;
+        let files = Told::new(&self.shared.hands, &summary, &self.shared.rules()).read().await;
         let model = candidates.into_iter().next().map(|candidate| Box::new(candidate.info));
         let model = model.ok_or_else(|| {
             Error::new(Code::NotConfigured, "there is no model to ask").with_hint("moltis doctor")
         })?;
-        self.ask(session, |reply| Command::Context { model, reply }).await
+        self.ask(session, |reply| Command::Context { model, files, reply }).await
     }
 
     async fn change(

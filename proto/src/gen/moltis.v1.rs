@@ -133,6 +133,9 @@ pub struct Spawned {
     /// What it is told first of all; empty is as configured.
     #[prost(string, tag = "6")]
     pub system: ::prost::alloc::string::String,
+    /// The agent that began it knows of the person's own things.
+    #[prost(bool, tag = "7")]
+    pub sensitive: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionForked {
@@ -201,6 +204,10 @@ pub struct AssistantMessage {
     /// The stream broke off: the text is what had arrived.
     #[prost(bool, tag = "8")]
     pub partial: bool,
+    /// What the tokens of its prompt were estimated at; beside `usage` it tells how good estimates are
+    /// for this model. 0 is not known.
+    #[prost(uint64, tag = "9")]
+    pub estimated_tokens: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Notice {
@@ -1088,6 +1095,10 @@ pub struct ContextResponse {
     /// It is compacted before the next request; until then it is told as it is now.
     #[prost(bool, tag = "8")]
     pub due: bool,
+    /// The numbers are weighed by what the vendor counted of the model's last answer here; else they
+    /// are estimates alone.
+    #[prost(bool, tag = "9")]
+    pub counted: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fragment {
@@ -1099,6 +1110,12 @@ pub struct Fragment {
     pub count: u64,
     #[prost(uint64, tag = "3")]
     pub tokens: u64,
+    /// Which of that kind: `intro`, or a file's path from the workspace; may be empty.
+    #[prost(string, tag = "4")]
+    pub name: ::prost::alloc::string::String,
+    /// Something of it was too long and is not told.
+    #[prost(bool, tag = "5")]
+    pub cut: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RenameRequest {

@@ -17,6 +17,8 @@ pub(crate) struct Areas {
     pub(crate) upper_rule: u16,
     pub(crate) transcript: u16,
     pub(crate) lower_rule: u16,
+    /// The question that waits.
+    pub(crate) card: u16,
     /// Messages that wait or are on their way, and what is going on.
     pub(crate) queue: u16,
     pub(crate) composer: u16,
@@ -41,11 +43,14 @@ impl Model {
         let queue = u16::try_from(self.queue_rows()).unwrap_or(0).min(height / 5);
         let footer = if height >= 8 || self.needs_footer() { self.footer_rows() } else { 0 };
         let taken = 1 + 2 * frame + queue + composer + footer;
+        let card = self.card_height(height.saturating_sub(taken));
+        let taken = taken + card;
         Areas {
             header: 1,
             upper_rule: frame,
             transcript: height.saturating_sub(taken),
             lower_rule: frame,
+            card,
             queue,
             composer,
             footer,

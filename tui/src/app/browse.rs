@@ -22,6 +22,8 @@ pub(crate) enum Mode {
     },
     /// Into the field of a search.
     Find,
+    /// To the question that waits.
+    Card,
 }
 
 /// A search in the transcript; goes on while messages are selected.
@@ -41,7 +43,7 @@ impl Model {
         match &self.mode {
             Mode::Browse { selected } => *selected,
             Mode::Find => self.find.found,
-            Mode::Write => None,
+            Mode::Write | Mode::Card => None,
         }
     }
 
@@ -82,6 +84,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::BlockDown => model.select(neighbor(model, true, Block::is_message)),
         Action::TurnUp => model.select(neighbor(model, false, Block::is_person)),
         Action::TurnDown => model.select(neighbor(model, true, Block::is_person)),
+        Action::AnswerQuestion => super::card::focus(model),
         Action::CopyBlock => return copy(model),
         Action::ForkBlock => return fork(model, false),
         Action::EditBlock => return fork(model, true),

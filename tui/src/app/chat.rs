@@ -3,12 +3,14 @@
 use moltis_proto::v1;
 
 use super::browse;
+use super::card;
 use super::cmd::Cmd;
 use super::context;
 use super::model::{Link, Model, Overlay, Sending};
 use super::models::{EFFORTS, step_effort};
 use super::slash::{self, Parsed, Verb};
 use super::transcript::Move;
+use super::{asked, holds, pager};
 use super::{help::Help, palette::Palette, prompt, session, sessions};
 use crate::keymap::Action;
 
@@ -23,7 +25,14 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
     match action {
         Action::Send => return submit(model),
         Action::Newline => model.composer.insert("\n"),
+        Action::Complete if model.composer.is_empty() && !model.pending().is_empty() => {
+            card::focus(model);
+        }
         Action::Complete => complete(model),
+        Action::AnswerQuestion => card::focus(model),
+        Action::OpenApprovals => return asked::open(model),
+        Action::ShowDiff => return pager::open(model),
+        Action::UndoTurn => ask_undo(model),
         Action::Interrupt => return interrupt(model),
         Action::Stop => return stop(model, false),
         Action::ClearOrQuit => return clear_or_quit(model),
@@ -158,6 +167,13 @@ fn command(model: &mut Model, verb: Verb, argument: &str) -> Vec<Cmd> {
         Verb::Fork => return fork(model),
         Verb::Compact => return compact(model),
         Verb::Context => return context::open(model),
+        Verb::Approvals => return asked::open(model),
+        Verb::Diff => return pager::open(model),
+        Verb::Undo => return holds::undo(model).into_iter().collect(),
+        Verb::Mode => return holds::mode(model, argument),
+        Verb::Workspace => return holds::workspace(model, argument),
+        Verb::Sandbox => return holds::sandbox(model, argument),
+        Verb::Revoke => return holds::revoke(model, argument),
         Verb::Stop => return stop(model, argument == "all"),
         Verb::Export => {
             if let Some(session) = model.session_id().map(str::to_owned) {
@@ -194,6 +210,14 @@ fn compact(model: &mut Model) -> Vec<Cmd> {
     vec![Cmd::Compact { op: model.ops.next(), session }]
 }
 
+/// Asks whether what the last turn changed is to be undone.
+fn ask_undo(model: &mut Model) {
+    if let Some(yes) = holds::undo(model) {
+        let question = "undo what the last turn changed in the workspace?".into();
+        model.open(Overlay::Confirm(prompt::Confirm { question, yes }));
+    }
+}
+
 /// Changes what holds for the session's turns and keeps the rest.
 pub(super) fn configure(model: &mut Model, change: impl FnOnce(&mut v1::Settings)) -> Vec<Cmd> {
     let Some(session) = &model.session else { return Vec::new() };
@@ -227,6 +251,10 @@ fn copy_answer(model: &mut Model) -> Vec<Cmd> {
 
 /// Esc: stops the answer; a second time within a second the waiting messages go as well.
 fn interrupt(model: &mut Model) -> Vec<Cmd> {
+    // Who puts a question off by pressing twice does not mean to stop all of it.
+    if model.card.was_left(model.now.ms) {
+        return Vec::new();
+    }
     let twice = model.last_interrupt.is_some_and(|at| model.now.ms.saturating_sub(at) <= TWICE);
     if model.is_running() || !model.transcript.waiting().is_empty() || twice {
         model.last_interrupt = Some(model.now.ms);

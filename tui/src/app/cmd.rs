@@ -49,6 +49,16 @@ pub(crate) enum Cmd {
     Adopt(v1::FoundServer),
     /// Store a key.
     Login { name: String, key: Secret },
+    /// Answer a question.
+    Answer(Box<v1::AnswerRequest>),
+    /// List the questions that wait.
+    ListApprovals,
+    /// Take back what was allowed for a session.
+    Revoke { op: String, session: String, pattern: String },
+    /// See what the last turn changed in the workspace.
+    Diff { session: String },
+    /// Undo that.
+    Undo { op: String, session: String },
     /// Write the session into a file.
     Export { session: String, path: String },
     /// Put text into the clipboard.
@@ -59,6 +69,8 @@ pub(crate) enum Cmd {
     Remember(String),
     /// Color a block of code.
     Color { key: u64, language: String, text: String },
+    /// Call a person who looks elsewhere.
+    Ring,
     /// Go to the background.
     Suspend,
     /// Paint everything anew.

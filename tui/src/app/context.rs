@@ -17,6 +17,8 @@ pub(crate) struct Told {
     pub(crate) window: u64,
     pub(crate) guessed: bool,
     pub(crate) parts: Vec<Part>,
+    /// The numbers rest on a vendor's count.
+    pub(crate) counted: bool,
     /// Tokens left for the answer.
     pub(crate) left: u64,
     /// More than this is compacted; 0 is never.
@@ -30,6 +32,10 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) kind: SafeText,
+    /// Which of the kind; may be empty.
+    pub(crate) name: SafeText,
+    /// Something of it is not told.
+    pub(crate) cut: bool,
     pub(crate) count: u64,
     pub(crate) tokens: u64,
 }
@@ -45,8 +51,11 @@ impl Told {
         (self.window, self.guessed) = (told.window, told.guessed);
         (self.left, self.due, self.left_out) = (told.left, told.due, told.left_out);
         self.compact_at = told.compact_at;
+        self.counted = told.counted;
         let part = |part: v1::Fragment| Part {
             kind: SafeText::one_line(&part.kind),
+            name: SafeText::one_line(&part.name),
+            cut: part.cut,
             count: part.count,
             tokens: part.tokens,
         };
@@ -62,6 +71,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Cmd> {
         window: 0,
         guessed: false,
         parts: Vec::new(),
+        counted: false,
         left: 0,
         compact_at: 0,
         due: false,

@@ -238,6 +238,81 @@ impl Chat {
         self.feed(Feed::Delta(delta))
     }
 
+    /// A call of a tool begins.
+    pub(crate) fn begins(&mut self, id: &str, tool: &str, arguments: &str) -> &mut Self {
+        self.fact(Fact::ToolStarted(v1::ToolStarted {
+            item: format!("item-{id}"),
+            call: id.into(),
+            tool: tool.into(),
+            arguments: arguments.into(),
+            class: "once".into(),
+            why: "the mode allows it".into(),
+        }))
+    }
+
+    /// A call of a tool ends.
+    pub(crate) fn finishes(&mut self, id: &str, tool: &str, ending: &str, text: &str) -> &mut Self {
+        self.fact(Fact::ToolFinished(v1::ToolFinished {
+            item: format!("item-{id}"),
+            call: id.into(),
+            tool: tool.into(),
+            ending: ending.into(),
+            parts: vec![words(text)],
+            sensitive: false,
+            took: Some(prost_types::Duration { seconds: 1, nanos: 200_000_000 }),
+        }))
+    }
+
+    /// A running tool prints.
+    pub(crate) fn prints(&mut self, id: &str, offset: u64, text: &str) -> &mut Self {
+        let delta = v1::Delta {
+            turn: self.turn.clone(),
+            item: format!("item-{id}"),
+            strand: v1::Strand::Output.into(),
+            offset,
+            text: text.into(),
+            call: id.into(),
+            ..v1::Delta::default()
+        };
+        self.feed(Feed::Delta(delta))
+    }
+
+    /// A call waits for the person.
+    pub(crate) fn asks(&mut self, id: &str, tool: &str, subject: &str, rest: &str) -> &mut Self {
+        let name = if tool == "web_fetch" { "url" } else { "command" };
+        let subject_json = serde_json::Value::from(subject);
+        let document = format!("{{\"{name}\":{subject_json}{rest}}}");
+        // As the daemon writes it.
+        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+        self.fact(Fact::ApprovalAsked(v1::ApprovalAsked {
+            approval: format!("q-{id}"),
+            call: id.into(),
+            tool: tool.into(),
+            arguments: document.to_string(),
+            subject: subject.into(),
+            reason: "it is not on the list of what is allowed".into(),
+            digest: format!("digest-{id}"),
+            pattern: format!("{tool}: {}", subject.split(' ').next().unwrap_or_default()),
+            expires_at: Some(at(self.now.unix + 300)),
+        }))
+    }
+
+    /// A client of that name answers; an empty name is the daemon.
+    pub(crate) fn answered(&mut self, id: &str, allowed: bool, reach: &str, by: &str) -> &mut Self {
+        let turn = self.turn.clone();
+        let mut event = self.record(
+            &turn,
+            Fact::ApprovalAnswered(v1::ApprovalAnswered {
+                approval: format!("q-{id}"),
+                allowed,
+                reach: reach.into(),
+                reason: String::new(),
+            }),
+        );
+        event.cause = Some(v1::Cause { kind: v1::CauseKind::Client.into(), name: by.into() });
+        self.feed(Feed::Event(event))
+    }
+
     /// So many short exchanges, in one go.
     pub(crate) fn exchanges(&mut self, count: u64) -> &mut Self {
         for number in 1..=count {
@@ -274,7 +349,11 @@ pub(crate) fn thought(text: &str) -> v1::Part {
 }
 
 pub(crate) fn call(name: &str, arguments: &str) -> v1::Part {
-    let call = v1::ToolCall { id: "c1".into(), name: name.into(), arguments: arguments.into() };
+    call_of("c1", name, arguments)
+}
+
+pub(crate) fn call_of(id: &str, name: &str, arguments: &str) -> v1::Part {
+    let call = v1::ToolCall { id: id.into(), name: name.into(), arguments: arguments.into() };
     v1::Part { part: Some(Part::ToolCall(call)) }
 }
 
@@ -308,18 +387,24 @@ pub(crate) fn answer(item: &str, parts: Vec<v1::Part>) -> Fact {
         first_token: Some(prost_types::Duration { seconds: 0, nanos: 432_000_000 }),
         took: Some(prost_types::Duration { seconds: 3, nanos: 100_000_000 }),
         partial: false,
+        estimated_tokens: 0,
     })
 }
 
 /// What a model is told, with a window of so many tokens.
 pub(crate) fn told(model: &str, window: u64) -> v1::ContextResponse {
-    let part = |kind: &str, count, tokens| v1::Fragment { kind: kind.into(), count, tokens };
+    let part = |kind: &str, count, tokens| v1::Fragment {
+        kind: kind.into(),
+        count,
+        tokens,
+        ..v1::Fragment::default()
+    };
     v1::ContextResponse {
         model: model.into(),
         window,
         guessed: false,
         fragments: vec![
-            part("system", 1, 20),
+            v1::Fragment { name: "AGENTS.md".into(), cut: true, ..part("system", 1, 20) },
             part("summary", 1, 1_240),
             part("messages", 14, 41_300),
             part("images", 2, 2_000),
@@ -328,6 +413,7 @@ pub(crate) fn told(model: &str, window: u64) -> v1::ContextResponse {
         compact_at: window / 4 * 3,
         left_out: true,
         due: false,
+        counted: true,
     }
 }
 

@@ -1,5 +1,6 @@
-//! The help screen: the key table as it is.
+//! The help screen: the key table as it is, and the commands that are typed.
 
+use super::slash;
 use crate::keymap::{Action, Context, table};
 use crate::widget::{Hue, Line, Span, wrap};
 
@@ -30,21 +31,28 @@ impl Help {
         let keys_width = Self::keys_width(width);
         let words_width = width.saturating_sub(keys_width);
         let mut rows = Vec::new();
-        for context in Context::ALL {
+        let mut part = |title, entries: &mut dyn Iterator<Item = (String, &'static str)>| {
             if !rows.is_empty() {
                 rows.push(HelpRow::Keys(Line::blank(), Line::blank()));
             }
-            rows.push(HelpRow::Heading(context.title()));
-            for binding in table().iter().filter(|binding| binding.context == context) {
-                let keys = Span::new(binding.keys.join(", "), Hue::Accent);
-                let keys = wrap(&[keys], keys_width.saturating_sub(1));
-                let words = wrap(&[Span::new(binding.help, Hue::Text)], words_width);
+            rows.push(HelpRow::Heading(title));
+            for (keys, help) in entries {
+                let keys = wrap(&[Span::new(keys, Hue::Accent)], keys_width.saturating_sub(1));
+                let words = wrap(&[Span::new(help, Hue::Text)], words_width);
                 for at in 0..keys.len().max(words.len()) {
                     let row = |rows: &[Vec<Span>]| {
                         rows.get(at).cloned().map(Line::from).unwrap_or_default()
                     };
                     rows.push(HelpRow::Keys(row(&keys), row(&words)));
                 }
+            }
+        };
+        for context in Context::ALL {
+            let mine = table().iter().filter(|binding| binding.context == context);
+            part(context.title(), &mut mine.map(|binding| (binding.keys.join(", "), binding.help)));
+            if context == Context::Chat {
+                let mut typed = slash::TABLE.iter().map(|slash| (slash.call(), slash.help));
+                part("Typed", &mut typed);
             }
         }
         rows
@@ -60,16 +68,21 @@ impl Help {
         let page = usize::from(height).saturating_sub(4).max(1);
         let inside = usize::from(width.min(WIDEST)).saturating_sub(4);
         let last = Self::rows(inside).len().saturating_sub(page);
-        let top = self.top.min(last);
-        self.top = match action {
-            Action::ListUp => top.saturating_sub(1),
-            Action::ListDown => (top + 1).min(last),
-            Action::ListPageUp => top.saturating_sub(page),
-            Action::ListPageDown => (top + page).min(last),
-            Action::ListFirst => 0,
-            Action::ListLast => last,
-            _ => return false,
-        };
-        true
+        let moved = turn(self.top.min(last), last, page, action);
+        self.top = moved.unwrap_or(self.top);
+        moved.is_some()
     }
+}
+
+/// Where a text that is read stands next; `None` when the action is not about that.
+pub(super) fn turn(top: usize, last: usize, page: usize, action: Action) -> Option<usize> {
+    Some(match action {
+        Action::ListUp => top.saturating_sub(1),
+        Action::ListDown => (top + 1).min(last),
+        Action::ListPageUp => top.saturating_sub(page),
+        Action::ListPageDown => (top + page).min(last),
+        Action::ListFirst => 0,
+        Action::ListLast => last,
+        _ => return None,
+    })
 }

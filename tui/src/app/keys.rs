@@ -7,15 +7,15 @@ use super::help::Help;
 use super::model::{Model, Overlay};
 use super::transcript::Move;
 use super::welcome::Step;
-use super::{chat, models, palette, prompt, sessions, welcome};
+use super::{asked, card, chat, models, pager, palette, prompt, sessions, welcome};
 use crate::keymap::{Action, Code, Context, Key, Meaning, resolve};
 
 /// The contexts that apply now, the first of them first.
 pub(crate) fn contexts(model: &Model) -> &'static [Context] {
     use Context as C;
     match model.overlays.last() {
-        Some(Overlay::Help(_) | Overlay::Told(_)) => &[C::Help, C::Anywhere],
-        Some(Overlay::Palette(_)) => &[C::List, C::Editing, C::Anywhere],
+        Some(Overlay::Help(_) | Overlay::Told(_) | Overlay::Pager(_)) => &[C::Help, C::Anywhere],
+        Some(Overlay::Palette(_) | Overlay::Asked(_)) => &[C::List, C::Editing, C::Anywhere],
         Some(Overlay::Sessions(_)) => &[C::Sessions, C::List, C::Editing, C::Anywhere],
         Some(Overlay::Models(_)) => &[C::Models, C::List, C::Editing, C::Anywhere],
         Some(Overlay::Prompt(_) | Overlay::Refused(_)) => &[C::Prompt, C::Editing, C::Anywhere],
@@ -30,6 +30,8 @@ pub(crate) fn contexts(model: &Model) -> &'static [Context] {
             Mode::Write => &[C::Chat, C::Editing, C::Anywhere],
             Mode::Browse { .. } => &[C::Browse, C::Anywhere],
             Mode::Find => &[C::Find, C::Editing, C::Anywhere],
+            Mode::Card if model.card.reason.is_some() => &[C::Prompt, C::Editing, C::Anywhere],
+            Mode::Card => &[C::Card, C::Anywhere],
         },
     }
 }
@@ -40,19 +42,25 @@ fn field(model: &mut Model) -> Option<&mut Editor> {
         Some(Overlay::Palette(palette)) => Some(&mut palette.picker.query),
         Some(Overlay::Sessions(sessions)) => Some(&mut sessions.picker.query),
         Some(Overlay::Models(models)) => Some(&mut models.picker.query),
+        Some(Overlay::Asked(asked)) => Some(&mut asked.picker.query),
         Some(Overlay::Prompt(prompt)) => Some(&mut prompt.field),
         Some(Overlay::Welcome(welcome)) => match &mut welcome.step {
             Step::Provider(picker) => Some(&mut picker.query),
             Step::Key { field, .. } => Some(field),
             Step::Offers | Step::Pulling(_) | Step::Working(_) => None,
         },
-        Some(Overlay::Help(_) | Overlay::Told(_) | Overlay::Confirm(_) | Overlay::Refused(_)) => {
-            None
-        }
+        Some(
+            Overlay::Help(_)
+            | Overlay::Told(_)
+            | Overlay::Pager(_)
+            | Overlay::Confirm(_)
+            | Overlay::Refused(_),
+        ) => None,
         None if model.history.search().is_some() => model.history.query(),
         None => match model.mode {
             Mode::Write => Some(&mut model.composer),
             Mode::Find => Some(&mut model.find.query),
+            Mode::Card => model.card.reason.as_mut(),
             Mode::Browse { .. } => None,
         },
     }
@@ -132,6 +140,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Cmd> {
 fn after_edit(model: &mut Model) -> Vec<Cmd> {
     match model.overlays.last_mut() {
         Some(Overlay::Palette(palette)) => palette.rank(),
+        Some(Overlay::Asked(asked)) => asked.rank(),
         Some(Overlay::Sessions(sessions)) => {
             sessions.rank(None);
             return sessions::peek(model);
@@ -153,6 +162,7 @@ fn after_edit(model: &mut Model) -> Vec<Cmd> {
 pub(super) fn wheel(model: &mut Model, rows: isize) -> Vec<Cmd> {
     let action = if rows < 0 { Action::ListUp } else { Action::ListDown };
     match model.overlays.last() {
+        None if matches!(model.mode, Mode::Card) => return act(model, action),
         None => model.transcript.scroll.wish(Move::By(rows)),
         Some(Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Refused(_)) => {}
         Some(_) => return act(model, action),
@@ -188,6 +198,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
             }
             Vec::new()
         }
+        Some(Overlay::Pager(_)) => {
+            pager::act(model, action);
+            Vec::new()
+        }
+        Some(Overlay::Asked(_)) => asked::act(model, action),
         Some(Overlay::Palette(_)) => palette::act(model, action),
         Some(Overlay::Sessions(_)) => sessions::act(model, action),
         Some(Overlay::Models(_)) => models::act(model, action),
@@ -207,6 +222,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
             Mode::Write => chat::act(model, action),
             Mode::Browse { .. } => browse::act(model, action),
             Mode::Find => browse::find_act(model, action),
+            Mode::Card => card::act(model, action),
         },
     }
 }

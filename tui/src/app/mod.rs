@@ -5,21 +5,26 @@
 //! whatever order, the model can be drawn, and drawing it from scratch gives the same screen.
 
 mod areas;
+mod asked;
 mod browse;
+mod card;
 mod chat;
 mod cmd;
 mod context;
 pub(crate) mod editor;
 mod help;
 mod history;
+mod holds;
 mod keys;
 mod model;
 mod models;
 mod msg;
 mod net;
+mod pager;
 mod palette;
 mod picker;
 mod prompt;
+mod question;
 mod session;
 mod sessions;
 mod slash;
@@ -29,6 +34,7 @@ mod update;
 mod welcome;
 
 pub(crate) use areas::SMALLEST;
+pub(crate) use asked::Asked;
 pub(crate) use browse::Mode;
 pub(crate) use cmd::{Cmd, Target};
 pub(crate) use context::{Part, Told};
@@ -37,18 +43,22 @@ pub(crate) use history::{MAX_ENTRIES, MAX_ENTRY};
 pub(crate) use keys::contexts;
 pub(crate) use model::{Link, Model, Overlay, Toast};
 pub(crate) use models::{EFFORTS, Models};
-pub(crate) use msg::{Asked, Moment, Msg, Reply, Said, Trouble};
+pub(crate) use msg::{Moment, Msg, Reply, Said, Trouble, Wanted};
+pub(crate) use pager::{Pager, WIDEST as PAGER_WIDEST};
 pub(crate) use palette::Palette;
 pub(crate) use picker::Picker;
 pub(crate) use prompt::{Confirm, Prompt};
 pub(crate) use session::title_or;
 pub(crate) use sessions::{Sessions, age};
-pub(crate) use slash::{Slash, matching};
-pub(crate) use status::{Status, status};
-pub(crate) use transcript::{Kind, money, tokens};
+pub(crate) use slash::matching;
+pub(crate) use status::{Status, elapsed, remaining, status, turning};
+pub(crate) use transcript::{Kind, Stage, money, tokens};
 pub(crate) use update::{next_wake, update};
 pub(crate) use welcome::{Offer, Step, Welcome};
 
+#[cfg(test)]
+#[path = "card_tests.rs"]
+mod card_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use moltis_proto::v1;
 
+use super::asked::Asked;
 use super::browse::{Find, Mode};
+use super::card::Card;
 use super::cmd::{Cmd, Target};
 use super::context::Told;
 use super::editor::{Draft, Editor};
@@ -12,6 +14,7 @@ use super::help::Help;
 use super::history::History;
 use super::models::Models;
 use super::msg::{Moment, Trouble};
+use super::pager::Pager;
 use super::palette::Palette;
 use super::prompt::{Confirm, Prompt};
 use super::sessions::Sessions;
@@ -54,6 +57,8 @@ pub(crate) struct Model {
     pub(super) drafts: HashMap<String, Draft>,
     /// What was sent and is not in the session's feed yet.
     pub(crate) sending: Vec<Sending>,
+    /// The question that is shown.
+    pub(crate) card: Card,
     pub(crate) mode: Mode,
     pub(crate) find: Find,
     pub(crate) overlays: Vec<Overlay>,
@@ -107,6 +112,8 @@ pub(crate) enum Overlay {
     Sessions(Box<Sessions>),
     Models(Box<Models>),
     Told(Box<Told>),
+    Pager(Box<Pager>),
+    Asked(Box<Asked>),
     Prompt(Prompt),
     Confirm(Confirm),
     Welcome(Box<Welcome>),
@@ -173,6 +180,7 @@ impl Model {
             history: History::default(),
             drafts: HashMap::new(),
             sending: Vec::new(),
+            card: Card::default(),
             mode: Mode::Write,
             find: Find::default(),
             overlays: Vec::new(),
@@ -214,6 +222,17 @@ impl Model {
     /// Whether a turn is running.
     pub(crate) fn is_running(&self) -> bool {
         self.transcript.running().is_some()
+    }
+
+    /// The questions of the session that wait for a person, oldest first.
+    pub(crate) fn pending(&self) -> &[v1::Approval] {
+        self.session.as_ref().map_or(&[], |session| &session.pending)
+    }
+
+    /// Whether nothing goes on until a person answers.
+    pub(crate) fn waits_for_person(&self) -> bool {
+        let busy = || self.transcript.is_calling() || self.transcript.is_growing();
+        !self.pending().is_empty() && !busy()
     }
 
     /// Cells of a row of the composer.

@@ -87,7 +87,7 @@ pub(crate) enum Reply {
     Sent { op: String, result: Result<(), Trouble> },
     /// To `Create` and `Fork`: the session to go to.
     Made(Result<v1::Session, Trouble>),
-    /// To `Rename`, `Archive` and `Configure`: the session as it is now.
+    /// To `Rename`, `Archive`, `Configure` and `Revoke`: the session as it is now.
     Changed(Result<v1::Session, Trouble>),
     /// To `Delete`.
     Deleted { session: String, result: Result<(), Trouble> },
@@ -117,15 +117,23 @@ pub(crate) enum Reply {
     Pulled(Result<v1::Step, Trouble>),
     /// To `Adopt` and `Login`: whether a provider was set up.
     SetUp(Result<(), Trouble>),
+    /// To `Answer`: what is allowed from now on, if anything is.
+    Answered { op: String, result: Result<String, Trouble> },
+    /// To `ListApprovals`.
+    Approvals(Result<Vec<v1::Approval>, Trouble>),
+    /// To `Diff`.
+    Diff { session: String, result: Result<v1::DiffResponse, Trouble> },
+    /// To `Undo`.
+    Undone(Result<v1::UndoResponse, Trouble>),
     /// To `Export`: the file.
     Exported(Result<String, Trouble>),
     /// To anything without an answer of its own.
-    Failed { asked: Asked, trouble: Trouble },
+    Failed { asked: Wanted, trouble: Trouble },
 }
 
 /// What was asked, in words for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Wanted {
     /// To write into the clipboard.
     Copy,
     /// To keep a message for later runs.

@@ -4,9 +4,9 @@ use moltis_proto::v1::{self, attach_response::Feed, event::Kind as Fact};
 
 use super::cmd::{Cmd, Target};
 use super::model::{Link, Model, Overlay};
-use super::msg::{Asked, Reply, Trouble};
+use super::msg::{Reply, Trouble, Wanted};
 use super::transcript::Transcript;
-use super::{browse, chat, context, models, session, sessions, welcome};
+use super::{asked, browse, card, chat, context, holds, models, pager, session, sessions, welcome};
 use crate::widget::SafeText;
 
 /// The connection stands.
@@ -17,6 +17,7 @@ pub(super) fn up(model: &mut Model, build: String) -> Vec<Cmd> {
     model.loading_older = false;
     // What was asked over the old connection is not answered any more.
     model.coloring.clear();
+    model.card.forget_sent();
     model.overlays.retain(|overlay| !matches!(overlay, Overlay::Refused(_)));
     if back {
         model.say("connected again");
@@ -69,9 +70,12 @@ pub(super) fn lost(model: &mut Model, epoch: u64, trouble: &Trouble) -> Vec<Cmd>
 pub(super) fn fed(model: &mut Model, feed: Feed) -> Vec<Cmd> {
     match feed {
         Feed::Snapshot(snapshot) => snapshot_came(model, snapshot),
-        Feed::Event(event) => event_came(model, event),
+        Feed::Event(event) => return event_came(model, event),
         Feed::CaughtUp(_) => {
             model.caught_up = true;
+            // The turn may have begun before what was given.
+            let open = model.session.as_ref().map_or(&[][..], |session| &session.open_turns);
+            model.transcript.join(open);
             return browse::search_on(model);
         }
         Feed::Delta(delta) => {
@@ -100,13 +104,19 @@ fn snapshot_came(model: &mut Model, snapshot: v1::Snapshot) {
     model.session = Some(fresh);
 }
 
-fn event_came(model: &mut Model, event: v1::Event) {
+fn event_came(model: &mut Model, event: v1::Event) -> Vec<Cmd> {
+    let mut cmds = Vec::new();
+    // Before it is not among those that wait any more.
+    if let Some(Fact::ApprovalAnswered(told)) = &event.kind {
+        card::answered(model, &event, told);
+    }
     if let Some(session) = &mut model.session {
         session::apply(session, &event);
     }
     match &event.kind {
         Some(Fact::TurnStarted(_)) => model.turn_since = event.at.map(|at| at.seconds),
         Some(Fact::TurnEnded(_)) => model.progress = SafeText::default(),
+        Some(Fact::ApprovalAsked(_)) => cmds = card::asked(model),
         Some(Fact::UserMessage(message)) => {
             model.sending.retain(|sending| sending.op != message.op_id);
         }
@@ -116,6 +126,7 @@ fn event_came(model: &mut Model, event: v1::Event) {
     if !model.is_running() {
         model.turn_since = None;
     }
+    cmds
 }
 
 /// An answer to a command.
@@ -164,12 +175,18 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         Reply::Kinds(kinds) => welcome::kinds(model, kinds),
         Reply::Pulled(result) => return welcome::pulled(model, result),
         Reply::SetUp(result) => return welcome::set_up(model, result),
+        Reply::Answered { op, result } => card::replied(model, &op, result),
+        Reply::Approvals(Ok(entries)) => asked::arrived(model, entries),
+        Reply::Approvals(Err(trouble)) => model.complain("no list of questions", &trouble),
+        Reply::Diff { session, result } => pager::arrived(model, &session, result),
+        Reply::Undone(Ok(undone)) => holds::undone(model, &undone),
+        Reply::Undone(Err(trouble)) => model.complain("not undone", &trouble),
         Reply::Exported(Ok(path)) => model.say(SafeText::one_line(&format!("written to {path}"))),
         Reply::Exported(Err(trouble)) => model.complain("not exported", &trouble),
         Reply::Failed { asked, trouble } => {
             let what = match asked {
-                Asked::Copy => "not copied",
-                Asked::Remember => "the history was not kept",
+                Wanted::Copy => "not copied",
+                Wanted::Remember => "the history was not kept",
             };
             model.complain(what, &trouble);
         }

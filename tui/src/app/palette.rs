@@ -3,6 +3,7 @@
 use super::cmd::Cmd;
 use super::model::{Model, Overlay};
 use super::picker::Picker;
+use super::slash;
 use crate::keymap::{Action, Context, table};
 
 /// The palette.
@@ -15,24 +16,38 @@ pub(crate) struct Palette {
 
 #[derive(Debug)]
 struct Entry {
-    action: Action,
+    does: Does,
     /// What it does.
     help: &'static str,
-    /// The key that does it.
-    key: &'static str,
+    /// The key that does it, or how it is typed.
+    key: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    /// At once.
+    Action(Action),
+    /// When its argument is typed.
+    Typed(&'static str),
 }
 
 impl Palette {
     /// All commands.
     pub(super) fn new() -> Self {
         let offered = |context| matches!(context, Context::Chat | Context::Anywhere);
+        let typed = slash::TABLE.iter().filter(|slash| slash.has_no_key()).map(|slash| Entry {
+            does: Does::Typed(slash.name),
+            help: slash.help,
+            key: format!("/{}", slash.name),
+        });
         let entries = table()
             .iter()
             .filter(|binding| offered(binding.context) && is_offered(binding.action))
             .filter_map(|binding| {
-                let key = binding.keys.first()?;
-                Some(Entry { action: binding.action, help: binding.help, key })
+                let key = (*binding.keys.first()?).to_owned();
+                Some(Entry { does: Does::Action(binding.action), help: binding.help, key })
             })
+            .chain(typed)
             .collect();
         let mut palette = Self { picker: Picker::default(), entries };
         palette.rank();
@@ -45,9 +60,11 @@ impl Palette {
     }
 
     /// The commands that fit: what they do, and their keys.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let ranked = self.picker.ranked().iter();
-        ranked.filter_map(|index| self.entries.get(*index)).map(|entry| (entry.help, entry.key))
+        ranked
+            .filter_map(|index| self.entries.get(*index))
+            .map(|entry| (entry.help, entry.key.as_str()))
     }
 }
 
@@ -73,11 +90,20 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         return Vec::new();
     }
     let chosen = palette.picker.chosen().and_then(|index| palette.entries.get(index));
-    let chosen = chosen.map(|entry| entry.action);
+    let chosen = chosen.map(|entry| entry.does);
     match (action, chosen) {
-        (Action::Accept, Some(chosen)) => {
+        (Action::Accept, Some(Does::Action(chosen))) => {
             model.close();
             super::keys::act(model, chosen)
+        }
+        (Action::Accept, Some(Does::Typed(name))) => {
+            model.close();
+            if model.composer.is_empty() {
+                model.composer.set(&format!("/{name} "));
+            } else {
+                model.say("send or clear what you wrote first");
+            }
+            Vec::new()
         }
         (Action::Leave | Action::Accept, _) => {
             model.close();

@@ -3,6 +3,7 @@
 use moltis_proto::v1::{self, event::Kind as Fact};
 
 use super::browse::{Find, Mode};
+use super::card::Card;
 use super::cmd::{Cmd, Target};
 use super::editor::{Draft, Editor};
 use super::model::{MAX_DRAFTS, Model};
@@ -35,7 +36,10 @@ pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
         }
         Some(Fact::ArchivedChanged(changed)) => session.archived = changed.archived,
         Some(Fact::SettingsChanged(changed)) => session.settings.clone_from(&changed.settings),
-        Some(Fact::UserMessage(_)) => session.messages += 1,
+        Some(Fact::UserMessage(_)) => {
+            session.messages += 1;
+            session.taint = session.taint.max(event.origin);
+        }
         Some(Fact::AssistantMessage(message)) => {
             session.messages += 1;
             session.last_model.clone_from(&message.model);
@@ -54,7 +58,58 @@ pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
             session.context_tokens = compacted.after_tokens;
             add(session.usage.get_or_insert_default(), &compacted.usage.unwrap_or_default());
         }
+        Some(Fact::TurnEnded(_)) => {
+            session.open_turns.retain(|open| open.turn != event.turn);
+            session.pending.retain(|pending| pending.turn != event.turn);
+        }
+        Some(Fact::ToolFinished(finished)) => {
+            session.taint = session.taint.max(event.origin);
+            session.sensitive |= finished.sensitive;
+        }
+        Some(Fact::ApprovalAsked(asked)) => session.pending.push(question(session, asked, event)),
+        Some(Fact::ApprovalAnswered(answered)) => answer(session, answered),
+        Some(Fact::GrantRevoked(revoked)) => {
+            session.grants.retain(|grant| grant.pattern != revoked.pattern);
+        }
+        Some(Fact::SessionForked(_)) => {
+            // What was asked and allowed there was not asked and allowed here.
+            session.pending.clear();
+            session.grants.clear();
+        }
         _ => {}
+    }
+}
+
+/// The question that an event asks.
+fn question(session: &v1::Session, asked: &v1::ApprovalAsked, event: &v1::Event) -> v1::Approval {
+    let asked = asked.clone();
+    v1::Approval {
+        id: asked.approval,
+        session: session.id.clone(),
+        turn: event.turn.clone(),
+        call: asked.call,
+        tool: asked.tool,
+        arguments: asked.arguments,
+        subject: asked.subject,
+        reason: asked.reason,
+        digest: asked.digest,
+        pattern: asked.pattern,
+        // As the daemon has it: a file of a workspace may have come from anywhere.
+        tainted: session.taint >= v1::Origin::Workspace as i32,
+        asked_at: event.at,
+        expires_at: asked.expires_at,
+    }
+}
+
+/// A question does not wait any more, and what it allows may hold for the rest of the session.
+fn answer(session: &mut v1::Session, answered: &v1::ApprovalAnswered) {
+    let Some(at) = session.pending.iter().position(|one| one.id == answered.approval) else {
+        return;
+    };
+    let v1::Approval { pattern, tainted, .. } = session.pending.remove(at);
+    if answered.allowed && answered.reach == "session" && !pattern.is_empty() {
+        session.grants.retain(|grant| grant.pattern != pattern);
+        session.grants.push(v1::Grant { pattern, tainted });
     }
 }
 
@@ -111,6 +166,7 @@ pub(super) fn begin(model: &mut Model, session: v1::Session) {
     model.sending.retain(|sending| !sending.acked);
     model.mode = Mode::Write;
     model.find = Find::default();
+    model.card = Card::default();
     model.turn_since = None;
     model.progress = SafeText::default();
     model.caught_up = false;

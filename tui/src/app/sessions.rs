@@ -23,7 +23,7 @@ const MAX_PREVIEW: usize = 2_000;
 pub(crate) struct Sessions {
     /// Its list.
     pub(crate) picker: Picker,
-    /// Those that work first, then the most recent.
+    /// Those that wait for a person first, then those that work, then the most recent.
     pub(crate) entries: Vec<v1::Session>,
     labels: Vec<String>,
     /// Those that were put away are shown too.
@@ -57,7 +57,7 @@ impl Sessions {
     }
 
     fn take(&mut self, mut entries: Vec<v1::Session>, keep: Option<&str>) {
-        entries.sort_by_key(|session| session.open_turns.is_empty());
+        entries.sort_by_key(|session| (session.pending.is_empty(), session.open_turns.is_empty()));
         self.labels = entries
             .iter()
             .map(|session| format!("{} {} {}", title_of(session), session.key, session.last_model))

@@ -15,6 +15,19 @@ pub(crate) struct Slash {
     pub(super) verb: Verb,
 }
 
+impl Slash {
+    /// The command as it is typed: `/model [PROVIDER/MODEL]`.
+    pub(crate) fn call(&self) -> String {
+        format!("/{} {}", self.name, self.argument).trim_end().to_owned()
+    }
+
+    /// Whether no key does the same.
+    pub(super) fn has_no_key(&self) -> bool {
+        use Verb as V;
+        matches!(self.verb, V::Mode | V::Workspace | V::Sandbox | V::Revoke | V::Export)
+    }
+}
+
 /// What a typed command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
@@ -25,6 +38,13 @@ pub(super) enum Verb {
     Fork,
     Compact,
     Context,
+    Approvals,
+    Diff,
+    Undo,
+    Mode,
+    Workspace,
+    Sandbox,
+    Revoke,
     Stop,
     Export,
     Help,
@@ -41,7 +61,7 @@ const fn slash(
 }
 
 /// All of them.
-const TABLE: &[Slash] = &[
+pub(crate) const TABLE: &[Slash] = &[
     slash("new", "[TITLE]", Verb::New, "begin a new session"),
     slash("sessions", "[WORDS]", Verb::Sessions, "list the sessions"),
     slash("model", "[PROVIDER/MODEL]", Verb::Model, "choose the model"),
@@ -49,6 +69,13 @@ const TABLE: &[Slash] = &[
     slash("fork", "", Verb::Fork, "fork this session"),
     slash("compact", "", Verb::Compact, "put a summary in the place of what is old"),
     slash("context", "", Verb::Context, "show what the model is told"),
+    slash("approvals", "", Verb::Approvals, "list the questions that wait for you"),
+    slash("diff", "", Verb::Diff, "show what the last turn changed in the workspace"),
+    slash("undo", "", Verb::Undo, "undo what the last turn changed in the workspace"),
+    slash("mode", "[ask|on-miss|auto]", Verb::Mode, "what is done without asking"),
+    slash("workspace", "[PATH]", Verb::Workspace, "the directory that this session works on"),
+    slash("sandbox", "[network|mount]", Verb::Sandbox, "what programs can reach and see"),
+    slash("revoke", "[PATTERN]", Verb::Revoke, "take back what was allowed for this session"),
     slash("stop", "[all]", Verb::Stop, "stop the answer; `all`: the waiting messages too"),
     slash("export", "[FILE]", Verb::Export, "write this session into a Markdown file"),
     slash("help", "", Verb::Help, "show the keys"),
@@ -108,7 +135,7 @@ mod tests {
     #[test]
     fn a_begun_command_offers_what_it_may_become() {
         let names = |draft| matching(draft).iter().map(|slash| slash.name).collect::<Vec<_>>();
-        assert_eq!(names("/s"), ["sessions", "stop"]);
+        assert_eq!(names("/s"), ["sessions", "sandbox", "stop"]);
         assert_eq!(names("/").len(), TABLE.len());
         assert!(names("/new x").is_empty() && names("new").is_empty());
     }

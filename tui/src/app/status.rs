@@ -1,5 +1,7 @@
 //! The facts of the status line, most important first.
 
+use moltis_proto::v1;
+
 use super::model::{Link, Model};
 use super::models::current;
 use super::session::title_or;
@@ -53,14 +55,35 @@ fn sign(model: &Model) -> Sign {
     if !model.is_running() {
         return sign("○", "idle".into(), Hue::Dim);
     }
-    let turning = usize::try_from(model.now.ms / SPINNER_MS).unwrap_or_default() % SPINNER.len();
-    let mark = if model.focused { SPINNER[turning] } else { "●" };
-    let elapsed = model.turn_since.map(|since| model.now.unix.saturating_sub(since).max(0));
-    let text = match elapsed {
-        Some(seconds) => format!("running {}:{:02}", seconds / 60, seconds % 60),
+    if model.waits_for_person() {
+        return sign("?", "waiting for you".into(), Hue::Warn);
+    }
+    let text = match model.turn_since {
+        Some(since) => format!("running {}", elapsed(model.now.unix, since)),
         None => "running".into(),
     };
-    sign(mark, text, Hue::Good)
+    sign(turning(model), text, Hue::Good)
+}
+
+/// The sign that turns; still while nobody looks.
+pub(crate) fn turning(model: &Model) -> &'static str {
+    let step = usize::try_from(model.now.ms / SPINNER_MS).unwrap_or_default() % SPINNER.len();
+    if model.focused { SPINNER[step] } else { "●" }
+}
+
+/// The time until a second: `4:59 left`, `3 h left`.
+pub(crate) fn remaining(now: i64, until: i64) -> String {
+    match until.saturating_sub(now) {
+        ..=0 => "over".into(),
+        seconds @ 1..7_200 => format!("{} left", elapsed(seconds, 0)),
+        seconds => format!("{} h left", seconds / 3_600),
+    }
+}
+
+/// The time since a second: `0:42`.
+pub(crate) fn elapsed(now: i64, since: i64) -> String {
+    let seconds = now.saturating_sub(since).max(0);
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 fn facts(model: &Model) -> Vec<SafeText> {
@@ -73,6 +96,7 @@ fn facts(model: &Model) -> Vec<SafeText> {
         (false, true) => facts.push(SafeText::one_line(&name)),
         (false, false) => facts.push(SafeText::one_line(&format!("{name} · {effort}"))),
     }
+    facts.extend(unusual(session));
     let known = model.models.as_ref().and_then(|list| {
         let answering = if session.last_model.is_empty() { &name } else { &session.last_model };
         list.models.iter().find(|known| known.id == *answering)
@@ -95,4 +119,17 @@ fn facts(model: &Model) -> Vec<SafeText> {
         facts.push("put away".into());
     }
     facts
+}
+
+/// What is not as configured about asking and the sandbox.
+fn unusual(session: &v1::Session) -> Option<SafeText> {
+    let settings = session.settings.as_ref()?;
+    let asks = &settings.approvals;
+    let mut said = if asks.is_empty() { Vec::new() } else { vec![asks.clone()] };
+    for (name, value) in [("net", &settings.network), ("mount", &settings.mount)] {
+        if !value.is_empty() {
+            said.push(format!("{name} {value}"));
+        }
+    }
+    (!said.is_empty()).then(|| SafeText::one_line(&said.join(" ")))
 }

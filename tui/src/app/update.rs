@@ -6,7 +6,7 @@ use super::model::{Link, Model};
 use super::msg::{Msg, Said};
 use super::status::SPINNER_MS;
 use super::transcript::Setting;
-use super::{keys, net};
+use super::{card, keys, net, pager};
 
 /// Cells that stand left and right of the transcript's text.
 const MARGIN: usize = 3;
@@ -66,6 +66,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
 
 /// Lays what is on the screen, and asks for what is missing there.
 pub(super) fn settle(model: &mut Model) -> Vec<Cmd> {
+    card::settle(model);
+    pager::settle(model);
     let setting = Setting {
         width: transcript_width(model.width),
         height: model.transcript_height(),
@@ -100,7 +102,8 @@ pub(crate) fn next_wake(model: &Model) -> Option<u64> {
     let clock = match &model.link {
         Link::Down { since, .. } => Some(1_000 - model.now.ms.saturating_sub(*since) % 1_000),
         Link::Up if model.is_running() && model.caught_up => {
-            let step = if model.focused { SPINNER_MS } else { 1_000 };
+            let turns = model.focused && !model.waits_for_person();
+            let step = if turns { SPINNER_MS } else { 1_000 };
             Some(step - model.now.ms % step)
         }
         Link::Up | Link::Connecting => None,

@@ -9,7 +9,7 @@ use moltis_proto::v1::BackupRequest;
 use serde_json::json;
 
 use super::context::Context;
-use crate::client::Failure;
+use crate::client::{Failure, call};
 use crate::output::bytes;
 
 /// Words of `moltis backup`.
@@ -33,8 +33,9 @@ pub(super) async fn run(context: &Context, args: BackupArgs) -> Result<(), Failu
     };
     let path = path.to_str().ok_or_else(|| Failure::usage("the path is not UTF-8"))?.to_owned();
     let mut client = context.connect().await?;
-    let backup = client.system.backup(BackupRequest { path: path.clone() });
-    let answer = context.output.taking("writing the backup", backup).await?.into_inner();
+    let request = BackupRequest { path: path.clone() };
+    let backup = client.caller.call(&call::BACKUP, &request);
+    let answer = context.output.taking("writing the backup", backup).await?;
     let document = json!({
         "path": path,
         "sessions": answer.sessions,

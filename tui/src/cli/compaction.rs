@@ -2,11 +2,11 @@
 
 use moltis_proto::v1::attach_response::Feed as Fed;
 use moltis_proto::v1::event::Kind;
-use moltis_proto::v1::{CompactRequest, Compacted, ContextRequest, ContextResponse};
+use moltis_proto::v1::{CompactRequest, Compacted, ContextRequest, ContextResponse, Fragment};
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::{send, shape};
+use super::{follow, shape};
 use crate::client::{Begin, Client, Failure, Feed, op_id};
 use crate::output::{Side, Table};
 
@@ -34,7 +34,7 @@ pub(super) async fn compact(
                 }
                 Some(Kind::TurnEnded(ended)) => {
                     context.output.progress("");
-                    return match send::failure_of(&ended) {
+                    return match follow::failure_of(&ended) {
                         Some(failure) => Err(failure),
                         None => tell(context, &session, &asked.turn, done),
                     };
@@ -81,14 +81,20 @@ pub(super) async fn show(
     }
     let about = if told.guessed { ", which is a guess" } else { "" };
     context.output.line(&format!("{} holds {} tokens{about}", told.model, told.window))?;
+    let (left, right) = (Side::Left, Side::Right);
     let mut table =
-        Table::new(&[("PART", Side::Left), ("COUNT", Side::Right), ("TOKENS", Side::Right)]);
+        Table::new(&[("PART", left), ("COUNT", right), ("TOKENS", right), ("NAME", left)]);
     for part in &told.fragments {
-        table.row([&part.kind, &part.count.to_string(), &part.tokens.to_string()]);
+        let name = format!("{}{}", part.name, if part.cut { " (cut)" } else { "" });
+        table.row([&part.kind, &part.count.to_string(), &part.tokens.to_string(), &name]);
     }
-    table.row(["together", "", &together(&told).to_string()]);
-    table.row(["left", "", &told.left.to_string()]);
+    table.row(["together", "", &together(&told).to_string(), ""]);
+    table.row(["left", "", &told.left.to_string(), ""]);
     context.output.table(&table)?;
+    context.output.line(match told.counted {
+        true => "the tokens are weighed by what the vendor counted of the last answer",
+        false => "the tokens are estimated",
+    })?;
     context.output.line(&match told.compact_at {
         0 => "it is never compacted by itself".to_owned(),
         at => format!("it is compacted above {at} tokens"),
@@ -106,12 +112,21 @@ fn together(told: &ContextResponse) -> u64 {
 }
 
 fn window(session: &str, told: &ContextResponse) -> Value {
-    let part = |part: &moltis_proto::v1::Fragment| json!({ "kind": part.kind, "count": part.count, "tokens": part.tokens });
+    let part = |part: &Fragment| {
+        json!({
+            "kind": part.kind,
+            "name": part.name,
+            "count": part.count,
+            "tokens": part.tokens,
+            "cut": part.cut,
+        })
+    };
     json!({
         "session": session,
         "model": told.model,
         "window": told.window,
         "guessed": told.guessed,
+        "counted": told.counted,
         "fragments": told.fragments.iter().map(part).collect::<Vec<_>>(),
         "tokens": together(told),
         "left": told.left,

@@ -1,20 +1,22 @@
-//! Names for the shell: sessions, models and providers of the running daemon.
+//! Names for the shell: sessions, models, questions and more of the running daemon.
 //!
 //! A person waits at a prompt: 150 ms at most, no daemon is started, and whatever goes wrong is
 //! silence.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::CompleteEnv;
 use moltis_proto::v1::{
-    CatalogRequest, ListModelsRequest, ListProvidersRequest, ListSessionsRequest, ShowConfigRequest,
+    CatalogRequest, ListHooksRequest, ListImagesRequest, ListModelsRequest, ListProvidersRequest,
+    ListSessionsRequest, ShowConfigRequest,
 };
 
-use super::{Cli, GlobalFlags};
-use crate::client::{Client, Connector, Failure};
+use super::{Cli, GlobalFlags, question, trust};
+use crate::client::{Client, Connector, Failure, call};
 use crate::widget::SafeText;
 
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -26,72 +28,127 @@ pub(crate) fn answer_shell() {
 
 /// Sessions: their keys, else their ids, with titles.
 pub(super) fn sessions() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let request = ListSessionsRequest { archived: false, limit: 200 };
-        let sessions = client.sessions.list(request).await?.into_inner().sessions;
-        let candidates = sessions.into_iter().map(|session| {
-            let name = if session.key.is_empty() { session.id } else { session.key };
-            candidate(name, &session.title)
-        });
-        Ok(candidates.collect())
+    ask(|mut client| {
+        Box::pin(async move {
+            let request = ListSessionsRequest { archived: false, limit: 200 };
+            let sessions = client.sessions.list(request).await?.into_inner().sessions;
+            let candidates = sessions.into_iter().map(|session| {
+                let name = if session.key.is_empty() { session.id } else { session.key };
+                candidate(name, &session.title)
+            });
+            Ok(candidates.collect())
+        })
     })
 }
 
 /// Models that can be asked.
 pub(super) fn models() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let request = ListModelsRequest { refresh: false };
-        let models = client.models.list(request).await?.into_inner().models;
-        Ok(models.into_iter().map(|model| candidate(model.id, &model.name)).collect())
+    ask(|mut client| {
+        Box::pin(async move {
+            let request = ListModelsRequest { refresh: false };
+            let models = client.models.list(request).await?.into_inner().models;
+            Ok(models.into_iter().map(|model| candidate(model.id, &model.name)).collect())
+        })
     })
 }
 
 /// Models that can be pulled.
 pub(super) fn catalog() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
-        Ok(models.into_iter().map(|model| candidate(model.name, &model.description)).collect())
+    ask(|mut client| {
+        Box::pin(async move {
+            let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+            Ok(models.into_iter().map(|model| candidate(model.name, &model.description)).collect())
+        })
     })
 }
 
 /// Models that were pulled.
 pub(super) fn pulled() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
-        let pulled = models.into_iter().filter(|model| model.installed);
-        Ok(pulled.map(|model| candidate(model.name, &model.description)).collect())
+    ask(|mut client| {
+        Box::pin(async move {
+            let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+            let pulled = models.into_iter().filter(|model| model.installed);
+            Ok(pulled.map(|model| candidate(model.name, &model.description)).collect())
+        })
     })
 }
 
 /// Providers that are set up, then the kinds that could be.
 pub(super) fn providers() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
-        let ready = list.providers.into_iter().map(|provider| (provider.name, "set up"));
-        let kinds = list.kinds.into_iter().map(|kind| (kind.name, "not set up"));
-        let mut names: Vec<(String, &str)> = Vec::new();
-        for (name, state) in ready.chain(kinds) {
-            if names.iter().all(|(known, _)| *known != name) {
-                names.push((name, state));
+    ask(|mut client| {
+        Box::pin(async move {
+            let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
+            let ready = list.providers.into_iter().map(|provider| (provider.name, "set up"));
+            let kinds = list.kinds.into_iter().map(|kind| (kind.name, "not set up"));
+            let mut names: Vec<(String, &str)> = Vec::new();
+            for (name, state) in ready.chain(kinds) {
+                if names.iter().all(|(known, _)| *known != name) {
+                    names.push((name, state));
+                }
             }
-        }
-        Ok(names.into_iter().map(|(name, state)| candidate(name, state)).collect())
+            Ok(names.into_iter().map(|(name, state)| candidate(name, state)).collect())
+        })
     })
 }
 
 /// Kinds of providers.
 pub(super) fn kinds() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let kinds = client.providers.list(ListProvidersRequest {}).await?.into_inner().kinds;
-        Ok(kinds.into_iter().map(|kind| candidate(kind.name, "")).collect())
+    ask(|mut client| {
+        Box::pin(async move {
+            let kinds = client.providers.list(ListProvidersRequest {}).await?.into_inner().kinds;
+            Ok(kinds.into_iter().map(|kind| candidate(kind.name, "")).collect())
+        })
+    })
+}
+
+/// Questions that wait, with what is asked.
+pub(super) fn approvals() -> Vec<CompletionCandidate> {
+    ask(|mut client| {
+        Box::pin(async move {
+            let waiting = question::waiting(&mut client, "").await?.into_iter();
+            Ok(waiting.map(|asked| candidate(asked.id.clone(), &question::line(&asked))).collect())
+        })
+    })
+}
+
+/// What is allowed.
+pub(super) fn patterns() -> Vec<CompletionCandidate> {
+    ask(|mut client| {
+        Box::pin(async move {
+            let all = trust::allowed(&mut client).await?.into_iter();
+            Ok(all.map(|one| candidate(one.pattern, "")).collect())
+        })
+    })
+}
+
+/// Hooks of the home.
+pub(super) fn hooks() -> Vec<CompletionCandidate> {
+    ask(|mut client| {
+        Box::pin(async move {
+            let hooks = client.caller.call(&call::HOOKS, &ListHooksRequest::default()).await?.hooks;
+            Ok(hooks.into_iter().map(|hook| candidate(hook.name, &hook.description)).collect())
+        })
+    })
+}
+
+/// Images of the sandbox.
+pub(super) fn images() -> Vec<CompletionCandidate> {
+    ask(|mut client| {
+        Box::pin(async move {
+            let images = client.caller.call(&call::IMAGES, &ListImagesRequest {}).await?.images;
+            Ok(images.into_iter().map(|image| candidate(image.tag, "")).collect())
+        })
     })
 }
 
 /// Keys of the configuration, with their values.
 pub(super) fn config_keys() -> Vec<CompletionCandidate> {
-    ask(async |mut client: Client| {
-        let values = client.config.show(ShowConfigRequest::default()).await?.into_inner().values;
-        Ok(values.into_iter().map(|value| candidate(value.key, &value.value)).collect())
+    ask(|mut client| {
+        Box::pin(async move {
+            let values =
+                client.config.show(ShowConfigRequest::default()).await?.into_inner().values;
+            Ok(values.into_iter().map(|value| candidate(value.key, &value.value)).collect())
+        })
     })
 }
 
@@ -100,10 +157,10 @@ fn candidate(name: String, help: &str) -> CompletionCandidate {
     CompletionCandidate::new(name).help((!help.is_empty()).then(|| help.into()))
 }
 
-fn ask<F>(question: F) -> Vec<CompletionCandidate>
-where
-    F: AsyncFnOnce(Client) -> Result<Vec<CompletionCandidate>, Failure>,
-{
+/// What a question gets in the end.
+type Candidates = Pin<Box<dyn Future<Output = Result<Vec<CompletionCandidate>, Failure>>>>;
+
+fn ask(question: fn(Client) -> Candidates) -> Vec<CompletionCandidate> {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };

@@ -12,7 +12,7 @@ use tonic::{Response, Streaming};
 
 use super::context::{Context, interrupts, time};
 use super::shape;
-use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, Wire, daemon_program};
+use crate::client::{Client, EXIT_UNREACHABLE, Failure, Unit, Watch, Wire, call, daemon_program};
 use crate::output::bytes;
 
 /// How long the daemon may take to stop: its turns are ended in order.
@@ -164,7 +164,7 @@ async fn status(context: &Context) -> Result<(), Failure> {
         output.either(&document, "moltisd is not running")?;
         return Err(Failure::silent(EXIT_UNREACHABLE));
     };
-    let health = client.system.health(HealthRequest {}).await?.into_inner();
+    let health = client.caller.call(&call::HEALTH, &HealthRequest {}).await?;
     if output.json {
         return output.json(&status_json(&health, &client.hello.build, &socket));
     }

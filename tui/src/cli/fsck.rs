@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::offline;
-use crate::client::Failure;
+use crate::client::{Failure, call};
 use crate::output::reported;
 
 const CHECKING: &str = "checking the store";
@@ -63,8 +63,8 @@ async fn check(context: &Context, rebuild: bool) -> Result<CheckResponse, Failur
     let client =
         if own { context.connector.running().await? } else { Some(context.connect().await?) };
     if let Some(mut client) = client {
-        let check = client.system.check(CheckRequest {});
-        return Ok(context.output.taking(CHECKING, check).await?.into_inner());
+        let check = client.caller.call(&call::CHECK, &CheckRequest {});
+        return context.output.taking(CHECKING, check).await;
     }
     let check = offline::json(&context.connector, &["--fsck", "--json"]);
     report(context.output.taking(CHECKING, check).await?)

@@ -4,10 +4,14 @@
 //! [`crate::output::Output`]; what it can't do is a [`Failure`]. `CLI.md`'s names, JSON shapes and
 //! exit codes are a contract: they change only by adding.
 
+mod acts;
 mod answer;
+mod approvals;
+mod asking;
 mod attach;
 mod backup;
 mod bench;
+mod changes;
 mod compaction;
 mod complete;
 mod completions;
@@ -16,19 +20,26 @@ mod context;
 mod daemon;
 mod doctor;
 mod files;
+mod follow;
 mod fsck;
+mod hooks;
 mod login;
 mod models;
 mod offline;
 mod providers;
+mod question;
 mod refuse;
 mod restore;
+mod sandbox;
 mod send;
 mod sessions;
+mod settings;
 mod shape;
+mod show;
 mod stop;
 mod tail;
 mod transcript;
+mod trust;
 mod usage;
 mod vault;
 
@@ -147,6 +158,12 @@ pub(crate) enum Command {
     Tail(tail::TailArgs),
     /// Stop the running turn of a session
     Stop(stop::StopArgs),
+    /// List what waits for an answer
+    Approvals(approvals::ApprovalsArgs),
+    /// Allow a call that waits for an answer
+    Approve(approvals::ApproveArgs),
+    /// Deny a call that waits for an answer
+    Deny(approvals::DenyArgs),
     /// List, read, and look after sessions
     #[command(subcommand)]
     Sessions(sessions::SessionsCommand),
@@ -159,6 +176,15 @@ pub(crate) enum Command {
     /// Read and change the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look after hooks: programs that are told what happens
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
+    /// Look after the place where programs run, and its images
+    #[command(subcommand)]
+    Sandbox(sandbox::SandboxCommand),
+    /// List and take back what is allowed without being asked
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Check that everything is in order, and say what mends it
     Doctor,
     /// Start, stop, and look after moltisd
@@ -195,10 +221,16 @@ impl Command {
             Self::Send(_) => "cannot get an answer",
             Self::Tail(_) => "cannot follow the session",
             Self::Stop(_) => "cannot stop the turn",
+            Self::Approvals(_) => "cannot list what waits",
+            Self::Approve(_) => "cannot approve",
+            Self::Deny(_) => "cannot deny",
             Self::Sessions(command) => command.purpose(),
             Self::Models(command) => command.purpose(),
             Self::Providers(command) => command.purpose(),
             Self::Config(command) => command.purpose(),
+            Self::Hooks(command) => command.purpose(),
+            Self::Sandbox(command) => command.purpose(),
+            Self::Trust(command) => command.purpose(),
             Self::Doctor => "not everything is in order",
             Self::Daemon(command) => command.purpose(),
             Self::Usage(_) => "cannot show the usage",
@@ -225,10 +257,16 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Send(args) => Box::pin(send::run(&context, args)).await,
         Command::Tail(args) => Box::pin(tail::run(&context, args)).await,
         Command::Stop(args) => stop::run(&context, args).await,
+        Command::Approvals(args) => approvals::list(&context, args).await,
+        Command::Approve(args) => Box::pin(approvals::approve(&context, args)).await,
+        Command::Deny(args) => Box::pin(approvals::deny(&context, args)).await,
         Command::Sessions(command) => Box::pin(sessions::run(&context, command)).await,
         Command::Models(command) => Box::pin(models::run(&context, command)).await,
         Command::Providers(command) => Box::pin(providers::run(&context, command)).await,
         Command::Config(command) => Box::pin(config::run(&context, command)).await,
+        Command::Hooks(command) => Box::pin(hooks::run(&context, command)).await,
+        Command::Sandbox(command) => Box::pin(sandbox::run(&context, command)).await,
+        Command::Trust(command) => Box::pin(trust::run(&context, command)).await,
         Command::Doctor => Box::pin(doctor::run(&context)).await,
         Command::Daemon(command) => Box::pin(daemon::run(&context, command)).await,
         Command::Usage(args) => usage::run(&context, args).await,

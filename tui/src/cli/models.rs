@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::complete;
 use super::context::{Context, interrupts};
 use super::shape::some;
-use crate::client::{Client, EXIT_TURN, Failure};
+use crate::client::{Client, EXIT_TURN, Failure, call};
 use crate::output::{Side, Table, bytes, count};
 
 /// Words of `moltis models`.
@@ -100,13 +100,14 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
         }
         ModelsCommand::Pull { name } => pull(context, client, name).await,
         ModelsCommand::Remove { name } => {
-            client.models.remove(RemoveModelRequest { name: name.clone() }).await?;
+            let request = RemoveModelRequest { name: name.clone() };
+            client.caller.call(&call::REMOVE_MODEL, &request).await?;
             output.either(&json!({ "removed": name }), &format!("removed {name}"))
         }
         ModelsCommand::Test { model } => {
             let request = TestModelRequest { model: model.clone() };
-            let test = output.taking("waiting for the model", client.models.test(request)).await?;
-            let test = test.into_inner();
+            let test = client.caller.call(&call::TEST_MODEL, &request);
+            let test = output.taking("waiting for the model", test).await?;
             let document = json!({
                 "model": model,
                 "text": test.text,
@@ -295,7 +296,7 @@ fn absolute_file(name: &str) -> Result<String, Failure> {
     Ok(format!("file:{}", path.display()))
 }
 
-fn step_json(name: &str, step: &Step) -> Value {
+pub(super) fn step_json(name: &str, step: &Step) -> Value {
     json!({
         "type": if step.finished { "done" } else { "progress" },
         "name": name,
@@ -308,7 +309,7 @@ fn step_json(name: &str, step: &Step) -> Value {
 /// Cells of the bar.
 const BAR: u64 = 30;
 
-fn bar(step: &Step, bytes_per_second: f64) -> String {
+pub(super) fn bar(step: &Step, bytes_per_second: f64) -> String {
     if step.total == 0 {
         return format!("{} {}", step.phase, bytes(step.done));
     }

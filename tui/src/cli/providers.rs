@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::shape::some;
 use super::{complete, login};
-use crate::client::{Client, Failure};
+use crate::client::{Client, Failure, call};
 use crate::output::{Side, Table};
 
 /// Words of `moltis providers`.
@@ -82,7 +82,7 @@ pub(super) async fn run(context: &Context, command: ProvidersCommand) -> Result<
         }
         ProvidersCommand::Logout { name } => {
             let request = LogoutRequest { name: name.clone() };
-            let removed = client.providers.logout(request).await?.into_inner().removed;
+            let removed = client.caller.call(&call::LOGOUT, &request).await?.removed;
             let line = if removed {
                 format!("the key of {name} is forgotten")
             } else {

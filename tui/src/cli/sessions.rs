@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::context::{Context, find, time};
 use super::transcript::Transcript;
-use super::{compaction, complete, shape};
-use crate::client::{Client, Failure, op_id};
+use super::{changes, compaction, complete, settings, shape, show};
+use crate::client::{Client, Failure, call, op_id};
 use crate::output::{Side, Table, ago, count, dollars, reported};
 
 /// Words of `moltis sessions`.
@@ -45,7 +45,16 @@ pub(crate) enum SessionsCommand {
         /// At most so many events, the last ones unless `--after` is given; 0 is all
         #[arg(long, short = 'n', value_name = "N", default_value_t = 0, hide_default_value = true)]
         limit: u32,
+        /// Show all of what tools gave, also on a terminal
+        #[arg(long)]
+        full: bool,
     },
+    /// Set what holds for a session's turns
+    Set(settings::SetArgs),
+    /// Show what a turn changed in the workspace
+    Diff(OfTurn),
+    /// Undo what a turn changed in the workspace, but for what was changed since
+    Undo(OfTurn),
     /// Give a session a title
     Rename {
         #[command(flatten)]
@@ -108,7 +117,17 @@ pub(crate) enum SessionsCommand {
 pub(crate) struct Named {
     /// Key, id, beginning of an id, or title
     #[arg(add = ArgValueCandidates::new(complete::sessions))]
-    session: String,
+    pub(super) session: String,
+}
+
+/// A turn of a session.
+#[derive(Args, Debug)]
+pub(crate) struct OfTurn {
+    #[command(flatten)]
+    named: Named,
+    /// The turn [default: the last one that changed something]
+    #[arg(default_value = "", hide_default_value = true)]
+    turn: String,
 }
 
 /// A document's format.
@@ -127,6 +146,9 @@ impl SessionsCommand {
             Self::List { .. } => "cannot list the sessions",
             Self::Show(_) => "cannot show the session",
             Self::History { .. } => "cannot read the session",
+            Self::Set(_) => "cannot set up the session",
+            Self::Diff(_) => "cannot show what was changed",
+            Self::Undo(_) => "cannot undo what was changed",
             Self::Rename { .. } => "cannot rename the session",
             Self::Archive { .. } => "cannot put the session away",
             Self::Delete { .. } => "cannot delete the session",
@@ -147,12 +169,25 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
         SessionsCommand::List { archived, limit } => list(context, client, archived, limit).await,
         SessionsCommand::Show(named) => {
             let session = find(client, &named.session).await?;
-            show(context, &session)
+            show::show(context, client, &session).await
         }
-        SessionsCommand::History { named, after, before, limit } => {
+        SessionsCommand::History { named, after, before, limit, full } => {
             let session = find(client, &named.session).await?.id;
             let request = HistoryRequest { session, after_seq: after, before_seq: before, limit };
-            history(context, client, request).await
+            history(context, client, request, full).await
+        }
+        SessionsCommand::Set(args) => {
+            let session = find(client, &args.named.session).await?;
+            let session = settings::set(client, session, args).await?;
+            done(context, &session, &format!("{} is set", session.id))
+        }
+        SessionsCommand::Diff(OfTurn { named, turn }) => {
+            let session = find(client, &named.session).await?.id;
+            changes::diff(context, client, &session, turn).await
+        }
+        SessionsCommand::Undo(OfTurn { named, turn }) => {
+            let session = find(client, &named.session).await?.id;
+            changes::undo(context, client, &session, turn).await
         }
         SessionsCommand::Rename { named, title } => {
             let session = find(client, &named.session).await?.id;
@@ -169,26 +204,11 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
         }
         SessionsCommand::Delete { named, yes } => {
             let session = find(client, &named.session).await?;
-            let question = format!(
-                "Delete \"{}\" ({}, {} messages) for good?",
-                session.title, session.id, session.messages
-            );
-            context.consent(yes, &question)?;
-            client
-                .sessions
-                .delete(DeleteRequest { op_id: op_id(), session: session.id.clone() })
-                .await?;
-            let line = format!("{} is deleted", session.id);
-            context.output.either(&json!({ "deleted": session.id }), &line)
+            delete(context, client, &session, yes).await
         }
         SessionsCommand::Fork { named, at } => {
             let session = find(client, &named.session).await?.id;
-            if at == Some(0) {
-                return Err(Failure::usage("event 0 does not exist: the first one is 1"));
-            }
-            let request = ForkRequest { op_id: op_id(), session, seq: at.unwrap_or_default() };
-            let session = client.sessions.fork(request).await?.into_inner();
-            done(context, &session, &session.id)
+            fork(context, client, session, at).await
         }
         SessionsCommand::Compact(named) => {
             let session = find(client, &named.session).await?.id;
@@ -200,7 +220,7 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
         }
         SessionsCommand::Search { query, limit } => {
             let request = SearchRequest { query: query.join(" "), limit };
-            let hits = client.sessions.search(request).await?.into_inner().hits;
+            let hits = client.caller.call(&call::SEARCH, &request).await?.hits;
             show_hits(context, &hits)
         }
         SessionsCommand::Export { named, format, output } => {
@@ -208,6 +228,37 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
             export(context, client, session, format, output.as_deref()).await
         }
     }
+}
+
+async fn delete(
+    context: &Context,
+    client: &mut Client,
+    session: &Session,
+    yes: bool,
+) -> Result<(), Failure> {
+    let question = format!(
+        "Delete \"{}\" ({}, {} messages) for good?",
+        session.title, session.id, session.messages
+    );
+    context.consent(yes, &question)?;
+    let request = DeleteRequest { op_id: op_id(), session: session.id.clone() };
+    client.sessions.delete(request).await?;
+    let line = format!("{} is deleted", session.id);
+    context.output.either(&json!({ "deleted": session.id }), &line)
+}
+
+async fn fork(
+    context: &Context,
+    client: &mut Client,
+    session: String,
+    at: Option<u64>,
+) -> Result<(), Failure> {
+    if at == Some(0) {
+        return Err(Failure::usage("event 0 does not exist: the first one is 1"));
+    }
+    let request = ForkRequest { op_id: op_id(), session, seq: at.unwrap_or_default() };
+    let session = client.sessions.fork(request).await?.into_inner();
+    done(context, &session, &session.id)
 }
 
 fn done(context: &Context, session: &Session, line: &str) -> Result<(), Failure> {
@@ -260,41 +311,6 @@ fn table(sessions: &[Session], now: Timestamp) -> Table {
     table
 }
 
-fn show(context: &Context, session: &Session) -> Result<(), Failure> {
-    if context.output.json {
-        return context.output.json(&shape::session(session));
-    }
-    let usage = session.usage.unwrap_or_default();
-    let settings = session.settings.clone().unwrap_or_default();
-    let parent = format!("{} at {}", session.parent, session.parent_seq);
-    let last = shape::ending(session.last_ending());
-    let chosen = if settings.model.is_empty() { &session.last_model } else { &settings.model };
-    let fields = [
-        ("id", session.id.clone()),
-        ("key", session.key.clone()),
-        ("title", session.title.clone()),
-        ("agent", session.agent.clone()),
-        ("state", shape::state(session).to_owned()),
-        ("model", chosen.clone()),
-        ("effort", settings.effort),
-        ("created", format!("{:.0}", time(session.created_at))),
-        ("changed", format!("{:.0}", time(session.updated_at))),
-        ("messages", session.messages.to_string()),
-        ("events", session.last_seq.to_string()),
-        ("input", format!("{} tokens", usage.input_tokens)),
-        ("output", format!("{} tokens", usage.output_tokens)),
-        ("context", format!("{} tokens", session.context_tokens)),
-        ("cost", dollars(usage.cost_microusd)),
-        ("forked from", if session.parent.is_empty() { String::new() } else { parent }),
-        ("last turn", last.as_str().unwrap_or_default().to_owned()),
-        ("archived", if session.archived { "yes".to_owned() } else { String::new() }),
-    ];
-    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        context.output.line(&format!("{name:11}  {value}"))?;
-    }
-    Ok(())
-}
-
 /// How many events are asked for at once.
 const PAGE: u32 = 1_000;
 
@@ -303,6 +319,7 @@ async fn history(
     context: &Context,
     client: &mut Client,
     request: HistoryRequest,
+    full: bool,
 ) -> Result<(), Failure> {
     let mut left = if request.limit == 0 { u32::MAX } else { request.limit };
     let end = request.before_seq.unwrap_or(u64::MAX);
@@ -312,7 +329,7 @@ async fn history(
         None if left < u32::MAX => begin_of_last(client, &request, end).await?,
         None => 0,
     };
-    let mut transcript = Transcript::new(&context.output);
+    let mut transcript = Transcript::new(&context.output, full);
     let mut first = true;
     'pages: while left > 0 {
         let page = HistoryRequest {

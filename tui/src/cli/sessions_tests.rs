@@ -1,7 +1,7 @@
 //! Sessions as scripts and people see them.
 
 use expect_test::expect;
-use moltis_proto::v1::{OpenTurn, Usage};
+use moltis_proto::v1::{Approval, OpenTurn, Usage};
 
 use super::*;
 
@@ -37,10 +37,12 @@ fn the_json_of_a_session_is_the_contract() {
     expect![[r#"
         {
           "agent": "moltis",
+          "approvals": [],
           "archived": false,
           "context_tokens": 0,
           "cost_usd": 0.0123,
           "created_at": "2026-11-23T10:00:00.000Z",
+          "grants": [],
           "id": "01abcdefghjkmnpqrstv",
           "key": "main",
           "last_seq": 12,
@@ -49,12 +51,19 @@ fn the_json_of_a_session_is_the_contract() {
           "model": "work/gpt-5",
           "parent": null,
           "parent_seq": null,
+          "sensitive": false,
           "settings": {
+            "approvals": null,
             "effort": null,
             "model": null,
-            "queue": null
+            "mount": null,
+            "network": null,
+            "queue": null,
+            "workspace": null
           },
+          "spawned": null,
           "state": "running",
+          "taint": null,
           "title": "Planning \u001b[31mthe trip",
           "tokens": {
             "input": 12000,
@@ -71,6 +80,15 @@ fn the_json_of_a_session_is_the_contract() {
           "waiting_for": null
         }"#]]
     .assert_eq(&format!("{:#}", shape::session(&session())));
+}
+
+#[test]
+fn a_session_that_asks_is_waiting_and_names_its_question() {
+    let question = Approval { id: "a1".to_owned(), ..Approval::default() };
+    let asking = Session { pending: vec![question], ..session() };
+    let value = shape::session(&asking);
+    assert_eq!((&value["state"], &value["waiting_for"]), (&json!("waiting"), &json!("a1")));
+    assert_eq!(value["approvals"][0]["id"], "a1");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! Scripts read these. Names are only ever added.
 
+use moltis_proto::json::{approval, cause, kind, origin, settings, usd};
 pub(super) use moltis_proto::json::{at, ending, event as flat_event, some, text_of, usage};
-use moltis_proto::json::{cause, kind, origin, settings, usd};
 use moltis_proto::v1::{Event, Session, Strand};
 use serde_json::{Value, json};
 
@@ -24,8 +24,9 @@ pub(super) fn session(session: &Session) -> Value {
         "messages": session.messages,
         "last_seq": session.last_seq,
         "state": state(session),
-        // Nothing can wait for an answer yet, and nobody counts what was read.
-        "waiting_for": Value::Null,
+        // The question that an answer is waited for first; all of them are `approvals`.
+        "waiting_for": session.pending.first().map(|question| &question.id),
+        // Nobody counts what was read.
         "unread": Value::Null,
         "tokens": { "input": usage.input_tokens, "output": usage.output_tokens },
         "context_tokens": session.context_tokens,
@@ -39,12 +40,29 @@ pub(super) fn session(session: &Session) -> Value {
         })).collect::<Vec<_>>(),
         "last_turn": ending(session.last_ending()),
         "settings": self::settings(&settings),
+        "approvals": session.pending.iter().map(approval).collect::<Vec<_>>(),
+        "grants": session.grants.iter().map(|grant| json!({
+            "pattern": grant.pattern,
+            "tainted": grant.tainted,
+        })).collect::<Vec<_>>(),
+        "taint": origin(session.taint()),
+        "sensitive": session.sensitive,
+        "spawned": session.spawned.as_ref().map(|spawned| json!({
+            "parent": spawned.parent,
+            "turn": spawned.turn,
+            "call": spawned.call,
+            "depth": spawned.depth,
+        })),
     })
 }
 
 /// What a session is doing, in a word.
 pub(super) fn state(session: &Session) -> &'static str {
-    if session.open_turns.is_empty() { "idle" } else { "running" }
+    match (session.pending.is_empty(), session.open_turns.is_empty()) {
+        (false, _) => "waiting",
+        (true, false) => "running",
+        (true, true) => "idle",
+    }
 }
 
 /// An event as a line of a stream.

@@ -32,6 +32,7 @@ fn an_answer_in_a_stream() {
         first_token: Some(prost_types::Duration { seconds: 1, nanos: 250_000_000 }),
         took: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
         partial: false,
+        estimated_tokens: 0,
     };
     expect![[r#"
         {

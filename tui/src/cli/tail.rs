@@ -20,6 +20,9 @@ pub(crate) struct TailArgs {
     /// Begin with this event; 0 is the beginning [default: what happens from now on]
     #[arg(long, value_name = "SEQ")]
     from: Option<u64>,
+    /// Show all of what tools gave, also on a terminal
+    #[arg(long)]
+    full: bool,
 }
 
 /// Follows until Ctrl-C, which is its normal end; fails when the session is gone or the daemon does
@@ -29,7 +32,7 @@ pub(super) async fn run(context: &Context, args: TailArgs) -> Result<(), Failure
     let session = find(&mut client, &args.session).await?.id;
     let begin = args.from.map_or(Begin::Now, |seq| Begin::After(seq.saturating_sub(1)));
     let mut feed = Feed::attach(&context.connector, &client, &session, begin).await?;
-    let mut transcript = Transcript::new(&context.output);
+    let mut transcript = Transcript::new(&context.output, args.full);
     let mut interrupt = interrupts()?;
     loop {
         let fed = tokio::select! {
@@ -73,14 +76,19 @@ fn delta_line(session: &str, delta: &Delta) -> Value {
         Strand::Unspecified | Strand::Text => "delta",
         strand @ (Strand::Reasoning | Strand::Arguments | Strand::Output) => shape::strand(strand),
     };
-    json!({
+    let mut line = json!({
         "type": kind,
         "session": session,
         "turn": delta.turn,
         "item": delta.item,
         "offset": delta.offset,
         "text": delta.text,
-    })
+    });
+    if !delta.call.is_empty() {
+        line["call"] = json!(delta.call);
+        line["tool"] = json!(delta.tool);
+    }
+    line
 }
 
 fn progress_line(session: &str, progress: &Progress) -> Value {
@@ -105,5 +113,18 @@ mod tests {
         assert_eq!(kind(Strand::Text), "delta");
         assert_eq!(kind(Strand::Reasoning), "reasoning");
         assert_eq!(kind(Strand::Arguments), "arguments");
+    }
+
+    #[test]
+    fn what_a_tool_prints_is_told_with_its_call() {
+        let delta = Delta {
+            strand: Strand::Output.into(),
+            call: "c1".to_owned(),
+            tool: "exec".to_owned(),
+            ..Delta::default()
+        };
+        let line = line("s", &Fed::Delta(delta)).unwrap();
+        assert_eq!((&line["type"], &line["call"]), (&json!("output"), &json!("c1")));
+        assert_eq!(line["tool"], "exec");
     }
 }

@@ -4,6 +4,7 @@ use moltis_proto::v1::event::Kind;
 use moltis_proto::v1::part::Part as Inner;
 use moltis_proto::v1::{Delta, Ending, Event, Level, UserMessage};
 
+use super::acts::{Act, Acts};
 use super::answer::Answer;
 use super::shape;
 use crate::client::Failure;
@@ -51,6 +52,26 @@ impl<'a> Writer<'a> {
         self.fresh_line = true;
         self.output.raw("\n")
     }
+
+    /// Writes something that is not the text, on a line of its own.
+    pub(super) fn aside(&mut self, text: &str) -> Result<(), Failure> {
+        self.end_line()?;
+        let text = SafeText::one_line(text);
+        self.output.raw(&format!("{}\n", self.output.dim(&format!("[{}]", text.as_str()))))
+    }
+
+    /// Writes what an agent did.
+    pub(super) fn act(&mut self, act: &Act) -> Result<(), Failure> {
+        self.aside(&act.line)?;
+        if act.below.is_empty() {
+            return Ok(());
+        }
+        if !self.output.terminal {
+            return self.output.raw(&act.below);
+        }
+        let below = SafeText::clean(act.below.trim_end_matches('\n'));
+        self.output.raw(&format!("{}\n", self.output.dim(&below)))
+    }
 }
 
 /// Writes events, and an answer as it grows.
@@ -58,12 +79,14 @@ pub(super) struct Transcript<'a> {
     writer: Writer<'a>,
     output: &'a Output,
     answer: Answer,
+    acts: Acts,
 }
 
 impl<'a> Transcript<'a> {
-    /// An empty transcript.
-    pub(super) fn new(output: &'a Output) -> Self {
-        Self { writer: Writer::new(output), output, answer: Answer::default() }
+    /// An empty transcript. On a terminal, what tools gave is folded, unless all of it is wanted.
+    pub(super) fn new(output: &'a Output, full: bool) -> Self {
+        let acts = Acts::new(full || !output.terminal);
+        Self { writer: Writer::new(output), output, answer: Answer::default(), acts }
     }
 
     /// Writes what a delta adds.
@@ -116,26 +139,13 @@ impl<'a> Transcript<'a> {
             }
             Kind::ArchivedChanged(change) if change.archived => self.aside("archived"),
             Kind::ArchivedChanged(_) => self.aside("taken out of the archive"),
-            Kind::ToolStarted(started) => {
-                self.aside(&format!("{} {}", started.tool, started.arguments))
-            }
-            Kind::ToolFinished(finished) => {
-                self.aside(&format!("{}: {}", finished.tool, finished.ending))
-            }
-            Kind::ApprovalAsked(asked) => self.aside(&format!(
-                "asked: {} {}: moltis approve {}",
-                asked.tool, asked.subject, asked.approval
-            )),
-            Kind::ApprovalAnswered(answered) => {
-                self.aside(if answered.allowed { "allowed" } else { "denied" })
-            }
-            Kind::WorkspaceChanged(changed) => {
-                self.aside(&format!("changed {} files", changed.files.len()))
-            }
-            Kind::WorkspaceRestored(restored) => {
-                self.aside(&format!("undone: {} files", restored.files.len()))
-            }
-            Kind::GrantRevoked(revoked) => self.aside(&format!("revoked: {}", revoked.pattern)),
+            Kind::ToolStarted(_)
+            | Kind::ToolFinished(_)
+            | Kind::ApprovalAsked(_)
+            | Kind::ApprovalAnswered(_)
+            | Kind::WorkspaceChanged(_)
+            | Kind::WorkspaceRestored(_)
+            | Kind::GrantRevoked(_) => self.act(kind),
             Kind::StateSet(_)
             | Kind::SettingsChanged(_)
             | Kind::SessionCreated(_)
@@ -149,10 +159,12 @@ impl<'a> Transcript<'a> {
         self.writer.end_line()
     }
 
+    fn act(&mut self, kind: &Kind) -> Result<(), Failure> {
+        self.acts.tell(kind).map_or(Ok(()), |act| self.writer.act(&act))
+    }
+
     fn aside(&mut self, text: &str) -> Result<(), Failure> {
-        self.writer.end_line()?;
-        let text = SafeText::one_line(text);
-        self.output.raw(&format!("{}\n", self.output.dim(&format!("[{}]", text.as_str()))))
+        self.writer.aside(text)
     }
 }
 

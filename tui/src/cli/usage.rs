@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::shape;
-use crate::client::Failure;
+use crate::client::{Failure, call};
 use crate::output::{Side, Table, count, dollars};
 
 /// Words of `moltis usage`.
@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, args: UsageArgs) -> Result<(), Failur
         seconds: since.as_second(),
         nanos: since.subsec_nanosecond(),
     });
-    let rows = client.system.read_usage(UsageRequest { since }).await?.into_inner().rows;
+    let rows = client.caller.call(&call::USAGE, &UsageRequest { since }).await?.rows;
     if context.output.json {
         return context.output.json(&Value::Array(rows.iter().map(row_json).collect()));
     }

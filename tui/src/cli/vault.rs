@@ -5,7 +5,7 @@ use moltis_proto::v1::RotateVaultRequest;
 use serde_json::json;
 
 use super::context::Context;
-use crate::client::Failure;
+use crate::client::{Failure, call};
 
 /// Words of `moltis vault`.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -19,7 +19,7 @@ pub(super) async fn run(context: &Context, command: VaultCommand) -> Result<(), 
     match command {
         VaultCommand::Rotate => {
             let mut client = context.connect().await?;
-            let answer = client.system.rotate_vault(RotateVaultRequest {}).await?.into_inner();
+            let answer = client.caller.call(&call::ROTATE_VAULT, &RotateVaultRequest {}).await?;
             let line =
                 format!("the vault has a new key; secrets encrypted anew: {}", answer.secrets);
             context.output.either(&json!({ "secrets": answer.secrets }), &line)

@@ -13,6 +13,7 @@ use moltis_proto::v1::code_client::CodeClient;
 use moltis_proto::v1::config_client::ConfigClient;
 use moltis_proto::v1::models_client::ModelsClient;
 use moltis_proto::v1::providers_client::ProvidersClient;
+use moltis_proto::v1::sandbox_client::SandboxClient;
 use moltis_proto::v1::sessions_client::SessionsClient;
 use moltis_proto::v1::system_client::SystemClient;
 use moltis_proto::v1::{HelloRequest, HelloResponse, ProtocolVersion};
@@ -26,6 +27,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
 use super::autostart::{self, StartError};
+use super::call::Caller;
 use super::failure::{Failure, plain};
 use super::place;
 use crate::cli::GlobalFlags;
@@ -78,6 +80,9 @@ pub(crate) struct Client {
     pub(crate) providers: ProvidersClient<Wire>,
     pub(crate) config: ConfigClient<Wire>,
     pub(crate) system: SystemClient<Wire>,
+    /// For what is asked rarely.
+    pub(crate) caller: Caller,
+    pub(crate) sandbox: SandboxClient<Wire>,
     pub(crate) code: CodeClient<Wire>,
     /// What the daemon said of itself.
     pub(crate) hello: HelloResponse,
@@ -294,6 +299,11 @@ impl Connector {
             models: ModelsClient::with_interceptor(channel.clone(), self.kind)
                 .max_decoding_message_size(LARGEST_MESSAGE),
             providers: ProvidersClient::with_interceptor(channel.clone(), self.kind),
+            caller: Caller::new(
+                InterceptedService::new(channel.clone(), self.kind),
+                LARGEST_MESSAGE,
+            ),
+            sandbox: SandboxClient::with_interceptor(channel.clone(), self.kind),
             code: CodeClient::with_interceptor(channel.clone(), self.kind),
             config: ConfigClient::with_interceptor(channel, self.kind),
             system,

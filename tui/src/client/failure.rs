@@ -27,6 +27,8 @@ pub(crate) const EXIT_FAILED: u8 = 1;
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// The daemon can't be reached.
 pub(crate) const EXIT_UNREACHABLE: u8 = 3;
+/// The turn waits for an approval.
+pub(crate) const EXIT_WAITING: u8 = 4;
 /// The turn failed or was cancelled.
 pub(crate) const EXIT_TURN: u8 = 5;
 /// Client and daemon speak different versions.

@@ -4,6 +4,7 @@
 //! [`Client`] is one connection, shared by the clients of all services.
 
 mod autostart;
+pub(crate) mod call;
 mod dial;
 mod exit;
 mod failure;
@@ -15,7 +16,7 @@ mod unit;
 pub(crate) use autostart::daemon_program;
 pub(crate) use dial::{Client, Connector, Wire};
 pub(crate) use exit::Watch;
-pub(crate) use failure::{EXIT_TURN, EXIT_UNREACHABLE, Failure};
+pub(crate) use failure::{EXIT_TURN, EXIT_UNREACHABLE, EXIT_WAITING, Failure};
 pub(crate) use feed::{Begin, Feed};
 pub(crate) use op::op_id;
 pub(crate) use unit::Unit;

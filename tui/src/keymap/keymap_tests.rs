@@ -2,13 +2,14 @@ use super::*;
 use std::collections::HashSet;
 
 /// The contexts that apply together, as the screens ask for them.
-const TOGETHER: [&[Context]; 9] = [
+const TOGETHER: [&[Context]; 10] = [
     &[Context::Chat, Context::Editing, Context::Anywhere],
     &[Context::Browse, Context::Anywhere],
     &[Context::Find, Context::Editing, Context::Anywhere],
     &[Context::History, Context::Editing, Context::Anywhere],
     &[Context::Sessions, Context::List, Context::Editing, Context::Anywhere],
     &[Context::Models, Context::List, Context::Editing, Context::Anywhere],
+    &[Context::Card, Context::Anywhere],
     &[Context::Prompt, Context::Editing, Context::Anywhere],
     &[Context::Help, Context::Anywhere],
     &[Context::Welcome, Context::Anywhere],

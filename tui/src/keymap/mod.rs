@@ -34,6 +34,8 @@ pub(crate) enum Context {
     Sessions,
     /// In the list of models.
     Models,
+    /// In the card of a question of an agent.
+    Card,
     /// In a question that is answered yes or no.
     Confirm,
     /// In a field that asks for one line.
@@ -46,7 +48,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Chat,
         Self::Editing,
         Self::Browse,
@@ -55,6 +57,7 @@ impl Context {
         Self::List,
         Self::Sessions,
         Self::Models,
+        Self::Card,
         Self::Confirm,
         Self::Prompt,
         Self::Help,
@@ -74,6 +77,7 @@ impl Context {
             Self::List => "Lists",
             Self::Sessions => "Sessions",
             Self::Models => "Models",
+            Self::Card => "What an agent asks",
             Self::Confirm => "Questions",
             Self::Prompt => "Fields",
             Self::Help => "Help",
@@ -103,6 +107,10 @@ pub(crate) enum Action {
     RenameSession,
     ForkHere,
     Compact,
+    AnswerQuestion,
+    OpenApprovals,
+    ShowDiff,
+    UndoTurn,
     ShowContext,
     CopyAnswer,
     Editor,
@@ -163,6 +171,13 @@ pub(crate) enum Action {
     SessionsArchived,
     ModelDefault,
     ModelRefresh,
+    AllowOnce,
+    AllowSession,
+    AllowAlways,
+    Deny,
+    DenyWhy,
+    QuestionNext,
+    QuestionBefore,
     Yes,
     No,
 }

@@ -13,7 +13,7 @@ use tonic::Status;
 
 use super::feed::Follow;
 use super::keep::{self, HistoryFile};
-use crate::app::{Asked, Cmd, Reply, Said, Target, Trouble};
+use crate::app::{Cmd, Reply, Said, Target, Trouble, Wanted};
 use crate::client::{Client, Connector, Failure};
 use crate::widget::{Hue, Paint};
 
@@ -131,7 +131,7 @@ impl Effects {
         self.tasks.spawn_blocking(move || {
             if let Err(error) = history.append(&text) {
                 let trouble = Trouble { message: error.to_string(), ..Trouble::default() };
-                let failed = Reply::Failed { asked: Asked::Remember, trouble };
+                let failed = Reply::Failed { asked: Wanted::Remember, trouble };
                 drop(out.blocking_send(Said::Reply(Box::new(failed))));
             }
         });
@@ -229,7 +229,7 @@ async fn refuse(cmd: Cmd) -> Option<Reply> {
         Cmd::Send { op, .. } => Reply::Sent { op, result: Err(not_connected()) },
         Cmd::Stop { .. } => Reply::Stopped(Err(not_connected())),
         Cmd::Create { .. } | Cmd::Fork { .. } => Reply::Made(Err(not_connected())),
-        Cmd::Rename { .. } | Cmd::Archive { .. } | Cmd::Configure { .. } => {
+        Cmd::Rename { .. } | Cmd::Archive { .. } | Cmd::Configure { .. } | Cmd::Revoke { .. } => {
             Reply::Changed(Err(not_connected()))
         }
         Cmd::Compact { .. } => Reply::Compacting(Err(not_connected())),
@@ -240,6 +240,10 @@ async fn refuse(cmd: Cmd) -> Option<Reply> {
         Cmd::ListModels { .. } => Reply::Models(Err(not_connected())),
         Cmd::SetDefault { model } => Reply::DefaultSet { model, result: Err(not_connected()) },
         Cmd::Adopt(_) | Cmd::Login { .. } => Reply::SetUp(Err(not_connected())),
+        Cmd::Answer(request) => Reply::Answered { op: request.op_id, result: Err(not_connected()) },
+        Cmd::ListApprovals => Reply::Approvals(Err(not_connected())),
+        Cmd::Diff { session } => Reply::Diff { session, result: Err(not_connected()) },
+        Cmd::Undo { .. } => Reply::Undone(Err(not_connected())),
         Cmd::Export { .. } => Reply::Exported(Err(not_connected())),
         _ => return None,
     })
@@ -314,6 +318,21 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let asked = client.sessions.compact(request).await;
             Reply::Compacting(asked.map(drop).map_err(failed))
         }
+        Cmd::Answer(request) => {
+            let op = request.op_id.clone();
+            let taken = client.sessions.answer(*request).await;
+            let result = taken.map(|taken| taken.into_inner().pattern).map_err(failed);
+            Reply::Answered { op, result }
+        }
+        Cmd::Revoke { op, session: id, pattern } => {
+            let request = v1::RevokeRequest { op_id: op, session: id, pattern };
+            Reply::Changed(session(client.sessions.revoke(request).await))
+        }
+        Cmd::Undo { op, session } => {
+            let request = v1::UndoRequest { op_id: op, session, turn: String::new() };
+            let undone = client.sessions.undo(request).await;
+            Reply::Undone(undone.map(tonic::Response::into_inner).map_err(failed))
+        }
         Cmd::Delete { session } => {
             let request =
                 v1::DeleteRequest { op_id: crate::client::op_id(), session: session.clone() };
@@ -338,6 +357,16 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let told = client.sessions.context(request).await;
             let result = told.map(tonic::Response::into_inner).map_err(failed);
             Reply::Context { session, result }
+        }
+        Cmd::ListApprovals => {
+            let listed = client.sessions.approvals(v1::ApprovalsRequest::default()).await;
+            Reply::Approvals(listed.map(|listed| listed.into_inner().approvals).map_err(failed))
+        }
+        Cmd::Diff { session } => {
+            let request = v1::DiffRequest { session: session.clone(), turn: String::new() };
+            let diff = client.sessions.diff(request).await;
+            let result = diff.map(tonic::Response::into_inner).map_err(failed);
+            Reply::Diff { session, result }
         }
         Cmd::ListSessions { archived } => {
             let request = v1::ListSessionsRequest { archived, limit: 0 };

@@ -212,6 +212,7 @@ impl Looping {
             Cmd::Quit => self.quit = true,
             Cmd::Repaint => self.screen.forget(),
             Cmd::Copy(text) => self.copy(&text)?,
+            Cmd::Ring => term::write(b"\x07").context("writing to the terminal")?,
             Cmd::Suspend => {
                 // The reader must not take what the shell is meant to get.
                 *events = None;
@@ -277,7 +278,7 @@ fn too_large(bytes: usize) -> Said {
         message: format!("{size} are too much for a terminal's clipboard"),
         hint: "/export writes a file".into(),
     };
-    let asked = crate::app::Asked::Copy;
+    let asked = crate::app::Wanted::Copy;
     Said::Reply(Box::new(crate::app::Reply::Failed { asked, trouble }))
 }
 

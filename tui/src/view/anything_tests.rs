@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::tests::rows;
 use crate::app::fixture::{
-    Chat, answer, call, models, session, thought, told, trouble, user, user_of, words,
+    Chat, answer, call, call_of, models, session, thought, told, trouble, user, user_of, words,
 };
-use crate::app::{Asked, Reply, Said, Trouble};
+use crate::app::{Cmd, Mode, Reply, Said, Trouble, Wanted};
 use crate::keymap::{Key, table};
 
 /// Text with everything that makes text difficult.
@@ -54,7 +54,7 @@ fn some_session(number: u16) -> v1::Session {
 
 fn some_fact(kind: u8, number: u16) -> Fact {
     let item = format!("i{}", number % 5);
-    match kind % 9 {
+    match kind % 17 {
         0 => user_of(&format!("op{:04}", number % 6), text(number)),
         1 => Fact::TurnStarted(v1::TurnStarted::default()),
         2 => answer(&item, vec![thought(text(number / 7)), words(text(number)), call("t", "{")]),
@@ -77,7 +77,65 @@ fn some_fact(kind: u8, number: u16) -> Fact {
             before_tokens: u64::from(number) * 100,
             ..v1::Compacted::default()
         }),
-        _ => Fact::SessionForked(v1::SessionForked::default()),
+        8 => Fact::SessionForked(v1::SessionForked::default()),
+        _ => some_act(kind, number),
+    }
+}
+
+const ENDINGS: [&str; 6] = ["done", "failed", "denied", "cancelled", "interrupted", "?"];
+
+/// What an agent does and asks, in whatever order.
+fn some_act(kind: u8, number: u16) -> Fact {
+    let call = format!("c{}", number % 3);
+    let tool = ["exec", "edit", "write", "\u{1b}[1m"][usize::from(number / 3) % 4].to_owned();
+    let arguments = serde_json::json!({"command": text(number), "old_string": text(number / 5),
+        "new_string": text(number / 7), "content": text(number)});
+    let item = format!("x{}", number % 5);
+    let approval = format!("q{}", number % 3);
+    let file = v1::FileChange { path: text(number).into(), kind: "created".into() };
+    match kind % 17 {
+        9 => Fact::ToolStarted(v1::ToolStarted {
+            item,
+            call,
+            tool,
+            arguments: if number.is_multiple_of(5) { "{".into() } else { arguments.to_string() },
+            ..v1::ToolStarted::default()
+        }),
+        10 => Fact::ToolFinished(v1::ToolFinished {
+            item,
+            call,
+            tool,
+            ending: ENDINGS[usize::from(number) % 6].into(),
+            parts: vec![words(&text(number).repeat(usize::from(number % 9)))],
+            ..v1::ToolFinished::default()
+        }),
+        11 | 12 => Fact::ApprovalAsked(v1::ApprovalAsked {
+            approval,
+            call,
+            tool,
+            arguments: arguments.to_string(),
+            subject: text(number / 2).repeat(usize::from(number % 9)),
+            reason: text(number / 3).into(),
+            digest: number.to_string(),
+            pattern: text(number / 4).into(),
+            expires_at: None,
+        }),
+        13 => Fact::ApprovalAnswered(v1::ApprovalAnswered {
+            approval,
+            allowed: number.is_multiple_of(2),
+            reach: "session".into(),
+            reason: text(number).into(),
+        }),
+        14 => Fact::GrantRevoked(v1::GrantRevoked { pattern: text(number).into() }),
+        15 => Fact::WorkspaceChanged(v1::WorkspaceChanged {
+            files: vec![file; usize::from(number % 6)],
+            ..v1::WorkspaceChanged::default()
+        }),
+        _ => Fact::WorkspaceRestored(v1::WorkspaceRestored {
+            files: vec![file],
+            kept: vec![text(number).into()],
+            ..v1::WorkspaceRestored::default()
+        }),
     }
 }
 
@@ -104,7 +162,7 @@ fn some_feed(kind: u8, number: u16) -> Feed {
         3..=5 => Feed::Delta(v1::Delta {
             turn: format!("t{}", number % 3),
             item: format!("i{}", number % 5),
-            strand: i32::from(kind % 4),
+            strand: i32::from(kind % 5),
             offset: u64::from(number % 16),
             text: text(u16::from(kind)).into(),
             call: format!("c{}", kind % 3),
@@ -123,7 +181,7 @@ fn some_reply(kind: u8, number: u16, epoch: u64) -> Reply {
         total: u64::from(kind),
         finished: number.is_multiple_of(5),
     };
-    match kind % 19 {
+    match kind % 23 {
         0 => Reply::Sent { op: format!("op{:04}", number % 6), result: result(number / 6, ()) },
         1 => Reply::Made(result(number, some_session(number))),
         2 => Reply::Changed(result(number, some_session(number))),
@@ -153,7 +211,23 @@ fn some_reply(kind: u8, number: u16, epoch: u64) -> Reply {
             session: format!("s{}", number % 4),
             result: result(number, told(text(number), u64::from(number))),
         },
-        _ => Reply::Failed { asked: Asked::Copy, trouble: trouble("", text(number)) },
+        18 => Reply::Answered {
+            op: format!("op{:04}", number % 6),
+            result: result(number, text(number).into()),
+        },
+        19 => Reply::Approvals(result(
+            number,
+            vec![v1::Approval { subject: text(number).into(), ..v1::Approval::default() }],
+        )),
+        20 => Reply::Diff {
+            session: format!("s{}", number % 4),
+            result: result(
+                number,
+                v1::DiffResponse { text: text(number).into(), ..v1::DiffResponse::default() },
+            ),
+        },
+        21 => Reply::Undone(result(number, v1::UndoResponse::default())),
+        _ => Reply::Failed { asked: Wanted::Copy, trouble: trouble("", text(number)) },
     }
 }
 
@@ -208,6 +282,13 @@ proptest! {
             anything(&mut chat, kind, number, epoch);
             let drawn = rows(&chat);
             prop_assert!(!drawn.contains('\x1b'), "an escape was drawn");
+            for cmd in chat.asked.drain(..) {
+                let Cmd::Answer(answer) = cmd else { continue };
+                prop_assert!(matches!(chat.model.mode, Mode::Card), "answered from elsewhere");
+                let (_, asked) = chat.model.question().unwrap();
+                prop_assert_eq!((&asked.id, &asked.digest), (&answer.approval, &answer.digest));
+                prop_assert!(!answer.allow || chat.model.card.seen, "allowed unread");
+            }
         }
         prop_assert_eq!(rows(&chat), rows(&chat));
     }
@@ -222,11 +303,23 @@ struct Story {
     waiting: Vec<String>,
     /// What the growing answer says so far.
     said: String,
+    /// Calls of the running turn, and how far they are.
+    calls: Vec<(String, Call)>,
+    /// Calls so far.
+    count: u16,
+}
+
+/// How far a call is.
+#[derive(PartialEq)]
+enum Call {
+    Wished,
+    Asked,
+    Running(u64),
 }
 
 impl Story {
     fn step(&mut self, chat: &mut Chat, kind: u8, number: u16) {
-        match kind % 11 {
+        match kind % 13 {
             0 | 1 if !self.running => {
                 self.running = true;
                 if self.waiting.is_empty() {
@@ -254,12 +347,20 @@ impl Story {
             }
             4 if self.running => {
                 let text = std::mem::take(&mut self.said) + text(number);
-                chat.answers(vec![thought("hm"), words(&text)]);
+                let mut parts = vec![thought("hm"), words(&text)];
+                for _ in 0..number % 4 {
+                    self.count += 1;
+                    let id = format!("k{}", self.count);
+                    parts.push(call_of(&id, "exec", "{\"command\":\"make\"}"));
+                    self.calls.push((id, Call::Wished));
+                }
+                chat.answers(parts);
             }
             5 if self.running => {
                 let ending = Ending::try_from(i32::from(number % 4) + 1).unwrap();
                 chat.ends(ending);
                 (self.running, self.said) = (false, String::new());
+                self.calls.clear();
             }
             6 => drop(chat.notice(Level::Info, text(number))),
             7 if self.running => drop(chat.fact(user(text(number)))),
@@ -273,7 +374,43 @@ impl Story {
                     ["PageUp", "PageDown", "C-End", "C-o", "C-Home"][usize::from(number) % 5],
                 );
             }
+            11 | 12 if !self.calls.is_empty() => {
+                let at = usize::from(number) % self.calls.len();
+                self.act(chat, at, number);
+            }
             _ => {}
+        }
+    }
+
+    /// A call goes on by a step.
+    fn act(&mut self, chat: &mut Chat, at: usize, number: u16) {
+        let (id, call) = &mut self.calls[at];
+        match (&call, number % 4) {
+            (Call::Wished, 0) => {
+                chat.asks(id, "exec", "make", "");
+                *call = Call::Asked;
+            }
+            (Call::Asked, 0) => {
+                chat.answered(id, true, "once", "web");
+                *call = Call::Wished;
+            }
+            (Call::Wished | Call::Asked, 1) => {
+                chat.finishes(id, "exec", ENDINGS[usize::from(number / 4) % 5], text(number / 8));
+                self.calls.remove(at);
+            }
+            (Call::Wished, _) => {
+                chat.begins(id, "exec", "{\"command\":\"make all\"}");
+                *call = Call::Running(0);
+            }
+            (Call::Running(offset), 0..=2) => {
+                chat.prints(id, *offset, text(number / 4));
+                *call = Call::Running(offset + text(number / 4).len() as u64);
+            }
+            (Call::Running(_), _) => {
+                chat.finishes(id, "exec", ENDINGS[usize::from(number / 4) % 5], text(number / 8));
+                self.calls.remove(at);
+            }
+            (Call::Asked, _) => {}
         }
     }
 }

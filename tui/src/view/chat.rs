@@ -3,8 +3,8 @@
 use ratatui::layout::{Position, Rect};
 
 use super::canvas::{Canvas, split};
-use super::{composer, footer};
-use crate::app::{Kind, Link, Mode, Model, Status, status};
+use super::{card, composer, footer};
+use crate::app::{Kind, Link, Mode, Model, Stage, Status, elapsed, status, turning};
 use crate::widget::{Hue, Ink, Line, SafeText, Span, shorten, width_of, wrap};
 
 /// Columns left of the transcript's text.
@@ -16,6 +16,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
     let (rule, rest) = split(rest, areas.upper_rule);
     let (transcript, rest) = split(rest, areas.transcript);
     let (lower, rest) = split(rest, areas.lower_rule);
+    let (question, rest) = split(rest, areas.card);
     let (queue, rest) = split(rest, areas.queue);
     let (writing, foot) = split(rest, areas.composer);
     draw_header(&status(model), header, canvas);
@@ -27,11 +28,13 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
     draw_transcript(model, transcript, canvas);
     draw_position(model, if lower.height > 0 { lower } else { last_row(transcript) }, canvas);
     draw_queue(model, queue, canvas);
+    let reason = card::draw(model, question, canvas);
     let cursor = composer::draw(model, writing, canvas);
     composer::draw_offers(&composer::offers(model), transcript, canvas);
     let searching = if foot.height > 0 { footer::draw(model, foot, canvas) } else { None };
     match (searching, &model.mode) {
         (Some(cursor), _) => Some(cursor),
+        (None, Mode::Card) => reason,
         (None, Mode::Browse { .. }) => None,
         (None, _) => cursor,
     }
@@ -84,7 +87,15 @@ fn draw_transcript(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
             _ => (" ", Hue::Text),
         };
         canvas.text(area.x, y, mark, hue, 1);
-        canvas.line(area.x + GUTTER, y, row.line, area.width.saturating_sub(GUTTER + 1));
+        let width = area.width.saturating_sub(GUTTER + 1);
+        canvas.line(area.x + GUTTER, y, row.line, width);
+        if let (Kind::Call(call), true) = (&row.block.kind, row.first)
+            && let Stage::Running(since) = call.stage
+        {
+            canvas.text(area.x + GUTTER, y, turning(model), Hue::Accent, 1);
+            let time = Line::new(elapsed(model.now.unix, since), Hue::Dim);
+            canvas.right(area.x + GUTTER + width, y, &time, width);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use super::canvas::Canvas;
 use super::lists::padded;
 use crate::app::editor::Editor;
-use crate::app::{Mode, Model, Slash, contexts, matching};
+use crate::app::{Mode, Model, contexts, matching};
 use crate::keymap::continuations;
 use crate::widget::{Hue, Ink, Line, SafeText, Span, shorten, width_of};
 
@@ -99,8 +99,7 @@ pub(super) fn offers(model: &Model) -> Vec<(String, SafeText)> {
         return all.into_iter().map(|(key, help)| (key, words(help))).collect();
     }
     let slashes = if writes { matching(model.composer.text()) } else { Vec::new() };
-    let call = |slash: &Slash| format!("/{} {}", slash.name, slash.argument);
-    slashes.iter().map(|slash| (call(slash), slash.help.into())).collect()
+    slashes.iter().map(|slash| (slash.call(), slash.help.into())).collect()
 }
 
 /// Draws them above the composer, in as many columns as there is room for.

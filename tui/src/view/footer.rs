@@ -72,6 +72,7 @@ fn draw_toast(toast: &Toast, area: Rect, canvas: &mut Canvas<'_>) {
 /// The keys that matter now, as many as fit.
 fn draw_hints(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
     let hints: &[(Action, &str)] = match model.mode {
+        Mode::Card => &[(Action::ListPageDown, "down"), (Action::ListPageUp, "up")],
         Mode::Browse { .. } => &[
             (Action::BlockUp, "before"),
             (Action::BlockDown, "after"),

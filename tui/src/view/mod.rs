@@ -5,6 +5,7 @@
 //! terminal, so that input methods and screen readers find it.
 
 mod canvas;
+mod card;
 mod chat;
 mod composer;
 mod context;
@@ -12,6 +13,7 @@ mod footer;
 mod help;
 mod lists;
 mod models;
+mod pager;
 mod prompt;
 mod sessions;
 mod welcome;
@@ -46,6 +48,8 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
         Overlay::Sessions(sessions) => sessions::draw(model, sessions, canvas),
         Overlay::Models(models) => models::draw(models, canvas),
         Overlay::Told(told) => context::draw(told, canvas),
+        Overlay::Pager(pager) => pager::draw(pager, canvas),
+        Overlay::Asked(asked) => card::draw_list(model, asked, canvas),
         Overlay::Prompt(prompt) => prompt::draw(prompt, canvas),
         Overlay::Confirm(confirm) => prompt::draw_question(confirm, canvas),
         Overlay::Welcome(welcome) => welcome::draw(welcome, canvas),
@@ -53,6 +57,9 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>) -> Option<Position> {
     }
 }
 
+#[cfg(test)]
+#[path = "acting_tests.rs"]
+mod acting;
 #[cfg(test)]
 #[path = "anything_tests.rs"]
 mod anything;

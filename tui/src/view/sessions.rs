@@ -55,6 +55,9 @@ pub(super) fn draw(
 
 /// What a session is doing, as a sign and a word.
 fn state(session: &v1::Session) -> (&'static str, &'static str, Hue) {
+    if !session.pending.is_empty() {
+        return ("?", "waits for you", Hue::Warn);
+    }
     if session.open_turns.iter().any(|turn| turn.started) {
         return ("●", "running", Hue::Good);
     }

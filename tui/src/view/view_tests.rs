@@ -14,11 +14,11 @@ use crate::app::{Cmd, Reply, Said};
 use crate::theme::Theme;
 use crate::widget::{every_other_word, width_of};
 
-const WIDE: (u16, u16) = (120, 40);
-const USUAL: (u16, u16) = (80, 24);
+pub(super) const WIDE: (u16, u16) = (120, 40);
+pub(super) const USUAL: (u16, u16) = (80, 24);
 const SMALL: (u16, u16) = (60, 16);
-const NARROW: (u16, u16) = (40, 12);
-const TINY: (u16, u16) = (20, 5);
+pub(super) const NARROW: (u16, u16) = (40, 12);
+pub(super) const TINY: (u16, u16) = (20, 5);
 
 /// What is drawn, and where the cursor is.
 fn drawn(chat: &Chat) -> (Buffer, Option<Position>) {
@@ -49,7 +49,7 @@ pub(super) fn rows(chat: &Chat) -> String {
 }
 
 /// The runs of cells of every row that do not look like ordinary text.
-fn styles(chat: &Chat) -> String {
+pub(super) fn styles(chat: &Chat) -> String {
     let (buffer, _) = drawn(chat);
     let mut out = String::new();
     for y in 0..chat.model.height {
@@ -80,13 +80,13 @@ fn look(style: Style) -> String {
     [color, modifier].into_iter().flatten().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn recorded(name: &str, text: &str) {
+pub(super) fn recorded(name: &str, text: &str) {
     let path = format!("../../tests/screens/{name}.txt");
     expect_test::expect_file![path].assert_eq(text);
 }
 
 /// The same scene at several sizes.
-fn shows(name: &str, sizes: &[(u16, u16)], scene: impl Fn(u16, u16) -> Chat) {
+pub(super) fn shows(name: &str, sizes: &[(u16, u16)], scene: impl Fn(u16, u16) -> Chat) {
     for (width, height) in sizes {
         recorded(&format!("{name}-{width}x{height}"), &rows(&scene(*width, *height)));
     }
@@ -528,6 +528,19 @@ fn what_the_model_is_told_is_shown_with_its_weight() {
         chat.send("/context");
         let result = Ok(told("anthropic/claude-sonnet-4-5", 200_000));
         chat.reply(Reply::Context { session: "s1".into(), result });
+        chat
+    });
+}
+
+#[test]
+fn more_parts_than_fit_are_told_together_and_the_sum_stays_in_sight() {
+    shows("context-many", &[NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.send("/context");
+        let mut told = told("anthropic/claude-sonnet-4-5", 200_000);
+        let first = told.fragments[0].clone();
+        told.fragments.extend(std::iter::repeat_n(first, 40));
+        chat.reply(Reply::Context { session: "s1".into(), result: Ok(told) });
         chat
     });
 }

@@ -1,5 +1,6 @@
 //! Exit codes, errors and documents of the other commands.
 
+use moltis_proto::v1::Approval;
 use serde_json::json;
 
 use crate::fake::{Fake, SESSION, Script, answered, asked, session};
@@ -202,4 +203,17 @@ fn the_shell_is_offered_names_of_the_running_daemon_and_silence_without_one() {
         Fake::start(&home.socket(), Script { sessions: vec![session()], ..Script::default() });
     let ran = complete();
     assert_eq!((ran.code, ran.stdout.trim()), (0, "main"), "{ran:?}");
+}
+
+#[test]
+fn the_shell_is_offered_the_questions_that_wait() {
+    let home = Home::new();
+    let question = Approval { id: "01aa".to_owned(), ..Approval::default() };
+    let script = Script { approvals: vec![question], ..Script::default() };
+    let _fake = Fake::start(&home.socket(), script);
+    let mut command = home.command(&["--", "moltis", "approve", "0"]);
+    command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2");
+    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_IFS", "\n");
+    let ran = crate::run::end(command.spawn().unwrap());
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "01aa"), "{ran:?}");
 }

@@ -10,8 +10,11 @@ use std::thread::JoinHandle;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use moltis_proto::ERROR_DETAIL_KEY;
 use moltis_proto::v1::attach_response::Feed;
+use moltis_proto::v1::config_server::ConfigServer;
 use moltis_proto::v1::event::Kind;
+use moltis_proto::v1::hooks_server::HooksServer;
 use moltis_proto::v1::part::Part as Inner;
+use moltis_proto::v1::sandbox_server::SandboxServer;
 use moltis_proto::v1::sessions_server::{Sessions, SessionsServer};
 use moltis_proto::v1::system_server::{System, SystemServer};
 use moltis_proto::v1::*;
@@ -35,6 +38,8 @@ pub(crate) enum Step {
     Break,
     /// Goes on when a stop was asked for.
     WaitForStop,
+    /// Goes on when a question was answered.
+    WaitForAnswer,
     /// Stays silent.
     Silence,
 }
@@ -46,7 +51,12 @@ pub(crate) struct Heard {
     pub(crate) stops: Vec<StopRequest>,
     pub(crate) attaches: Vec<AttachRequest>,
     pub(crate) deletes: Vec<DeleteRequest>,
-    pub(crate) created: usize,
+    pub(crate) answers: Vec<AnswerRequest>,
+    pub(crate) configures: Vec<ConfigureRequest>,
+    pub(crate) revokes: Vec<RevokeRequest>,
+    /// What else it was asked, in words.
+    pub(crate) asked: Vec<String>,
+    pub(crate) creates: Vec<CreateRequest>,
     pub(crate) hellos: usize,
 }
 
@@ -64,6 +74,16 @@ pub(crate) struct Script {
     pub(crate) sessions: Vec<Session>,
     /// The events of the session.
     pub(crate) history: Vec<Event>,
+    /// The questions that wait.
+    pub(crate) approvals: Vec<Approval>,
+    /// What the last turn changed.
+    pub(crate) changed: Vec<FileChange>,
+    /// What the configuration allows.
+    pub(crate) allow: Vec<String>,
+    /// How the sandbox is.
+    pub(crate) sandbox: SandboxStatus,
+    /// The hooks.
+    pub(crate) hooks: Vec<Hook>,
 }
 
 impl Default for Script {
@@ -75,14 +95,20 @@ impl Default for Script {
             feeds: VecDeque::new(),
             sessions: Vec::new(),
             history: Vec::new(),
+            approvals: Vec::new(),
+            changed: Vec::new(),
+            allow: Vec::new(),
+            sandbox: SandboxStatus::default(),
+            hooks: Vec::new(),
         }
     }
 }
 
-struct Shared {
-    script: Mutex<Script>,
-    heard: Mutex<Heard>,
+pub(crate) struct Shared {
+    pub(crate) script: Mutex<Script>,
+    pub(crate) heard: Mutex<Heard>,
     stopped: Notify,
+    answered: Notify,
 }
 
 /// A running fake.
@@ -100,6 +126,7 @@ impl Fake {
             script: Mutex::new(script),
             heard: Mutex::default(),
             stopped: Notify::new(),
+            answered: Notify::new(),
         });
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
@@ -113,6 +140,9 @@ impl Fake {
                 let listener = tokio::net::UnixListener::from_std(listener).unwrap();
                 let serving = tonic::transport::Server::builder()
                     .add_service(SessionsServer::new(Service(Arc::clone(&served))))
+                    .add_service(HooksServer::new(Service(Arc::clone(&served))))
+                    .add_service(SandboxServer::new(Service(Arc::clone(&served))))
+                    .add_service(ConfigServer::new(Service(Arc::clone(&served))))
                     .add_service(SystemServer::new(Service(served)))
                     .serve_with_incoming(UnixListenerStream::new(listener));
                 tokio::select! {
@@ -219,25 +249,26 @@ pub(crate) fn session() -> Session {
     }
 }
 
-struct Service(Arc<Shared>);
+pub(crate) struct Service(pub(crate) Arc<Shared>);
 
-type Answer<T> = Result<Response<T>, Status>;
+pub(crate) type Answer<T> = Result<Response<T>, Status>;
 
-fn unplayed<T>() -> Answer<T> {
+pub(crate) fn unplayed<T>() -> Answer<T> {
     Err(Status::internal("not played"))
 }
 
 #[tonic::async_trait]
 impl Sessions for Service {
-    async fn create(&self, _: Request<CreateRequest>) -> Answer<Session> {
-        self.0.heard.lock().unwrap().created += 1;
+    async fn create(&self, request: Request<CreateRequest>) -> Answer<Session> {
+        self.0.heard.lock().unwrap().creates.push(request.into_inner());
         Ok(Response::new(session()))
     }
 
     async fn find(&self, request: Request<FindRequest>) -> Answer<Session> {
         let name = request.into_inner().name;
         if name == "main" || SESSION.starts_with(&name) {
-            return Ok(Response::new(session()));
+            let listed = self.0.script.lock().unwrap().sessions.first().cloned();
+            return Ok(Response::new(listed.unwrap_or_else(session)));
         }
         Err(refusal("not_found", &format!("there is no session `{name}`"), "moltis sessions list"))
     }
@@ -268,25 +299,53 @@ impl Sessions for Service {
     }
 
     async fn answer(&self, request: Request<AnswerRequest>) -> Answer<AnswerResponse> {
-        let approval = request.into_inner().approval;
-        Err(Status::not_found(format!("no question `{approval}`")))
+        let request = request.into_inner();
+        let mut script = self.0.script.lock().unwrap();
+        let at = script.approvals.iter().position(|asked| asked.id == request.approval);
+        let at = at.ok_or_else(|| refusal("not_found", "it was answered already", ""))?;
+        let asked = script.approvals[at].clone();
+        if asked.digest != request.digest {
+            return Err(refusal("conflict", "this is another question", "moltis approvals"));
+        }
+        script.approvals.remove(at);
+        let pattern = if request.reach == "once" { String::new() } else { asked.pattern };
+        self.0.heard.lock().unwrap().answers.push(request);
+        self.0.answered.notify_one();
+        Ok(Response::new(AnswerResponse {
+            session: SESSION.to_owned(),
+            turn: TURN.to_owned(),
+            seq: 9,
+            pattern,
+        }))
     }
 
     async fn approvals(&self, _: Request<ApprovalsRequest>) -> Answer<ApprovalsResponse> {
-        Ok(Response::new(ApprovalsResponse::default()))
+        let approvals = self.0.script.lock().unwrap().approvals.clone();
+        Ok(Response::new(ApprovalsResponse { approvals }))
     }
 
     async fn revoke(&self, request: Request<RevokeRequest>) -> Answer<Session> {
-        let pattern = request.into_inner().pattern;
-        Err(Status::not_found(format!("nothing is allowed by `{pattern}`")))
+        self.0.heard.lock().unwrap().revokes.push(request.into_inner());
+        Ok(Response::new(session()))
     }
 
-    async fn diff(&self, _: Request<DiffRequest>) -> Answer<DiffResponse> {
-        Err(Status::not_found("no turn changed anything"))
+    async fn diff(&self, request: Request<DiffRequest>) -> Answer<DiffResponse> {
+        let turn = request.into_inner().turn;
+        let files = self.0.script.lock().unwrap().changed.clone();
+        if files.is_empty() || (turn != TURN && !turn.is_empty()) {
+            return Err(refusal("not_found", "no turn changed anything", ""));
+        }
+        let text = "--- a/a.rs\n+++ b/a.rs\n@@ -1 +1 @@\n-old\n+new\n".to_owned();
+        Ok(Response::new(DiffResponse { turn: TURN.to_owned(), files, text }))
     }
 
     async fn undo(&self, _: Request<UndoRequest>) -> Answer<UndoResponse> {
-        Err(Status::not_found("no turn changed anything"))
+        let files = std::mem::take(&mut self.0.script.lock().unwrap().changed);
+        if files.is_empty() {
+            return Err(refusal("not_found", "no turn changed anything", ""));
+        }
+        let kept = vec!["b.rs: changed since".to_owned()];
+        Ok(Response::new(UndoResponse { turn: TURN.to_owned(), files, kept }))
     }
 
     async fn compact(&self, _: Request<CompactRequest>) -> Answer<CompactResponse> {
@@ -299,13 +358,18 @@ impl Sessions for Service {
     }
 
     async fn context(&self, _: Request<ContextRequest>) -> Answer<ContextResponse> {
-        let part = |kind: &str, count, tokens| Fragment { kind: kind.to_owned(), count, tokens };
+        let part = |kind: &str, count, tokens| Fragment {
+            kind: kind.to_owned(),
+            count,
+            tokens,
+            ..Fragment::default()
+        };
         Ok(Response::new(ContextResponse {
             model: "fake/model".to_owned(),
             window: 8_192,
             guessed: false,
             fragments: vec![
-                part("system", 1, 20),
+                Fragment { name: "AGENTS.md".to_owned(), cut: true, ..part("system", 1, 20) },
                 part("summary", 1, 300),
                 part("messages", 4, 80),
             ],
@@ -313,6 +377,7 @@ impl Sessions for Service {
             compact_at: 6_144,
             left_out: false,
             due: false,
+            counted: false,
         }))
     }
 
@@ -324,8 +389,11 @@ impl Sessions for Service {
         Ok(Response::new(Session { archived: request.into_inner().archived, ..session() }))
     }
 
-    async fn configure(&self, _: Request<ConfigureRequest>) -> Answer<Session> {
-        unplayed()
+    async fn configure(&self, request: Request<ConfigureRequest>) -> Answer<Session> {
+        let request = request.into_inner();
+        let settings = request.settings.clone();
+        self.0.heard.lock().unwrap().configures.push(request);
+        Ok(Response::new(Session { settings, ..session() }))
     }
 
     async fn fork(&self, _: Request<ForkRequest>) -> Answer<Session> {
@@ -380,6 +448,7 @@ impl Sessions for Service {
                         return Some((Err(broken), (VecDeque::new(), shared)));
                     }
                     Step::WaitForStop => shared.stopped.notified().await,
+                    Step::WaitForAnswer => shared.answered.notified().await,
                     Step::Silence => std::future::pending().await,
                 }
             }

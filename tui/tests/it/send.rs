@@ -225,7 +225,7 @@ fn new_makes_a_session_of_its_own() {
     let (home, fake) = playing(vec![whole()]);
     let ran = home.run(&["send", "--new", "hello"]);
     assert_eq!(ran.stderr, format!("moltis: session {SESSION}\n"));
-    fake.heard(|heard| assert_eq!(heard.created, 1));
+    fake.heard(|heard| assert_eq!(heard.creates.len(), 1));
 }
 
 #[test]

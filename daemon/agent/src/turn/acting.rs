@@ -96,7 +96,8 @@ impl Turn {
             Ok(_) if failed >= MOST_FAILURES => (ToolEnding::Failed, AGAIN.to_owned()),
             Ok(Prepared { call, class, pattern }) => {
                 self.calls_made += 1;
-                let verdict = authorize(self.principal, call, ctx.label, &(ctx.grants)());
+                let label = self.instructions.label(ctx.label);
+                let verdict = authorize(self.principal, call, label, &(ctx.grants)());
                 return doing.take(verdict, class, pattern, ctx);
             }
         };

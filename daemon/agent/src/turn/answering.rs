@@ -84,6 +84,7 @@ impl Turn {
         let answer = Answer {
             model: model.id.clone(),
             usage,
+            estimated: call.sent,
             finish,
             first_token: call.growing.first_token(),
             took: ctx.at.saturating_sub(call.began),

@@ -63,6 +63,7 @@ impl Turn {
             growing: Growing::default(),
             shown: false,
             tokens: 0,
+            sent: 0,
             shrinks: false,
             plan: Some(plan),
         });

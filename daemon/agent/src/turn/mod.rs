@@ -29,6 +29,7 @@ pub use round::{Past, Prepared, Wish};
 use std::time::Duration;
 
 use moltis_core::Timestamp;
+use moltis_core::context::SystemFragment;
 use moltis_core::error::Error;
 use moltis_core::event::{Ending, EventKind, Level, Origin, TurnFailure};
 use moltis_core::feed::Strand;
@@ -45,6 +46,8 @@ use crate::compact::Plan;
 use crate::conversation::{Conversation, LEFT_OUT};
 use crate::prompt::{self, Instructions, Offer};
 use crate::retry::Jitter;
+use crate::scale::Scale;
+use crate::system;
 
 /// What a person is told of a turn that the end of the daemon cut off.
 pub const INTERRUPTED: &str = "the daemon stopped while this was being answered";
@@ -153,7 +156,7 @@ pub struct Context<'a> {
     pub at: Duration,
     /// All that was said, this turn's messages included.
     pub conversation: &'a Conversation,
-    /// How far that can be trusted.
+    /// How far that can be trusted; what the model is told first of all counts beside it.
     pub label: Label,
     /// What the owner allowed and forbade.
     pub grants: &'a dyn Fn() -> Grants,
@@ -194,8 +197,10 @@ struct Call {
     began: Duration,
     growing: Growing,
     shown: bool,
-    /// Estimated tokens of the prompt.
+    /// Estimated tokens of the conversation in its prompt.
     tokens: u64,
+    /// The same of all of the prompt.
+    sent: u64,
     shrinks: bool,
     /// It asks for a summary, which is not shown as it comes.
     plan: Option<Plan>,
@@ -276,6 +281,14 @@ impl Turn {
         self.usage = usage;
         self.started = true;
         self
+    }
+
+    /// Takes what the model is told first of all beside what the turn was made with. To be called
+    /// before the candidates are fed.
+    pub fn learn(&mut self, more: Vec<SystemFragment>) {
+        let mut all = std::mem::take(&mut self.instructions.system);
+        all.extend(more);
+        self.instructions.system = system::ordered(all);
     }
 
     /// The same turn on behalf of somebody else.
@@ -397,9 +410,11 @@ impl Turn {
     /// Calls the present candidate. The kinds are appended with what the call gives to say.
     fn ask_and_append(&mut self, mut kinds: Vec<EventKind>, ctx: &Context<'_>) -> Vec<Effect> {
         let model = &self.candidates[self.candidate];
-        let room = prompt::budget(model, &self.instructions);
+        let scale = ctx.conversation.scale(&model.id).unwrap_or(Scale::NONE);
+        let room = prompt::budget(model, &self.instructions, scale);
         let budget = self.squeezed.map_or(room, |squeezed| squeezed.min(room));
-        let above = prompt::compact_above(model, &self.instructions).unwrap_or(budget).min(budget);
+        let above = prompt::compact_above(model, &self.instructions, scale);
+        let above = above.unwrap_or(budget).min(budget);
         let told: u64 = prompt::costs(ctx.conversation, model, self.pruned).iter().sum();
         if self.rounds > 0 && told + prompt::summary_tokens(ctx.conversation) > above {
             self.pruned = prompt::prune(ctx.conversation, model, self.pruned, above / 5 * 3);
@@ -433,6 +448,7 @@ impl Turn {
             growing: Growing::default(),
             shown: false,
             tokens: assembled.tokens,
+            sent: assembled.fragments.iter().map(|one| one.tokens).sum(),
             shrinks: assembled.shrinks,
             plan: None,
         });

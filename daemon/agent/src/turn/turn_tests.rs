@@ -326,17 +326,6 @@ fn what_one_vendor_refuses_the_next_is_asked_and_no_one_twice() {
 }
 
 #[test]
-fn what_a_hook_denies_no_other_model_is_asked() {
-    let mut run = Run::calling(&["p/m", "q/n"]);
-    run.on(Input::CallFailed(failure(FailureKind::Denied)));
-    run.check(&expect![[r#"
-        report 0 Some("denied")
-        append end Failed (trouble; hint: moltis hooks list)
-        finish
-    "#]]);
-}
-
-#[test]
 fn what_was_shown_is_kept_when_the_stream_breaks() {
     let mut run = Run::calling(&["p/m", "q/n"]);
     run.text("Hal");

@@ -47,11 +47,12 @@ pub(super) fn write(event: &Event, text: &mut String) {
             write_folded(&what, summary, text);
         }
         EventKind::ToolStarted { tool, arguments, .. } => {
-            text.push_str(&format!("\n**{}** `{}`\n", one_line(tool), one_line(arguments)));
+            text.push_str(&format!("\n**{}**\n", one_line(tool)));
+            write_fenced("json", arguments, text);
         }
         EventKind::ToolFinished { tool, ending, parts, .. } => {
             let what = format!("{} · {}", one_line(tool), ending.as_str());
-            write_folded(&what, &text_of(parts), text);
+            write_result(&what, &text_of(parts), text);
         }
         EventKind::ApprovalAsked { tool, subject, reason, .. } => {
             let (tool, subject) = (one_line(tool), one_line(subject));
@@ -136,6 +137,17 @@ fn write_folded(name: &str, hidden: &str, text: &mut String) {
         let summary = format!("<summary>{name}</summary>");
         text.push_str(&format!("\n<details>{summary}\n\n{hidden}\n\n</details>\n"));
     }
+}
+
+/// What a tool gave, folded away as it is: the fence keeps what it says from meaning anything.
+fn write_result(name: &str, result: &str, text: &mut String) {
+    if result.trim().is_empty() {
+        text.push_str(&format!("\n*{name}*\n"));
+        return;
+    }
+    text.push_str(&format!("\n<details><summary>{name}</summary>\n"));
+    write_fenced("", result, text);
+    text.push_str("\n</details>\n");
 }
 
 /// A code block whose fence is longer than any in it.

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use moltis_core::event::Answer;
+use moltis_core::event::{Answer, ToolEnding};
 use moltis_core::message::Usage;
 use moltis_core::models::ModelRef;
+use moltis_core::tool::Class;
 
 use super::*;
 use crate::fakes::{event, summary, user_message};
@@ -12,6 +13,7 @@ fn answered(seq: u64, parts: Vec<Part>, partial: bool) -> Event {
     let answer = Answer {
         model: ModelRef::new("openai", "gpt-5"),
         usage: Usage::default(),
+        estimated: 0,
         finish: None,
         first_token: None,
         took: Duration::ZERO,
@@ -125,6 +127,52 @@ fn a_summary_is_folded_away_under_what_it_saved() {
         Cats &lt;/details> only.
 
         </details>
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn calls_and_results_stand_as_they_are_and_break_out_of_nothing() {
+    let started = EventKind::ToolStarted {
+        item: "i".into(),
+        call: "c".into(),
+        tool: "exec".to_owned(),
+        arguments: r#"{"command":"echo `date`"}"#.to_owned(),
+        class: Class::Once,
+        why: "the owner allowed it".to_owned(),
+    };
+    let finished = |said: &str| EventKind::ToolFinished {
+        item: "i".into(),
+        call: "c".into(),
+        tool: "exec".to_owned(),
+        ending: ToolEnding::Done,
+        parts: vec![Part::Text(said.to_owned())],
+        sensitive: false,
+        took: None,
+    };
+    let mut text = String::new();
+    for kind in [started, finished("# today\n```\n</details>\n"), finished("")] {
+        write(&event(5, kind), &mut text);
+    }
+    expect![[r#"
+
+        **exec**
+
+        ```json
+        {"command":"echo `date`"}
+        ```
+
+        <details><summary>exec · done</summary>
+
+        ````
+        # today
+        ```
+        </details>
+        ````
+
+        </details>
+
+        *exec · done*
     "#]]
     .assert_eq(&text);
 }

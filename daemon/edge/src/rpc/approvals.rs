@@ -81,3 +81,7 @@ fn find(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "approvals_tests.rs"]
+mod tests;

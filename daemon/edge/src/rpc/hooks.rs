@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use moltis_codec::hook::{
-    hook_name_from_wire, hook_test_to_wire, hook_to_wire, point_from_wire, workspace_from_wire,
-};
+use moltis_codec::hook::{hook_name_from_wire, hook_test_to_wire, hook_to_wire, point_from_wire};
+use moltis_codec::settings::workspace_from_wire;
 use moltis_core::hook::HookAdmin;
 use moltis_proto::v1;
 use moltis_proto::v1::hooks_server::Hooks as Service;

@@ -10,6 +10,10 @@ use moltis_providers::Providers;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::configuration::{Configuration, Edit};
+use crate::hands::search_key;
+
+/// The kind of services that search the web: they have a key, and no models.
+const SEARCH: &str = "search";
 
 /// Looks after providers.
 pub(crate) struct ProviderKeeper {
@@ -56,6 +60,18 @@ impl ProviderKeeper {
         Ok(keys)
     }
 
+    /// Keeps the key of a search service.
+    async fn search_login(&self, name: &str, key: SecretString) -> Result<()> {
+        if !["brave", "perplexity"].contains(&name) {
+            let message = format!("`{name}` is no search service that takes a key");
+            return Err(Error::new(Code::Invalid, message).with_hint("brave or perplexity"));
+        }
+        if key.expose_secret().is_empty() {
+            return Err(Error::new(Code::Invalid, "the key is missing"));
+        }
+        self.vault.put(&search_key(name), key).await
+    }
+
     fn write(&self, edits: &[Edit]) -> Result<()> {
         if edits.is_empty() {
             self.configuration.take_up().map(drop)
@@ -93,6 +109,9 @@ impl ProviderAdmin for ProviderKeeper {
     async fn login(&self, name: &str, kind: &str, base_url: &str, key: SecretString) -> Result<()> {
         check_name(name)?;
         let key = SecretString::from(key.expose_secret().trim().to_owned());
+        if kind == SEARCH {
+            return self.search_login(name, key).await;
+        }
         let mut edits = self.section(name, kind, base_url)?;
         if !key.expose_secret().is_empty() {
             self.vault.put(&secret_name(name), key).await?;
@@ -107,7 +126,8 @@ impl ProviderAdmin for ProviderKeeper {
 
     async fn logout(&self, name: &str) -> Result<bool> {
         check_name(name)?;
-        self.vault.remove(&secret_name(name)).await
+        let search = self.vault.remove(&search_key(name)).await?;
+        Ok(self.vault.remove(&secret_name(name)).await? || search)
     }
 
     async fn detect(&self) -> Result<Vec<FoundServer>> {

@@ -150,7 +150,7 @@ async fn scripts_compact_a_session_and_see_what_its_model_is_told() {
     assert_eq!(done["after_tokens"], after["tokens"]);
     let kinds: Vec<_> =
         after["fragments"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
-    assert_eq!(kinds, ["system", "summary", "messages"]);
+    assert_eq!(kinds, ["system", "system", "summary", "messages"]);
     assert_eq!((&after["window"], &after["guessed"]), (&json!(128_000), &json!(true)));
     let shown = run(&home, &["sessions", "context", "main"]).await.stdout;
     assert!(shown.contains("test/test holds 128000 tokens, which is a guess"), "{shown}");

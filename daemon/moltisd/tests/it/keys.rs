@@ -10,6 +10,7 @@ use moltis_proto::v1;
 use moltis_testkit::daemon::{Daemon, Home};
 use moltis_testkit::vendor::{Gate, Recorded, Reply, Vendor};
 
+use crate::context::working;
 use crate::spine::{history, home, main_session, message, turn_end};
 
 /// What is done with a daemon that has the key set.
@@ -17,6 +18,8 @@ use crate::spine::{history, home, main_session, message, turn_end};
 enum Act {
     /// A message is sent and its turn ends.
     Talk,
+    /// The same, in a repository with an `AGENTS.md`.
+    Work,
     /// The same, with a vendor that never answers.
     TalkInVain,
     /// Messages pile up behind one that is never answered.
@@ -59,6 +62,12 @@ const ROWS: &[Row] = &[
     ("chat.queue", &[("CHAT__QUEUE", "collect")], Act::Talk, "queue: Collect"),
     ("chat.timeout_s", &[("CHAT__TIMEOUT_S", "1")], Act::TalkInVain, "ending: Failed"),
     ("chat.system_prompt", &[("CHAT__SYSTEM_PROMPT", "Be a cat.")], Act::Talk, "Be a cat."),
+    (
+        "chat.project_files",
+        &[("CHAT__PROJECT_FILES", "false")],
+        Act::Work,
+        "told of the project: false",
+    ),
     ("chat.titles", &[("CHAT__TITLES", "off")], Act::Talk, r#"title: """#),
     ("chat.max_queued", &[("CHAT__MAX_QUEUED", "1")], Act::Pile, "ResourceExhausted"),
     ("chat.compact_at", &[("CHAT__COMPACT_AT", "1")], Act::Talk, "compact_at: 1280"),
@@ -104,7 +113,9 @@ async fn seen(row: &Row) -> String {
             vendor.otherwise(|_| Some(Reply::sse("").after(&Gate::new())));
             vendor
         }
-        Act::Talk | Act::Hook | Act::List | Act::Set(_) => Vendor::openai(&["Yes."]).await,
+        Act::Talk | Act::Work | Act::Hook | Act::List | Act::Set(_) => {
+            Vendor::openai(&["Yes."]).await
+        }
     };
     let set = |home: Home, (name, value): &(&str, &str)| home.env(&format!("MOLTIS_{name}"), value);
     let home = settings.iter().fold(home(&vendor), set);
@@ -120,6 +131,14 @@ async fn seen(row: &Row) -> String {
             talk(&daemon, &mut seen).await;
             let hooks = daemon.hooks().list(v1::ListHooksRequest::default()).await.unwrap();
             write!(seen, "{:?}", hooks.into_inner()).unwrap();
+        }
+        Act::Work => {
+            working(&home, &daemon, &[("AGENTS.md", "Herons only.")]).await;
+            talk(&daemon, &mut seen).await;
+            let told =
+                |asked: &Recorded| String::from_utf8_lossy(&asked.body).contains("Herons only.");
+            let told = vendor.requests().iter().any(told);
+            write!(seen, "told of the project: {told}").unwrap();
         }
         Act::Pile => {
             let session = main_session(&daemon).await.id;

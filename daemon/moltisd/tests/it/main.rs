@@ -4,6 +4,7 @@ mod architecture;
 mod client;
 mod compaction;
 mod configuration;
+mod context;
 mod crash;
 mod hooks;
 mod keys;

@@ -176,6 +176,7 @@ async fn begin(
         depth: parent.spawned.as_ref().map_or(0, |spawned| spawned.depth) + 1,
         tools,
         system: preset.system,
+        sensitive: parent.label.sensitive,
     };
     let model = text(arguments, "model").map(str::to_owned).or(preset.model);
     let settings = Settings {

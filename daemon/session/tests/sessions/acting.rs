@@ -60,7 +60,7 @@ async fn home_with(tools: &Arc<ScriptedTools>, rules: TurnRules, hooks: Arc<dyn 
     let models = ScriptedModels::new(std::slice::from_ref(&provider));
     let allow_list = Arc::new(List(tools.clone()));
     let hands =
-        Hands { toolbox: tools.clone(), hooks, allow_list, checkpoints: None, presets: None };
+        Hands { toolbox: tools.clone(), hooks, allow_list, checkpoints: None, ..Hands::none() };
     Home::with_hands(provider, models, rules, hands).await
 }
 
@@ -301,6 +301,7 @@ async fn a_call_that_was_running_when_the_daemon_died_is_not_made_again() {
     let answer = moltis_core::event::Answer {
         model,
         usage: Default::default(),
+        estimated: 0,
         finish: None,
         first_token: None,
         took: Duration::ZERO,

@@ -32,6 +32,7 @@ fn logged(n: usize) -> [NewEvent; 4] {
     let answer = Answer {
         model: model.clone(),
         usage: Usage::default(),
+        estimated: 0,
         finish: None,
         first_token: None,
         took: Duration::ZERO,

@@ -9,6 +9,7 @@
 
 mod acting;
 mod compaction;
+mod context;
 mod feeds;
 mod harness;
 mod own;

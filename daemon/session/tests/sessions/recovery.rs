@@ -80,6 +80,7 @@ async fn what_a_cut_off_turn_used_is_told_however_long_ago_it_was() {
     let answer = Answer {
         model: ModelRef::new("a", "model"),
         usage,
+        estimated: 0,
         finish: None,
         first_token: None,
         took: Duration::ZERO,

@@ -45,7 +45,7 @@ fn answer(parts: Vec<Part>, finish: Option<FinishReason>, partial: bool) -> Even
     };
     let took = Duration::from_micros(345_678);
     let first_token = finish.map(|_| Duration::from_millis(12));
-    let answer = Answer { model: model(), usage, finish, first_token, took };
+    let answer = Answer { model: model(), usage, estimated: 0, finish, first_token, took };
     EventKind::AssistantMessage { item: "answer".into(), parts, answer, partial }
 }
 

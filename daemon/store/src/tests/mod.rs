@@ -111,6 +111,7 @@ pub(crate) fn answered(seconds: i64, op: &str, text: &str) -> NewEvent {
             answer: Answer {
                 model: model(),
                 usage: Usage { input_tokens: 10, output_tokens: 5, ..Usage::default() },
+                estimated: 0,
                 finish: Some(FinishReason::Stop),
                 first_token: Some(Duration::from_millis(12)),
                 took: Duration::from_millis(345),

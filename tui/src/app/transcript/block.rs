@@ -2,6 +2,7 @@
 
 use moltis_proto::v1;
 
+use super::call::Call;
 use super::lay::Laid;
 use crate::widget::{Cleaner, SafeText};
 
@@ -32,6 +33,8 @@ pub(crate) enum Kind {
     Answer(Box<Answer>),
     /// What a model is saying.
     Growing(Box<Growing>),
+    /// A call of a tool.
+    Call(Box<Call>),
     /// What the person should know.
     Notice {
         /// Something did not go as asked.
@@ -60,7 +63,6 @@ pub(crate) struct Answer {
     pub(crate) item: String,
     pub(crate) text: SafeText,
     pub(crate) reasoning: SafeText,
-    pub(crate) calls: Vec<Call>,
     pub(crate) model: SafeText,
     pub(crate) usage: v1::Usage,
     /// It stopped because it reached the limit of its output.
@@ -71,14 +73,6 @@ pub(crate) struct Answer {
     pub(crate) partial: bool,
     pub(crate) first_token_ms: Option<u64>,
     pub(crate) took_ms: Option<u64>,
-}
-
-/// A tool call, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Call {
-    pub(crate) id: String,
-    pub(crate) name: SafeText,
-    pub(crate) arguments: SafeText,
 }
 
 /// How a turn ended, if not well.
@@ -106,7 +100,15 @@ pub(crate) struct Growing {
     pub(crate) turn: String,
     pub(crate) text: Strand,
     pub(crate) reasoning: Strand,
-    pub(crate) calls: Vec<(Call, Strand)>,
+    pub(crate) calls: Vec<Wished>,
+}
+
+/// A call that a model is putting into words.
+#[derive(Debug)]
+pub(crate) struct Wished {
+    pub(crate) id: String,
+    pub(crate) tool: SafeText,
+    pub(crate) arguments: Strand,
 }
 
 /// A text that grows by pieces whose places are known.
@@ -142,6 +144,7 @@ impl Block {
             Kind::Person(person) => &person.text,
             Kind::Answer(answer) => &answer.text,
             Kind::Growing(growing) => growing.text.text(),
+            Kind::Call(call) => call.text(),
             Kind::Notice { text, .. } | Kind::Mark(text) => text,
             Kind::Compacted(compacted) => &compacted.summary,
             Kind::End(end) => &end.message,
@@ -154,14 +157,21 @@ impl Block {
             Kind::Answer(answer) => answer.text.len() + answer.reasoning.len(),
             // It must weigh the same when it goes as when it came; finished, it is weighed anew.
             Kind::Growing(_) => 0,
+            Kind::Call(call) => call.bytes(),
             _ => self.text().len(),
         };
         size_of::<Self>() + words
     }
 
+    /// How many rows show it, if they were made.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> usize {
+        self.laid.as_ref().map_or(0, Laid::height)
+    }
+
     /// Whether it can be selected.
     pub(crate) fn is_message(&self) -> bool {
-        matches!(self.kind, Kind::Person(_) | Kind::Answer(_))
+        matches!(self.kind, Kind::Person(_) | Kind::Answer(_) | Kind::Call(_))
     }
 
     /// Whether the person said it.
@@ -172,36 +182,31 @@ impl Block {
 
 /// Splits a message's parts into what is shown.
 pub(super) fn person(parts: &[v1::Part]) -> Person {
-    let mut person = Person::default();
     let mut text = String::new();
     for part in parts {
-        match &part.part {
-            Some(v1::part::Part::Text(more)) => text.push_str(more),
-            Some(v1::part::Part::Image(image)) => {
-                let size = crate::app::editor::size(image.data.len());
-                let label = format!("[{}, {size}]", image.media_type);
-                person.pictures.push(SafeText::one_line(&label));
-            }
-            _ => {}
+        if let Some(v1::part::Part::Text(more)) = &part.part {
+            text.push_str(more);
         }
     }
-    person.text = text.into();
-    person
+    Person { text: text.into(), pictures: pictures(parts).collect() }
 }
 
-/// The answer that an event tells of.
+/// The pictures among a message's parts, in words.
+pub(super) fn pictures(parts: &[v1::Part]) -> impl Iterator<Item = SafeText> {
+    parts.iter().filter_map(|part| {
+        let Some(v1::part::Part::Image(image)) = &part.part else { return None };
+        let size = crate::app::editor::size(image.data.len());
+        Some(SafeText::one_line(&format!("[{}, {size}]", image.media_type)))
+    })
+}
+
+/// The answer that an event tells of, without its calls: they have blocks of their own.
 pub(super) fn answer(message: v1::AssistantMessage) -> Answer {
     let (mut text, mut reasoning) = (String::new(), String::new());
-    let mut calls = Vec::new();
     for part in message.parts {
         match part.part {
             Some(v1::part::Part::Text(more)) => text.push_str(&more),
             Some(v1::part::Part::Reasoning(thought)) => reasoning.push_str(&thought.text),
-            Some(v1::part::Part::ToolCall(call)) => calls.push(Call {
-                id: call.id,
-                name: SafeText::one_line(&call.name),
-                arguments: SafeText::one_line(&call.arguments),
-            }),
             _ => {}
         }
     }
@@ -210,7 +215,6 @@ pub(super) fn answer(message: v1::AssistantMessage) -> Answer {
         item: message.item,
         text: text.into(),
         reasoning: reasoning.into(),
-        calls,
         model: SafeText::one_line(&message.model),
         usage: message.usage.unwrap_or_default(),
         cut: finish == v1::FinishReason::Length,
@@ -221,7 +225,7 @@ pub(super) fn answer(message: v1::AssistantMessage) -> Answer {
     }
 }
 
-fn millis(duration: prost_types::Duration) -> u64 {
+pub(super) fn millis(duration: prost_types::Duration) -> u64 {
     let seconds = u64::try_from(duration.seconds).unwrap_or_default();
     let rest = u64::try_from(duration.nanos / 1_000_000).unwrap_or_default();
     seconds.saturating_mul(1_000).saturating_add(rest)

@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 
 use moltis_proto::v1::{self, event::Kind as Fact};
 
-use super::block::{Block, BlockId, Call, Compacted, End, Growing, Kind, Person, answer, person};
+use super::block::{Block, BlockId, Compacted, End, Growing, Kind, Person, Wished, answer, person};
+use super::call::Call;
+use super::marks;
 use super::scroll::Scroll;
 use crate::widget::SafeText;
 
@@ -40,7 +42,7 @@ pub(crate) struct Transcript {
     last_seq: u64,
     running: Option<String>,
     waiting: Vec<Waiting>,
-    bytes: usize,
+    pub(super) bytes: usize,
     pub(super) laid_bytes: usize,
     pub(super) stamp: u64,
     /// Blocks whose rows were made since the beginning: what a test counts.
@@ -115,7 +117,7 @@ impl Transcript {
 
     /// Takes the turns that are open in a session that was joined in their midst.
     pub(crate) fn join(&mut self, open: &[v1::OpenTurn]) {
-        if self.blocks.is_empty() && self.running.is_none() {
+        if self.running.is_none() {
             self.running = open.iter().find(|open| open.started).map(|open| open.turn.clone());
         }
     }
@@ -143,7 +145,7 @@ impl Transcript {
                 return true;
             }
             Some(Fact::AssistantMessage(message)) => {
-                self.finish_item(message, event.seq, at);
+                self.finish_item(message, &turn, event.seq, at);
                 return true;
             }
             Some(Fact::TurnEnded(ended)) => return self.end_turn(&turn, &ended, event.seq, at),
@@ -158,24 +160,70 @@ impl Transcript {
             }),
             Some(Fact::SessionForked(_)) => Kind::Mark("forked here; above is a copy".into()),
             Some(Fact::SettingsChanged(changed)) => {
-                let Some(text) = settings_mark(changed.settings) else { return true };
+                let Some(text) = marks::settings(changed.settings) else { return true };
                 Kind::Mark(text)
             }
-            _ => return true,
+            Some(fact) => {
+                let Some(text) = self.act(fact, &turn, (event.seq, at)) else { return true };
+                Kind::Mark(text)
+            }
+            None => return true,
         };
         self.push(kind, event.seq, at);
         true
     }
 
-    fn finish_item(&mut self, message: v1::AssistantMessage, seq: u64, at: i64) {
+    /// Takes what a turn does; gives what leaves a mark.
+    fn act(&mut self, fact: Fact, turn: &str, place: (u64, i64)) -> Option<SafeText> {
+        match fact {
+            Fact::ApprovalAsked(asked) => {
+                let name = (turn, asked.call.as_str(), asked.tool.as_str());
+                self.tell_call(name, place, |call| call.ask(&asked));
+            }
+            Fact::ApprovalAnswered(answered) => self.tell_answer(&answered),
+            Fact::ToolStarted(started) => {
+                let name = (turn, started.call.as_str(), started.tool.as_str());
+                self.tell_call(name, place, |call| call.start(&started, place.1));
+            }
+            Fact::ToolFinished(finished) => {
+                let (id, tool) = (finished.call.clone(), finished.tool.clone());
+                self.tell_call((turn, &id, &tool), place, |call| call.finish(finished));
+            }
+            Fact::GrantRevoked(revoked) => {
+                let text = format!("not allowed any more: {}", revoked.pattern);
+                return Some(SafeText::one_line(&text));
+            }
+            Fact::WorkspaceChanged(changed) => {
+                let files = marks::files(&changed.files);
+                return Some(SafeText::one_line(&format!("changed {files} · /diff · /undo")));
+            }
+            Fact::WorkspaceRestored(restored) => return Some(marks::restored(&restored)),
+            _ => {}
+        }
+        None
+    }
+
+    fn finish_item(&mut self, message: v1::AssistantMessage, turn: &str, seq: u64, at: i64) {
         let growing = self.growing_index(&message.item);
+        let wish = |part: &v1::Part| match &part.part {
+            Some(v1::part::Part::ToolCall(call)) => Some(Call::wished(turn, call)),
+            _ => None,
+        };
+        let calls: Vec<Call> = message.parts.iter().filter_map(wish).collect();
         let kind = Kind::Answer(Box::new(answer(message)));
-        let Some(growing) = growing else { return self.push(kind, seq, at) };
-        // It takes the place of the first one that grows, which moves up by one if it is another.
-        let first = self.blocks.len() - self.growing();
-        if let Some(mut block) = self.remove(growing) {
-            (block.kind, block.seq, block.at) = (kind, seq, at);
-            self.insert(first, block);
+        match growing {
+            // It takes the place of the first one that grows, which moves up by one if it is another.
+            Some(growing) => {
+                let first = self.blocks.len() - self.growing();
+                if let Some(mut block) = self.remove(growing) {
+                    (block.kind, block.seq, block.at) = (kind, seq, at);
+                    self.insert(first, block);
+                }
+            }
+            None => self.push(kind, seq, at),
+        }
+        for call in calls {
+            self.push(Kind::Call(Box::new(call)), seq, at);
         }
     }
 
@@ -184,6 +232,7 @@ impl Transcript {
             self.running = None;
         }
         self.release(|waiting| waiting.turn == turn);
+        self.leave_calls(turn);
         for index in (self.blocks.len() - self.growing()..self.blocks.len()).rev() {
             let kind = &self.blocks[index].kind;
             if matches!(kind, Kind::Growing(growing) if growing.turn == turn) {
@@ -211,6 +260,9 @@ impl Transcript {
 
     /// Takes a piece of a growing item.
     pub(crate) fn paint(&mut self, delta: v1::Delta) {
+        if delta.strand == v1::Strand::Output as i32 {
+            return self.print(&delta);
+        }
         let index = match self.growing_index(&delta.item) {
             Some(index) => index,
             None if self.is_finished(&delta.item) || self.growing() >= MAX_GROWING => return,
@@ -273,7 +325,14 @@ impl Transcript {
         self.blocks.insert(index, block);
     }
 
-    fn push(&mut self, kind: Kind, seq: u64, at: i64) {
+    /// Takes a block out whose place is above others that are read.
+    pub(super) fn take_out(&mut self, index: usize) -> Option<Kind> {
+        let block = self.remove(index)?;
+        self.scroll.moved_up(block.id);
+        Some(block.kind)
+    }
+
+    pub(super) fn push(&mut self, kind: Kind, seq: u64, at: i64) {
         let behind = if matches!(kind, Kind::Growing(_)) { 0 } else { self.growing() };
         let index = self.blocks.len() - behind;
         self.insert(index, Block { id: 0, seq, at, kind, laid: None });
@@ -289,9 +348,13 @@ impl Transcript {
     /// Drops the oldest blocks when there are too many; they can be read again.
     fn trim(&mut self) {
         while self.blocks.len() > MAX_BLOCKS || (self.bytes > MAX_BYTES && self.blocks.len() > 1) {
-            let Some(block) = self.blocks.pop_front() else { return };
-            self.bytes -= block.bytes().min(self.bytes);
-            self.laid_bytes -= block.laid.map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+            let Some(seq) = self.blocks.front().map(|block| block.seq) else { return };
+            // An answer takes its calls along: they are read again with it.
+            while self.blocks.len() > 1 && self.blocks.front().is_some_and(|one| one.seq == seq) {
+                let Some(block) = self.blocks.pop_front() else { return };
+                self.bytes -= block.bytes().min(self.bytes);
+                self.laid_bytes -= block.laid.map_or(0, |laid| laid.bytes).min(self.laid_bytes);
+            }
             let next = self.blocks.iter().map(|block| block.seq).find(|seq| *seq > 0);
             self.first_seq = next.unwrap_or(self.last_seq + 1);
         }
@@ -309,6 +372,7 @@ impl Transcript {
             page.apply(event);
         }
         page.release(|_| true);
+        self.adopt_calls(&mut page);
         let mut id = self.blocks.front().map_or(0, |front| front.id);
         for mut block in page.blocks.into_iter().rev() {
             id -= 1;
@@ -321,29 +385,12 @@ impl Transcript {
 }
 
 fn paint_call(growing: &mut Growing, delta: &v1::Delta) {
-    if let Some((_, strand)) = growing.calls.iter_mut().find(|(call, _)| call.id == delta.call) {
-        strand.push(delta.offset, &delta.text);
+    if let Some(wished) = growing.calls.iter_mut().find(|wished| wished.id == delta.call) {
+        wished.arguments.push(delta.offset, &delta.text);
     } else if growing.calls.len() < 64 {
-        let name = SafeText::one_line(&delta.tool);
-        let call = Call { id: delta.call.clone(), name, arguments: SafeText::default() };
-        growing.calls.push((call, super::block::Strand::default()));
-        if let Some((_, strand)) = growing.calls.last_mut() {
-            strand.push(delta.offset, &delta.text);
-        }
+        let mut arguments = super::block::Strand::default();
+        arguments.push(delta.offset, &delta.text);
+        let (id, tool) = (delta.call.clone(), SafeText::one_line(&delta.tool));
+        growing.calls.push(Wished { id, tool, arguments });
     }
-}
-
-fn settings_mark(settings: Option<v1::Settings>) -> Option<SafeText> {
-    let settings = settings?;
-    let mut said = Vec::new();
-    if !settings.model.is_empty() {
-        said.push(format!("model {}", settings.model));
-    }
-    if !settings.effort.is_empty() {
-        said.push(format!("effort {}", settings.effort));
-    }
-    if said.is_empty() {
-        return None;
-    }
-    Some(SafeText::one_line(&format!("from here on: {}", said.join(", "))))
 }

@@ -5,9 +5,10 @@
 
 use moltis_proto::v1;
 
-use super::block::{Answer, Block, Call, Compacted, End, Growing, Kind, Person};
+use super::block::{Answer, Block, Compacted, End, Growing, Kind, Person};
+use super::lay_call;
 use super::numbers::{clock, money, span, tokens};
-use crate::app::editor::grouped;
+use crate::app::editor::{grouped, size};
 use crate::widget::{CodeSlot, Document, Highlights, Hue, Line, Paint, SafeText, Span, wrap};
 
 /// Rows of a long message of the person, unless unfolded.
@@ -35,7 +36,7 @@ pub(super) struct Laid {
     pub(super) unfolded: bool,
     pub(super) stamp: u64,
     pub(super) bytes: usize,
-    /// Bytes of the growing texts that it shows.
+    /// Bytes of the growing texts, or the revision of the call, that it shows.
     shown: usize,
     head: Vec<Line>,
     body: Option<Document>,
@@ -85,6 +86,7 @@ pub(super) fn is_fresh(block: &Block, setting: &Setting<'_>, unfolded: bool) -> 
     let Some(laid) = &block.laid else { return false };
     let grown = match &block.kind {
         Kind::Growing(growing) => laid.shown != weight(growing),
+        Kind::Call(call) => laid.shown != call.revision,
         _ => false,
     };
     laid.width == setting.width && laid.unfolded == unfolded && !grown
@@ -115,6 +117,10 @@ pub(super) fn lay(block: &Block, old: Option<Laid>, setting: &Setting<'_>, unfol
             laid.bytes = grown.max(laid.shown * 2);
             return laid;
         }
+        Kind::Call(call) => {
+            laid.head = lay_call::rows(call, setting.width, unfolded);
+            laid.shown = call.revision;
+        }
         Kind::Notice { warning, text } => {
             let (sign, hue) = if *warning { ("⚠ ", Hue::Warn) } else { ("· ", Hue::Dim) };
             laid.head = signed(sign, hue, text, setting.width);
@@ -129,7 +135,7 @@ pub(super) fn lay(block: &Block, old: Option<Laid>, setting: &Setting<'_>, unfol
 }
 
 fn weight(growing: &Growing) -> usize {
-    let calls: usize = growing.calls.iter().map(|(_, strand)| strand.text().len()).sum();
+    let calls: usize = growing.calls.iter().map(|call| call.arguments.text().len()).sum();
     growing.text.text().len() + growing.reasoning.text().len() + calls + growing.calls.len()
 }
 
@@ -157,9 +163,6 @@ fn lay_answer(laid: &mut Laid, answer: &Answer, time: &str, setting: &Setting<'_
     if !answer.text.is_empty() {
         laid.body = Some(Document::whole(&answer.text, setting.width, setting.highlights));
     }
-    for call in &answer.calls {
-        laid.foot.push(call_line(call, "✓", &call.arguments, setting.width));
-    }
     if answer.partial {
         laid.foot.push(Line::new("✂ broke off here; this is what had arrived", Hue::Warn));
     }
@@ -179,8 +182,11 @@ fn lay_growing(laid: &mut Laid, growing: &Growing, body: Option<Document>, setti
     let mut body = body.unwrap_or_else(|| Document::new(setting.width));
     body.update(growing.text.text(), setting.highlights);
     laid.body = Some(body);
-    for (call, strand) in &growing.calls {
-        laid.foot.push(call_line(call, "▶", strand.text(), setting.width));
+    for call in &growing.calls {
+        let text = call.arguments.text();
+        let facts = format!("preparing · {}", size(text.len()));
+        let mark = ("◌", Hue::Dim);
+        laid.foot.push(lay_call::head(mark, &call.tool, text, &facts, setting.width));
     }
     laid.foot.push(Line::blank());
 }
@@ -253,15 +259,6 @@ fn head(who: &'static str, hue: Hue, time: &str) -> Line {
     let mut line = Line::default();
     line.push(Span { text: who.into(), ink: crate::widget::Ink::of(hue).bold() });
     if time.is_empty() { line } else { line.with(format!(" {time}"), Hue::Dim) }
-}
-
-fn call_line(call: &Call, sign: &'static str, arguments: &str, width: usize) -> Line {
-    let room = width.saturating_sub(call.name.chars().count() + 4);
-    let arguments = crate::widget::shorten(arguments, room);
-    Line::new(format!("{sign} "), Hue::Accent)
-        .with(call.name.clone(), Hue::Function)
-        .with("  ", Hue::Text)
-        .with(arguments, Hue::Dim)
 }
 
 /// What there is to say about an answer, in one row.

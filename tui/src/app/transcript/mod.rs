@@ -6,12 +6,17 @@
 //! number: whatever is loaded above, the text under the eye stays where it is.
 
 mod block;
+mod call;
+mod calling;
 mod fold;
 mod lay;
+mod lay_call;
+mod marks;
 mod numbers;
 mod scroll;
 
 pub(crate) use block::{Block, Kind};
+pub(crate) use call::{Stage, said};
 pub(crate) use fold::Transcript;
 pub(crate) use lay::Setting;
 pub(crate) use numbers::{money, tokens};

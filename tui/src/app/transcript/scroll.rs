@@ -76,6 +76,13 @@ impl Scroll {
         }
     }
 
+    /// The block of that name was taken out, so that those behind it have other names.
+    pub(super) fn moved_up(&mut self, gone: BlockId) {
+        if self.top.block > gone {
+            self.top.block -= 1;
+        }
+    }
+
     pub(super) fn count_new(&mut self) {
         if !self.follow {
             self.unseen += 1;
@@ -88,6 +95,8 @@ impl Scroll {
 pub(crate) struct Visible<'a> {
     /// The block that it belongs to.
     pub(crate) block: &'a Block,
+    /// It is the block's first.
+    pub(crate) first: bool,
     /// The row.
     pub(crate) line: &'a Line,
 }
@@ -122,7 +131,9 @@ impl Transcript {
                 let skip = if block.id == top.block { top.line } else { 0 };
                 let laid = block.laid.as_ref();
                 let rows = laid.map_or(0, Laid::height);
-                (skip..rows).filter_map(move |at| Some(Visible { block, line: laid?.line(at)? }))
+                (skip..rows).filter_map(move |at| {
+                    Some(Visible { block, first: at == 0, line: laid?.line(at)? })
+                })
             })
             .take(height)
     }

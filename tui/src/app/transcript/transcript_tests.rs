@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use moltis_proto::v1::{self, Ending, Level, Strand, event::Kind as Fact};
 
-use crate::app::fixture::{Chat, answer, call, thought, user, words};
+use crate::app::fixture::{Chat, answer, call, call_of, thought, user, words};
 use crate::app::{Cmd, Reply};
 
 /// The rows on the screen.
@@ -34,9 +34,10 @@ fn a_turn_reads_from_question_to_end() {
             moltis 14:02
             ◌ thought, 3 characters ▸ C-o
             Because.
-            ✓ mail.search  {}
             openai/gpt-5 · 1.2k in · 340 out · $0.0042 · first word
             0.4 s · 3.1 s
+
+            · mail.search  not made
 
             ✗ failed: the key was refused
               hint: moltis providers login openai
@@ -256,4 +257,123 @@ fn what_was_streamed_weighs_as_much_as_what_was_replayed() {
     }
     live.answers(vec![words(&"word ".repeat(200))]).ends(Ending::Done);
     assert_eq!(live.model.transcript.bytes(), live.replay().model.transcript.bytes());
+}
+
+#[test]
+fn a_call_tells_how_far_it_is_and_its_result_takes_the_place_of_what_it_printed() {
+    let mut chat = Chat::open(60, 40);
+    chat.person("go").answers(vec![call_of("a", "exec", r#"{"command":"make"}"#)]);
+    let line = |chat: &Chat| rows(chat)[7..].to_vec();
+    assert_eq!(line(&chat)[0], "◌ exec  make  prepared");
+    chat.asks("a", "exec", "make", "");
+    assert_eq!(line(&chat)[0], "? exec  make  waits for you");
+    chat.answered("a", true, "once", "web").begins("a", "exec", r#"{"command":"make all"}"#);
+    chat.prints("a", 0, "one\ntwo\n").prints("a", 4, "two\nthree\n");
+    assert_eq!(line(&chat), ["● exec  make all", "│ one", "│ two", "│ three", ""]);
+    chat.finishes("a", "exec", "done", "the end");
+    assert_eq!(line(&chat), ["✓ exec  make all  1.2 s", "│ the end", ""]);
+    chat.prints("a", 14, "late");
+    assert_eq!(line(&chat)[1], "│ the end");
+}
+
+#[test]
+fn a_call_of_which_nothing_came_is_not_left_waiting() {
+    let mut chat = Chat::open(60, 40);
+    chat.person("go").answers(vec![call_of("a", "exec", "{}")]).asks("a", "exec", "make", "");
+    chat.ends(Ending::Cancelled);
+    assert!(rows(&chat).contains(&"· exec  make  not made".to_owned()));
+}
+
+#[test]
+fn an_id_that_a_vendor_uses_twice_names_the_call_that_is_open() {
+    let mut chat = Chat::open(60, 40);
+    chat.person("go");
+    for result in ["first", "second"] {
+        chat.answers(vec![call_of("call_0", "exec", "{}")]).begins("call_0", "exec", "{}");
+        chat.finishes("call_0", "exec", "done", result);
+    }
+    let rows = rows(&chat);
+    let place = |text: &str| rows.iter().position(|row| row == text).unwrap();
+    assert!(place("│ first") < place("│ second"), "{rows:#?}");
+}
+
+/// A turn of many calls, two at a time, that end in the other order.
+fn busy(chat: &mut Chat) {
+    chat.person("go");
+    for number in 0..20 {
+        let (a, b) = (format!("a{number}"), format!("b{number}"));
+        let wish = |id: &str| call_of(id, "exec", r#"{"command":"make"}"#);
+        chat.answers(vec![wish(&a), wish(&b)]);
+        chat.begins(&b, "exec", r#"{"command":"make b"}"#).asks(&a, "exec", "make a", "");
+        chat.finishes(&b, "exec", "done", "b is done").finishes(&a, "exec", "denied", "no");
+    }
+}
+
+#[test]
+fn a_call_whose_answer_is_read_later_joins_it() {
+    let mut whole = Chat::open(60, 400);
+    busy(&mut whole);
+    // From every place, in the midst of calls too.
+    for cut in [3, 40, 41, 42, 43, 44, 45, 46, 47, 80] {
+        let mut part = Chat::starting(60, 400);
+        part.events.clone_from(&whole.events);
+        part.session.last_seq = whole.session.last_seq;
+        let open = v1::OpenTurn { turn: "t0".into(), started: true, ..v1::OpenTurn::default() };
+        part.session.open_turns = vec![open];
+        part.attach(cut + 1);
+        part.give(usize::try_from(cut).unwrap()).caught_up();
+        // In small pages, which part calls from their answers once more.
+        while part.model.transcript.has_older() {
+            let before = usize::try_from(part.model.transcript.first_seq()).unwrap() - 1;
+            let events = part.events[before.saturating_sub(3)..before].to_vec();
+            let epoch = part.model.epoch;
+            part.reply(Reply::Page { epoch, result: Ok(events) });
+        }
+        assert_eq!(rows(&part), rows(&whole), "cut at {cut}");
+        assert_eq!(part.model.transcript.bytes(), whole.model.transcript.bytes());
+    }
+}
+
+#[test]
+fn a_turn_that_began_before_what_was_given_is_known_to_run() {
+    let mut chat = Chat::starting(60, 40);
+    busy(&mut chat);
+    let open = v1::OpenTurn { turn: "t0".into(), started: true, ..v1::OpenTurn::default() };
+    chat.session.open_turns = vec![open];
+    chat.attach(50);
+    chat.give(49).caught_up();
+    assert!(chat.model.is_running());
+    chat.ends(Ending::Done);
+    assert!(!chat.model.is_running());
+}
+
+#[test]
+fn what_a_tool_prints_costs_no_more_when_it_printed_much() {
+    let mut chat = Chat::open(60, 20);
+    chat.person("go").answers(vec![call_of("a", "exec", "{}")]).begins("a", "exec", "{}");
+    let line = "a line of output\n";
+    for number in 0..40_000_u64 {
+        chat.model.transcript.paint(v1::Delta {
+            item: "item-a".into(),
+            strand: Strand::Output.into(),
+            offset: number * line.len() as u64,
+            text: line.into(),
+            ..v1::Delta::default()
+        });
+    }
+    chat.after(1_000);
+    assert_eq!(rows(&chat).iter().filter(|row| row.contains("output")).count(), 5);
+    chat.press("C-o");
+    let all: usize = chat.model.transcript.blocks().iter().map(super::Block::rows).sum();
+    assert!(all < 1_200, "{all} rows of a running tool");
+}
+
+#[test]
+fn finding_and_copying_know_what_a_tool_said() {
+    let mut chat = Chat::open(60, 20);
+    chat.person("go").answers(vec![call_of("a", "exec", "{}")]).begins("a", "exec", "{}");
+    chat.finishes("a", "exec", "done", "a needle in it").ends(Ending::Done);
+    chat.press("C-x /");
+    chat.types("needle").press("Enter");
+    assert!(matches!(chat.press("y").as_slice(), [Cmd::Copy(text)] if text == "a needle in it"));
 }

@@ -3,6 +3,8 @@
 //! Works without a daemon and starts none. A check never fails the others; the command fails when
 //! one of them has.
 
+mod hands;
+
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use tokio::time::timeout;
 
 use super::context::Context;
 use super::offline;
-use crate::client::{Client, Failure, daemon_program};
+use crate::client::{Client, Failure, call, daemon_program};
 use crate::output::{Tint, bytes};
 
 /// How long one question to the daemon may take: vendors may be asked for their models.
@@ -229,17 +231,23 @@ async fn with_daemon(report: &mut Report<'_>, mut client: Client) -> Result<(), 
         let detail = format!("{detail}, but this moltis is {own}");
         Finding::warn("daemon", detail, "moltis daemon restart")
     })?;
-    match client.system.health(HealthRequest {}).await {
+    match client.caller.call(&call::HEALTH, &HealthRequest {}).await {
         Ok(health) => {
-            for trouble in health.into_inner().troubles {
+            for trouble in health.troubles {
                 report.add(Finding::warn("trouble", trouble, "moltis daemon logs"))?;
             }
         }
-        Err(status) => report.add(Finding::failed("daemon", status.into()))?,
+        Err(failure) => report.add(Finding::failed("daemon", failure))?,
     }
     report.add(providers(&mut client).await)?;
     report.add(default_model(&mut client).await)?;
     report.add(local_model(&mut client).await)?;
+    for finding in hands::sandbox(&mut client).await {
+        report.add(finding)?;
+    }
+    for finding in hands::hooks(&mut client).await {
+        report.add(finding)?;
+    }
     report.add(store(&mut client).await)
 }
 
@@ -307,19 +315,16 @@ async fn local_model(client: &mut Client) -> Finding {
 }
 
 async fn store(client: &mut Client) -> Finding {
-    match timeout(PATIENCE, client.system.check(CheckRequest {})).await {
+    match timeout(PATIENCE, client.caller.call(&call::CHECK, &CheckRequest {})).await {
         Err(_) => Finding::warn("store", "too large to be checked at once", "moltis fsck"),
-        Ok(Err(status)) => Finding::failed("store", status.into()),
-        Ok(Ok(report)) => {
-            let report = report.into_inner();
-            match report.problems.first() {
-                Some(problem) => Finding::fail("store", problem, "moltis fsck"),
-                None => Finding::ok(
-                    "store",
-                    format!("{} sessions, {} events", report.sessions, report.events),
-                ),
-            }
-        }
+        Ok(Err(failure)) => Finding::failed("store", failure),
+        Ok(Ok(report)) => match report.problems.first() {
+            Some(problem) => Finding::fail("store", problem, "moltis fsck"),
+            None => Finding::ok(
+                "store",
+                format!("{} sessions, {} events", report.sessions, report.events),
+            ),
+        },
     }
 }
 

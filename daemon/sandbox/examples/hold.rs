@@ -1,0 +1,64 @@
+//! Stands in for a daemon that is killed: holds a container with a program in it until it ends.
+//! Arguments: engine, socket, image, instance, seconds, workspace.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use moltis_core::id::{CallId, SessionId};
+use moltis_core::policy::{Authorized, Grants, Label, Principal, Verdict, authorize};
+use moltis_core::sandbox::{Mount, Network, Place, Sandbox as _};
+use moltis_core::tool::{Action, Call, Output, Run};
+use moltis_sandbox::{Choice, Options, Sandboxes};
+
+/// Shows what is printed.
+struct Print;
+
+impl Output for Print {
+    fn push(&self, text: &str) {
+        print!("{text}");
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [engine, socket, image, instance, seconds, workspace] = &arguments[..] else {
+        panic!("six arguments are wanted");
+    };
+    let workspace = PathBuf::from(workspace);
+    let mut options = Options::new(workspace.join("data"), instance.clone());
+    options.backend = if engine == "podman" { Choice::Podman } else { Choice::Docker };
+    options.socket = Some(socket.clone());
+    options.base_image.clone_from(image);
+    let place = Place {
+        session: SessionId::new("held"),
+        workspace: None,
+        mount: Mount::None,
+        network: Network::None,
+    };
+    let command = format!(
+        "(env -i setsid sleep {seconds} &) ; trap '' TERM HUP; echo running; sleep {seconds}"
+    );
+    let sandbox = Sandboxes::new(options);
+    sandbox.exec(&place, allowed(&command), &Print).await.expect("it runs");
+}
+
+fn allowed(command: &str) -> Authorized<Run> {
+    let run = Run {
+        command: command.to_owned(),
+        directory: String::new(),
+        timeout: Duration::from_secs(600),
+        network: Network::None,
+        mount: Mount::None,
+    };
+    let call = Call {
+        id: CallId::new("call"),
+        tool: "exec".to_owned(),
+        arguments: serde_json::Value::Null,
+        action: Action::Run(run),
+    };
+    match authorize(Principal::Owner, call, Label::CLEAN, &Grants::default()) {
+        Verdict::Allowed(call) => call.run().expect("it runs a program"),
+        Verdict::Ask(_) | Verdict::Denied(_) => panic!("the owner may"),
+    }
+}

@@ -1,0 +1,248 @@
+//! The way into a sandbox.
+//!
+//! What runs inside first is a shell that says it is there, and only then is told what to run: by
+//! that time the kernel holds sandbox and daemon together, and a daemon that ended meanwhile tells it
+//! nothing. What it is told, and the owner's variables, come over its standard input, not as
+//! arguments, which everyone on the machine can read. Not here: what becomes of what it prints. The
+//! invariant: nothing of a command runs before its sandbox is complete.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use moltis_core::error::{Code, Error, Result};
+use moltis_core::sandbox::{Mount, Network, Place};
+use moltis_core::tool::Run;
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::Bubblewrap;
+use super::limits::Manager;
+use super::room::{Floor, HOME, Room, WORKSPACE};
+use super::wards::Ward;
+
+/// What a shell inside says when it is there.
+const HERE: u8 = 6;
+
+/// The longest that making a sandbox may take.
+const SETTING_UP: Duration = Duration::from_secs(20);
+
+/// Bytes that are kept of what bubblewrap complains of.
+const COMPLAINT: u64 = 4_000;
+
+/// The longest command, bytes: Linux takes no argument longer than 128 KiB.
+const COMMAND: usize = 120_000;
+
+/// Runs what comes, and ends with it. What comes cut off ends in the middle of a quoted word, which no
+/// shell runs.
+const ONCE: &str = "printf '\\006'; . /dev/stdin";
+
+/// Takes line after line.
+const LINES: &str = "printf '\\006'; exec /bin/sh";
+
+/// Puts the filter under its number, makes what follows the first that a full memory ends, and
+/// becomes it.
+const OUTSIDE: &str = "filter=$1; shift; echo 1000 2>/dev/null >/proc/self/oom_score_adj; \
+                       [ -z \"$filter\" ] || exec 9<\"$filter\" || exit 125; exec \"$@\"";
+
+/// How the shell inside takes what it is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// All at once.
+    Once,
+    /// Line after line, for as long as it runs.
+    Lines,
+}
+
+impl Bubblewrap {
+    /// A sandbox for this program, whose shell has been told the owner's variables and this script.
+    /// The workspace is seen and the network reached as the run says, for that is what was judged.
+    pub(super) async fn enter(
+        &self,
+        place: &Place,
+        run: &Run,
+        script: &str,
+        telling: Telling,
+    ) -> Result<Ward> {
+        let manager = *self.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.enter_with(place, run, script, telling, manager).await
+    }
+
+    pub(super) async fn enter_with(
+        &self,
+        place: &Place,
+        run: &Run,
+        script: &str,
+        telling: Telling,
+        manager: Option<Manager>,
+    ) -> Result<Ward> {
+        if run.network != Network::None {
+            return Err(no_network());
+        }
+        let directory = run.directory.as_str();
+        let mut steps = Path::new(directory).components();
+        if steps.any(|step| !matches!(step, Component::Normal(_) | Component::CurDir)) {
+            return Err(Error::new(
+                Code::Invalid,
+                format!("`{directory}` leads out of the workspace"),
+            ));
+        }
+        let floor = self.floor(place, run.mount).await?;
+        let told = self.told(script).await?;
+        let command = self.command(&floor, directory, telling, manager);
+        let mut ward = self.launcher.start(command, place.session.clone(), floor).await?;
+        match timeout(SETTING_UP, hear(&mut ward)).await {
+            Ok(heard) => heard?,
+            Err(_) => return Err(Error::new(Code::Unavailable, "a sandbox does not start")),
+        }
+        ward.settle();
+        let mut stdin = ward.stdin.take().ok_or_else(streamless)?;
+        let written = stdin.write_all(told.as_bytes()).await;
+        if let Err(error) = written {
+            return Err(Error::new(Code::Unavailable, format!("a sandbox takes nothing: {error}")));
+        }
+        if telling == Telling::Lines {
+            ward.stdin = Some(stdin);
+        }
+        Ok(ward)
+    }
+
+    /// The workspace of a place, made sure of.
+    async fn floor(&self, place: &Place, mount: Mount) -> Result<Floor> {
+        let Some(workspace) = place.workspace.clone() else { return Ok(Floor::None) };
+        if mount == Mount::None {
+            return Ok(Floor::None);
+        }
+        let seams = self.seams.clone();
+        let floor = tokio::task::spawn_blocking(move || {
+            let workspace = real(&workspace)?;
+            Ok(match mount {
+                Mount::None => Floor::None,
+                Mount::ReadOnly => Floor::ReadOnly(workspace),
+                Mount::ReadWrite => {
+                    let lease = seams.take(&workspace)?;
+                    Floor::ReadWrite(workspace, lease)
+                }
+            })
+        });
+        floor.await.map_err(|error| Error::new(Code::Internal, error.to_string()))?
+    }
+
+    /// What the shell is told.
+    async fn told(&self, script: &str) -> Result<String> {
+        let mut told = String::new();
+        for (name, value) in self.variables.variables().await? {
+            let value = value.expose_secret();
+            if is_name(&name) && !value.contains('\0') {
+                told.push_str(&format!("export {name}={}\n", quoted(value)));
+            }
+        }
+        told.push_str(script);
+        told.push('\n');
+        Ok(told)
+    }
+
+    fn command(
+        &self,
+        floor: &Floor,
+        directory: &str,
+        telling: Telling,
+        manager: Option<Manager>,
+    ) -> Command {
+        let start = match floor {
+            Floor::None => HOME.to_owned(),
+            _ => format!("{WORKSPACE}/{directory}").trim_end_matches('/').to_owned(),
+        };
+        let room = Room {
+            programs: &self.programs,
+            own: &self.own,
+            floor,
+            hidden: &self.hidden,
+            directory: start,
+            folder: self.limits.folder,
+            forbids_namespaces: self.forbids_namespaces,
+            filter: self.filter.as_ref().map(|_| 9),
+        };
+        let mut words: Vec<OsString> = Vec::new();
+        words.extend(self.limits.outside(manager));
+        words.push(self.program.clone().into_os_string());
+        words.extend(room.arguments());
+        words.push("--".into());
+        let first = if telling == Telling::Once { ONCE } else { LINES };
+        words.extend(["/bin/sh", "-c"].map(OsString::from));
+        words.push(format!("{}{first}", self.limits.inside()).into());
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", OUTSIDE, "sh"]).arg(self.filter.as_deref().unwrap_or(Path::new("")));
+        command.args(words).env_clear().envs(self.bus.iter().cloned()).current_dir("/");
+        command
+    }
+}
+
+/// Waits for the shell inside.
+async fn hear(ward: &mut Ward) -> Result<()> {
+    let (Some(stdout), Some(stderr)) = (&mut ward.stdout, &mut ward.stderr) else {
+        return Err(streamless());
+    };
+    if stdout.read_u8().await.is_ok_and(|byte| byte == HERE) {
+        return Ok(());
+    }
+    let mut complaint = Vec::new();
+    // What could be read of it is told.
+    let _ = stderr.take(COMPLAINT).read_to_end(&mut complaint).await;
+    let complaint = String::from_utf8_lossy(&complaint);
+    let complaint = complaint.trim();
+    let code = if complaint.contains("Can't chdir") { Code::Invalid } else { Code::Unavailable };
+    Err(Error::new(code, format!("the sandbox could not be made: {complaint}")))
+}
+
+fn streamless() -> Error {
+    Error::new(Code::Internal, "a sandbox was started without its streams")
+}
+
+fn no_network() -> Error {
+    Error::new(Code::Denied, "bubblewrap gives programs no network")
+        .with_hint("set the network to none, or install Docker or Podman")
+}
+
+/// The workspace's real path. Not the whole machine, and not what only looks like a folder.
+fn real(workspace: &Path) -> Result<PathBuf> {
+    let unusable = |why: &str| {
+        let path = workspace.display();
+        Error::new(Code::Invalid, format!("`{path}` can't be the workspace of a sandbox: {why}"))
+    };
+    let real = workspace.canonicalize().map_err(|error| unusable(&error.to_string()))?;
+    if !real.is_dir() {
+        return Err(unusable("it is not a folder"));
+    }
+    if real.parent().is_none() {
+        return Err(unusable("it is the whole machine"));
+    }
+    Ok(real)
+}
+
+/// A command line for the shell inside, as an argument.
+///
+/// # Errors
+/// Where Linux does not take it.
+pub(super) fn argument(text: &str) -> Result<String> {
+    if text.contains('\0') {
+        return Err(Error::new(Code::Invalid, "a command has no zero bytes"));
+    }
+    if text.len() > COMMAND {
+        return Err(Error::new(Code::Invalid, format!("a command has at most {COMMAND} bytes"))
+            .with_hint("write it to a file of the workspace and run that"));
+    }
+    Ok(quoted(text))
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

@@ -1,0 +1,149 @@
+use std::path::PathBuf;
+
+use expect_test::expect;
+
+use super::{Bind, Spec, Ulimits};
+
+pub(crate) fn spec() -> Spec {
+    let bind = |target: &str, writable| Bind {
+        source: PathBuf::from(target.replace("/workspace", "/home/me/project")),
+        target: target.to_owned(),
+        writable,
+        inode: Some(target.len() as u64),
+    };
+    Spec {
+        image: "ubuntu:25.10".to_owned(),
+        instance: "mine".to_owned(),
+        session: "session-1".to_owned(),
+        user: (1000, 1000),
+        keep_id: false,
+        binds: vec![
+            bind("/workspace", true),
+            bind("/workspace/.git", true),
+            bind("/workspace/.git/hooks", false),
+        ],
+        open: false,
+        memory_mb: 2048,
+        cpus: 1.5,
+        pids: 256,
+        tmp_mb: 64,
+        ulimits: Ulimits { files: 16_384, processes: None },
+        timezone: "Europe/Berlin".to_owned(),
+    }
+}
+
+#[test]
+fn an_engine_is_asked_for_this_and_no_more() {
+    let mut request = serde_json::to_value(spec().request()).unwrap();
+    request["Entrypoint"][2] = "first.sh".into();
+    expect![[r#"
+        {
+          "AttachStderr": true,
+          "AttachStdin": true,
+          "AttachStdout": true,
+          "Cmd": [
+            "/workspace",
+            "/workspace/.git",
+            "/workspace/.git/hooks"
+          ],
+          "Entrypoint": [
+            "/bin/sh",
+            "-c",
+            "first.sh",
+            "moltis"
+          ],
+          "Env": [
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME=/home/moltis",
+            "LANG=C.UTF-8",
+            "TZ=Europe/Berlin"
+          ],
+          "HostConfig": {
+            "AutoRemove": true,
+            "CapDrop": [
+              "ALL"
+            ],
+            "IpcMode": "private",
+            "Memory": 2147483648,
+            "MemorySwap": 2147483648,
+            "Mounts": [
+              {
+                "BindOptions": {
+                  "NonRecursive": true
+                },
+                "ReadOnly": false,
+                "Source": "/home/me/project",
+                "Target": "/workspace",
+                "Type": "bind"
+              },
+              {
+                "BindOptions": {
+                  "NonRecursive": true
+                },
+                "ReadOnly": false,
+                "Source": "/home/me/project/.git",
+                "Target": "/workspace/.git",
+                "Type": "bind"
+              },
+              {
+                "BindOptions": {
+                  "NonRecursive": true
+                },
+                "ReadOnly": true,
+                "Source": "/home/me/project/.git/hooks",
+                "Target": "/workspace/.git/hooks",
+                "Type": "bind"
+              }
+            ],
+            "NanoCpus": 1500000000,
+            "NetworkMode": "none",
+            "PidsLimit": 256,
+            "Privileged": false,
+            "ReadonlyRootfs": true,
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {
+              "/home/moltis": "rw,exec,nosuid,nodev,size=64m,mode=1777",
+              "/tmp": "rw,exec,nosuid,nodev,size=64m,mode=1777"
+            },
+            "Ulimits": [
+              {
+                "Hard": 0,
+                "Name": "core",
+                "Soft": 0
+              },
+              {
+                "Hard": 16384,
+                "Name": "nofile",
+                "Soft": 16384
+              }
+            ]
+          },
+          "Hostname": "moltis",
+          "Image": "ubuntu:25.10",
+          "Labels": {
+            "moltis.instance": "mine",
+            "moltis.session": "session-1"
+          },
+          "OpenStdin": true,
+          "StdinOnce": true,
+          "Tty": false,
+          "User": "1000:1000",
+          "WorkingDir": "/"
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&request).unwrap());
+}
+
+#[test]
+fn nothing_that_can_be_said_asks_for_more_than_the_bridge() {
+    let mut spec = spec();
+    spec.open = true;
+    spec.keep_id = true;
+    let host = spec.request().host_config.unwrap();
+    assert_eq!(host.network_mode.as_deref(), Some("bridge"));
+    assert_eq!(host.privileged, Some(false));
+    assert_eq!(host.userns_mode.as_deref(), Some("keep-id"));
+    assert!(host.binds.is_none() && host.devices.is_none() && host.cap_add.is_none());
+    assert!(host.pid_mode.is_none() && host.group_add.is_none() && host.port_bindings.is_none());
+}

@@ -1,0 +1,17 @@
+//! Where programs run that a model wants run: containers, or bubblewrap.
+//!
+//! Implements [`moltis_core::sandbox::Sandbox`] over a backend that was found, asked what it is and
+//! made to prove that it contains what runs in it. Without one that does, nothing runs: there is no
+//! way from here to the machine itself.
+
+mod backend;
+#[cfg(target_os = "linux")]
+mod bubblewrap;
+mod engine;
+mod image;
+mod options;
+mod output;
+mod sandboxes;
+
+pub use options::{Choice, NoVariables, Options, Variables};
+pub use sandboxes::Sandboxes;

@@ -1,0 +1,120 @@
+//! What of the workspace is seen, and what of it can be changed.
+
+use moltis_core::sandbox::Mount;
+
+use crate::support::{Scene, engines, open_to_all, run, run_in};
+
+#[tokio::test]
+async fn a_workspace_is_written_read_or_not_there() {
+    for engine in engines() {
+        let mut scene = Scene::new(&engine);
+        std::fs::write(scene.workspace().join("file"), "mine").unwrap();
+        assert_eq!(scene.exec("pwd; cat file; echo new > made").await.stdout, "/workspace\nmine");
+        let made = std::fs::read_to_string(scene.workspace().join("made"));
+        assert_eq!(made.unwrap(), "new\n");
+        scene.place.mount = Mount::ReadOnly;
+        assert_eq!(scene.exec("cat file").await.stdout, "mine");
+        assert_ne!(scene.exec("echo more > file2").await.code, 0);
+        scene.place.mount = Mount::None;
+        assert_ne!(scene.exec("ls /workspace/file").await.code, 0);
+        assert_eq!(scene.exec("pwd").await.stdout, "/home/moltis\n");
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_steers_other_programs_can_not_be_changed() {
+    for engine in engines() {
+        let scene = Scene::new(&engine);
+        let git = scene.workspace().join(".git");
+        std::fs::create_dir_all(git.join("hooks")).unwrap();
+        std::fs::write(git.join("config"), "[core]\n").unwrap();
+        std::fs::write(git.join("index"), "index").unwrap();
+        std::fs::create_dir(scene.workspace().join(".vscode")).unwrap();
+        for folder in [".git", ".git/hooks", ".vscode"] {
+            open_to_all(&scene.workspace().join(folder));
+        }
+        for refused in [
+            "echo x > .git/hooks/pre-commit",
+            "echo x >> .git/config",
+            "rm -rf .git/config",
+            "mv .git/hooks .git/old",
+            "mv .git old",
+            "rm -rf .git; mkdir .git 2>/dev/null && mkdir .git/hooks",
+            "echo x > .vscode/tasks.json",
+            "mv .vscode old",
+            "ln -sf /tmp .git/hooks",
+        ] {
+            let exit = scene.exec(&format!("( {refused} ) && test -w .git/hooks")).await;
+            assert_ne!(exit.code, 0, "{refused}");
+        }
+        // The counterpart: under names that steer nothing all of it is done.
+        let plain = scene.workspace().join("git");
+        std::fs::create_dir_all(plain.join("hooks")).unwrap();
+        open_to_all(&plain);
+        open_to_all(&plain.join("hooks"));
+        for done in ["echo x > git/hooks/pre-commit", "mv git/hooks git/old", "mv git old"] {
+            assert_eq!(scene.exec(done).await.code, 0, "{done}");
+        }
+        // The rest of what git does goes on.
+        assert_eq!(scene.exec("echo x > .git/HEAD && mv .git/HEAD .git/ORIG").await.code, 0);
+        assert_eq!(std::fs::read_dir(git.join("hooks")).unwrap().count(), 0);
+        assert_eq!(std::fs::read_to_string(git.join("config")).unwrap(), "[core]\n");
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_steers_elsewhere_is_refused() {
+    for engine in engines() {
+        let scene = Scene::new(&engine);
+        std::os::unix::fs::symlink("/etc", scene.workspace().join(".vscode")).unwrap();
+        let error = scene.try_exec(run(&scene.place, "ls .vscode/", 5)).await.unwrap_err();
+        assert_eq!(error.code.as_str(), "denied");
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_workspace_that_holds_the_daemons_data_is_refused() {
+    for engine in engines() {
+        let mut scene = Scene::new(&engine);
+        for folder in [scene.folder().to_owned(), "/".into()] {
+            scene.place.workspace = Some(folder);
+            let error = scene.try_exec(run(&scene.place, "ls", 5)).await.unwrap_err();
+            assert_eq!(error.code.as_str(), "denied", "{error}");
+        }
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_directory_is_below_the_workspace() {
+    for engine in engines() {
+        let scene = Scene::new(&engine);
+        std::fs::create_dir_all(scene.workspace().join("a/b")).unwrap();
+        open_to_all(&scene.workspace().join("a"));
+        let exit = scene.try_exec(run_in(&scene.place, "pwd", "a/./b", 5)).await.unwrap();
+        assert_eq!(exit.stdout, "/workspace/a/b\n");
+        for outside in ["..", "a/../..", "/etc"] {
+            let error = scene.try_exec(run_in(&scene.place, "pwd", outside, 5)).await.unwrap_err();
+            assert_eq!(error.code.as_str(), "invalid", "{outside}");
+        }
+        let exit = scene.try_exec(run_in(&scene.place, "pwd", "missing", 5)).await.unwrap();
+        assert_ne!(exit.code, 0);
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_home_is_kept_only_where_that_is_wanted() {
+    for engine in engines() {
+        for kept in [false, true] {
+            let scene = Scene::with(&engine, |options| options.home_persistence = kept);
+            scene.exec("echo kept > ~/file").await;
+            moltis_core::sandbox::Sandbox::stop(&*scene.sandbox, &scene.place.session).await;
+            assert_eq!(scene.exec("cat ~/file").await.stdout == "kept\n", kept);
+            scene.end().await;
+        }
+    }
+}
