@@ -44,6 +44,8 @@ pub fn judge(failure: &Failure, attempts: u32, others: bool, jitter: u64) -> Ver
         | FailureKind::BadRequest
         | FailureKind::Auth
         | FailureKind::Billing => elsewhere,
+        // Another model is not a way around it.
+        FailureKind::Denied => Verdict::GiveUp,
         FailureKind::RateLimit
         | FailureKind::Overload
         | FailureKind::Transport

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Jitter, LONGEST_WAIT, MOST_ATTEMPTS, Verdict, judge, may_mend};
 use crate::testing::model;
 
-const KINDS: [FailureKind; 8] = [
+const KINDS: [FailureKind; 9] = [
     FailureKind::Auth,
     FailureKind::RateLimit,
     FailureKind::Overload,
@@ -16,6 +16,7 @@ const KINDS: [FailureKind; 8] = [
     FailureKind::BadRequest,
     FailureKind::Transport,
     FailureKind::Malformed,
+    FailureKind::Denied,
 ];
 
 fn verdicts(attempts: u32, others: bool) -> String {
@@ -42,6 +43,7 @@ fn each_kind_of_failure_is_worth_something_else() {
         bad_request: fail over
         transport: retry
         malformed: retry
+        denied: give up
     "#]]
     .assert_eq(&verdicts(1, true));
 }
@@ -57,6 +59,7 @@ fn after_the_last_attempt_only_another_model_helps() {
         bad_request: fail over
         transport: fail over
         malformed: fail over
+        denied: give up
     "#]]
     .assert_eq(&verdicts(MOST_ATTEMPTS, true));
 }

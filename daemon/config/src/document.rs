@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml_edit::{Document, Item, TableLike, Value as Toml};
 
 use crate::problem::{Place, Problem};
+use crate::rows::{self, MAX_ROWS, Row, Rows};
 use crate::schema::{Schema, is_name};
 use crate::value::Value;
 
@@ -15,6 +16,8 @@ pub(crate) struct Said {
     pub(crate) values: Vec<(String, Value, Place)>,
     /// Tables with names that the owner chose, also empty ones.
     pub(crate) tables: Vec<String>,
+    /// The rows of lists that can be understood.
+    pub(crate) rows: Vec<Row>,
     /// What is wrong.
     pub(crate) problems: Vec<Problem>,
 }
@@ -60,6 +63,9 @@ impl Walk<'_> {
     }
 
     fn item(&mut self, path: String, item: &Item, place: Place) {
+        if let Some(rows) = self.schema.rows(&path) {
+            return self.rows(rows, item, place);
+        }
         if let Some(table) = item.as_table_like() {
             let section = self.schema.section(&path);
             if section.is_some_and(|section| section.path.contains('*')) {
@@ -105,6 +111,28 @@ impl Walk<'_> {
         }
     }
 
+    fn rows(&mut self, rows: &'static Rows, item: &Item, place: Place) {
+        let path = rows.path;
+        let Some(tables) = rows::tables(item) else {
+            let message = format!("`{path}` must be a list of tables: [[{path}]]");
+            return self.said.problems.push(Problem::error(path, place, message));
+        };
+        if tables.len() > MAX_ROWS {
+            let message = format!("`{path}` has {} rows: at most {MAX_ROWS}", tables.len());
+            self.said.problems.push(Problem::error(path, place.clone(), message));
+        }
+        for (number, (text, span)) in (1..=MAX_ROWS).zip(tables) {
+            let place = span.map_or_else(|| place.clone(), |span| self.place(&span));
+            match (rows.read)(&text) {
+                Ok(()) => self.said.rows.push(Row { rows, number, text, place }),
+                Err(why) => {
+                    let message = format!("row {number} of `{path}`: {why}");
+                    self.said.problems.push(Problem::error(path, place, message));
+                }
+            }
+        }
+    }
+
     fn unknown(&mut self, path: String, place: Place, what: &str) {
         self.said.problems.push(unknown(self.schema, path, place, what));
     }
@@ -119,6 +147,10 @@ impl Walk<'_> {
 
 /// The problem of a key or section that there is not, with the nearest one that there is.
 pub(crate) fn unknown(schema: &Schema, path: String, place: Place, what: &str) -> Problem {
+    if let Some(rows) = schema.rows(&path) {
+        let message = format!("`{}` is a list of tables: only the file can have it", rows.path);
+        return Problem::error(path, place, message);
+    }
     if let Some(name) = path.split('.').find(|name| !is_name(name)) {
         let message = format!("`{name}` is no name: use letters, digits, `-` and `_`");
         return Problem::error(path, place, message);

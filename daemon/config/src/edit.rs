@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml_edit::{Document, DocumentMut, Item, Table, TableLike};
 
+use crate::rows;
 use crate::value::Value;
 
 /// Why a text could not be changed.
@@ -150,6 +151,10 @@ fn table_of<'a>(root: &'a mut Table, path: &str) -> Option<&'a mut dyn TableLike
     Some(here)
 }
 
+fn texts<P>(rows: Vec<(String, P)>) -> Vec<String> {
+    rows.into_iter().map(|(text, _)| text).collect()
+}
+
 /// All keys of a text with their values, however they are written.
 fn flat(text: &str) -> Option<BTreeMap<String, String>> {
     fn walk(path: &str, table: &dyn TableLike, into: &mut BTreeMap<String, String>) {
@@ -159,7 +164,9 @@ fn flat(text: &str) -> Option<BTreeMap<String, String>> {
                 walk(&path, table, into);
             } else {
                 let value = item.as_value().and_then(Value::of_toml);
-                let text = value.map_or_else(|| item.to_string(), |value| value.to_string());
+                let rows = rows::tables(item).map(|rows| format!("{:?}", texts(rows)));
+                let text = value.map(|value| value.to_string()).or(rows);
+                let text = text.unwrap_or_else(|| item.to_string());
                 into.insert(path, text);
             }
         }

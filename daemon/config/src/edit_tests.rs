@@ -18,7 +18,7 @@ fn a_key_of_the_template_comes_alive_in_its_place() {
     let edited = set(&template(&SAMPLE), "chat.timeout_s", &Value::Integer(8)).unwrap();
     let edited = set(&edited, "providers.ollama.kind", &text("ollama")).unwrap();
     let edited = set(&edited, "providers.ollama.api_key", &text("k")).unwrap();
-    expect![[r#"
+    expect![[r##"
         # A sample.
 
         # Talking.
@@ -48,10 +48,14 @@ fn a_key_of_the_template_comes_alive_in_its_place() {
         # As JSON.
         # json = false
 
+        # What rings.
+        # [[bells]]
+        # tone = "a"
+
         [providers.ollama]
         kind = "ollama"
         api_key = "k"
-    "#]]
+    "##]]
     .assert_eq(&edited);
 }
 
@@ -172,4 +176,28 @@ fn a_key_is_taken_out_and_every_comment_stays() {
         # key = "k"
     "#]],
     );
+}
+
+#[test]
+fn a_key_is_changed_beside_rows_and_they_stay_as_they_are() {
+    let rows = "[[bells]] # mine\ntone = 'a' # low\n[bells.env]\nKEY = 'k'\n";
+    check(
+        &format!("{rows}[[bells]]\ntone='b'\n"),
+        "chat.model",
+        &text("c/d"),
+        expect![[r#"
+            [[bells]] # mine
+            tone = 'a' # low
+            [bells.env]
+            KEY = 'k'
+            [[bells]]
+            tone='b'
+
+            [chat]
+            model = "c/d"
+        "#]],
+    );
+    let edited = set(&format!("[chat]\nmodel = 'a/b'\n\n{rows}"), "chat.mode", &text("fast"));
+    assert!(edited.unwrap().ends_with(rows));
+    assert_eq!(set(rows, "bells.tone", &text("c")), Err(EditError::Shape("bells.tone".to_owned())));
 }

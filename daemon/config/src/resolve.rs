@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::document::{self, Said};
 use crate::problem::{Place, Problem, Severity};
+use crate::rows::Row;
 use crate::schema::{Key, Schema};
 use crate::value::Value;
 
@@ -96,6 +97,7 @@ impl Setting {
 pub struct Config {
     settings: Vec<Setting>,
     index: BTreeMap<String, usize>,
+    rows: Vec<Row>,
 }
 
 impl Config {
@@ -107,6 +109,16 @@ impl Config {
     /// One key.
     pub fn get(&self, path: &str) -> Option<&Setting> {
         self.index.get(path).and_then(|at| self.settings.get(*at))
+    }
+
+    /// The rows of all lists, in the file's order.
+    pub fn all_rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The texts of the rows of one list, in the file's order.
+    pub fn rows<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        self.rows.iter().filter(move |row| row.rows.path == path).map(|row| row.text.as_str())
     }
 
     /// The string at a path; empty when there is none.
@@ -164,6 +176,18 @@ impl Config {
         self.settings.iter().filter(|setting| differs(setting, older)).chain(gone).collect()
     }
 
+    /// The lists whose rows differ from an older configuration's.
+    pub fn rows_changed_since(&self, older: &Self) -> Vec<&'static str> {
+        let mut lists: Vec<&'static str> = Vec::new();
+        for row in self.rows.iter().chain(&older.rows) {
+            let path = row.rows.path;
+            if !lists.contains(&path) && !self.rows(path).eq(older.rows(path)) {
+                lists.push(path);
+            }
+        }
+        lists
+    }
+
     fn push(&mut self, setting: Setting) {
         self.index.insert(setting.path.clone(), self.settings.len());
         self.settings.push(setting);
@@ -188,7 +212,7 @@ impl Resolved {
 
 /// Lays the sources over the built-in values.
 pub fn resolve(schema: &Schema, sources: &Sources<'_>) -> Resolved {
-    let Said { values, tables, mut problems } = document::read(schema, sources.file);
+    let Said { values, tables, rows, mut problems } = document::read(schema, sources.file);
     let mut layered: BTreeMap<String, (Value, Origin)> = BTreeMap::new();
     let mut tables = tables;
     for (path, value, place) in values {
@@ -223,7 +247,8 @@ pub fn resolve(schema: &Schema, sources: &Sources<'_>) -> Resolved {
             }
         }
     }
-    Resolved { config: assemble(schema, &tables, &mut layered), problems }
+    let config = Config { rows, ..assemble(schema, &tables, &mut layered) };
+    Resolved { config, problems }
 }
 
 fn assemble(

@@ -148,3 +148,62 @@ proptest! {
         prop_assert!(resolved.config.get("chat.model").is_some());
     }
 }
+
+const BELLS: &str = "[chat]\nmodel = 'a/b'\n\n[[bells]] # the first\ntone = 'c' # low\npeals = [1, # once\n  2]\n\
+                     [bells.env]\nKEY = 'secret'\n[[bells]]\ntone = \"d\"\n";
+
+#[test]
+fn the_rows_of_a_list_are_handed_on_without_comments_however_they_are_written() {
+    let of = |file| {
+        let resolved = resolve(&SAMPLE, &Sources { file, ..Sources::default() });
+        assert_eq!(resolved.problems, []);
+        resolved.config
+    };
+    let config = of(BELLS);
+    let rows: Vec<&str> = config.rows("bells").collect();
+    expect![[r#"
+        [
+            "tone = \"c\"\npeals = [1, 2]\nenv = { KEY = \"secret\" }\n",
+            "tone = \"d\"\n",
+        ]
+    "#]]
+    .assert_debug_eq(&rows);
+    let shown: Vec<String> =
+        config.all_rows().iter().map(|row| format!("{} = {}", row.name(), row.shown())).collect();
+    assert_eq!(shown, ["bells.1 = { tone = \"c\" }", "bells.2 = { tone = \"d\" }"]);
+    let inline = "chat.model = 'a/b'\n\
+                  bells = [{ tone = 'c', peals = [1, 2], env.KEY = 'secret' }, { tone = 'd' }]\n";
+    let inline = of(inline);
+    assert_eq!(inline.rows("bells").collect::<Vec<_>>(), rows);
+    assert_eq!(inline.rows_changed_since(&config), [] as [&str; 0]);
+    assert_eq!(of("bells = []").rows_changed_since(&config), ["bells"]);
+    assert_eq!(config.rows_changed_since(&Config::default()), ["bells"]);
+}
+
+#[test]
+fn a_row_that_can_not_be_understood_is_an_error_at_its_line() {
+    check(
+        &problems(
+            "[[bells]]\ntone = 'a'\n[[bells]]\n\n[bells.env]\nKEY = 'secret'\n",
+            &[("MOLTIS_BELLS__TONE", "b")],
+        ),
+        expect![[r#"
+            moltis.toml:3:1: row 2 of `bells`: it has no `tone`
+            environment MOLTIS_BELLS__TONE: `bells` is a list of tables: only the file can have it
+        "#]],
+    );
+    check(
+        &problems("[bells]\ntone = 'a'\n", &[]),
+        expect![[r#"
+            moltis.toml:1:2: `bells` must be a list of tables: [[bells]]
+        "#]],
+    );
+    check(
+        &problems("[[bels]]\ntone = 'a'\n", &[]),
+        expect![[r#"
+            moltis.toml:1:3: unknown key `bels` | did you mean `bells`?
+        "#]],
+    );
+    let many = "[[bells]]\ntone = 'a'\n".repeat(257);
+    assert_eq!(problems(&many, &[]), "moltis.toml:1:3: `bells` has 257 rows: at most 256\n");
+}

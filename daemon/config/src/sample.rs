@@ -1,5 +1,6 @@
 //! A small schema for this crate's tests.
 
+use crate::rows::Rows;
 use crate::schema::{Key, Preset, Schema, Section};
 use crate::value::{Kind, Value};
 
@@ -8,6 +9,10 @@ fn even(value: &Value) -> Result<(), String> {
         Value::Integer(number) if number % 2 != 0 => Err("expected an even number".to_owned()),
         _ => Ok(()),
     }
+}
+
+fn is_bell(row: &str) -> Result<(), String> {
+    if row.contains("tone = ") { Ok(()) } else { Err("it has no `tone`".to_owned()) }
 }
 
 pub(crate) static SAMPLE: Schema = Schema {
@@ -38,4 +43,11 @@ pub(crate) static SAMPLE: Schema = Schema {
         },
         Key::new("log.json", Kind::Bool, Preset::Bool(false), "As JSON."),
     ],
+    rows: &[Rows {
+        path: "bells",
+        doc: "What rings.",
+        example: "tone = \"a\"",
+        read: is_bell,
+        shown: |row| format!("{{ {} }}", row.lines().next().unwrap_or_default()),
+    }],
 };

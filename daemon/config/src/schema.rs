@@ -1,5 +1,6 @@
 //! The table of keys, from which all else follows.
 
+use crate::rows::Rows;
 use crate::value::{Kind, Value};
 
 /// A key's value when nobody sets it.
@@ -96,12 +97,20 @@ pub struct Schema {
     pub sections: &'static [Section],
     /// The keys; each belongs to one of the sections.
     pub keys: &'static [Key],
+    /// The lists of tables.
+    pub rows: &'static [Rows],
 }
 
 impl Schema {
     /// The key that a path of a file means.
     pub fn key(&self, path: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| fits(key.path, path))
+    }
+
+    /// The list of tables that a path is, or is in: `hooks`, `hooks.1`, `hooks.name`.
+    pub fn rows(&self, path: &str) -> Option<&'static Rows> {
+        let first = path.split('.').next().unwrap_or(path);
+        self.rows.iter().find(|rows| rows.path == first)
     }
 
     /// The section that a path of a file means.
@@ -129,6 +138,7 @@ impl Schema {
             .iter()
             .map(|key| key.path)
             .chain(self.sections.iter().map(|section| section.path))
+            .chain(self.rows.iter().map(|rows| rows.path))
             .map(|known| with_names_of(known, path));
         let last = path.rsplit('.').next().unwrap_or(path);
         candidates

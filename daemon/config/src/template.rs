@@ -13,6 +13,11 @@ pub fn template(schema: &Schema) -> String {
         text.push_str(&comment(section.doc));
         write_section(&mut text, schema, section);
     }
+    for rows in schema.rows {
+        text.push('\n');
+        text.push_str(&comment(rows.doc));
+        text.push_str(&comment(&format!("[[{}]]\n{}", rows.path, rows.example)));
+    }
     text
 }
 

@@ -10,39 +10,49 @@ use crate::error::Result;
 /// When hooks are called. The names are the seed's, and are what a hook is told as `event`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Point {
-    /// A turn is about to ask its first model. May block.
+    /// A turn is about to ask its first model. May block: the turn fails, and says why.
     BeforeAgentStart,
-    /// A turn is over.
+    /// A turn that had started is over, whatever its end.
     AgentEnd,
-    /// A model is about to be asked. May block.
+    /// A model is about to be asked for an answer, not for a summary or a title. May block: the turn
+    /// fails and says why; no other model is asked in its place.
     BeforeLLMCall,
-    /// A model has answered. May block what it wants done.
+    /// A model has answered. May block: the turn fails and says why, and no tool is called. What was
+    /// painted of the answer already stays in the session, marked as unfinished.
     AfterLLMCall,
-    /// A conversation is about to be compacted. May block.
+    /// A conversation is about to be compacted. May block: a person who asked for it is told why, and
+    /// nothing changes; where it is needed before an answer, Moltis makes a summary without a model
+    /// and a notice says why, since nothing may hold the answer up.
     BeforeCompaction,
     /// It was compacted.
     AfterCompaction,
-    /// A message arrived. May change or block it.
+    /// A message arrived. May change it, or block it: whoever sent it is told why, and it is kept
+    /// nowhere.
     MessageReceived,
-    /// An answer is about to be kept and shown. May change or block it.
+    /// A finished answer is about to be kept. May change it, or block it: the reason is kept in its
+    /// place. It was painted while it grew; what stays is what hooks let through. One that was cut off
+    /// is kept as it is, unasked.
     MessageSending,
-    /// It was.
+    /// An answer, finished or cut off, was kept.
     MessageSent,
-    /// A tool is about to be called. May change the arguments or block it.
+    /// A tool is about to be called. May change the arguments, before anything is judged by them, or
+    /// block it: the model is told why.
     BeforeToolCall,
     /// A tool was called.
     AfterToolCall,
-    /// A tool's result is about to be kept. May change or block it.
+    /// A tool's result is about to be kept. May change its text, or block it: the model is told why
+    /// instead, and the call counts as failed.
     ToolResultPersist,
-    /// A session began.
+    /// A session began: anew, as a copy of another, or by an agent.
     SessionStart,
     /// A session was put away or deleted.
     SessionEnd,
-    /// The daemon is ready.
+    /// The daemon is ready, and the turns that its last run left open are closed.
     GatewayStart,
-    /// The daemon stops.
+    /// The daemon begins to stop. Hooks are given a few seconds.
     GatewayStop,
-    /// A person gave a command.
+    /// A person gave a command: `new`, `stop`, `compact`, `title`, `archive`, `configure`, `undo`,
+    /// `fork`, `delete`.
     Command,
 }
 

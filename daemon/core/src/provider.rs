@@ -142,6 +142,8 @@ pub enum FailureKind {
     Transport,
     /// What arrived is not what the dialect promises; a stream without its terminator.
     Malformed,
+    /// A hook does not allow it. No provider is to blame, and none is asked instead.
+    Denied,
 }
 
 impl FailureKind {
@@ -156,6 +158,7 @@ impl FailureKind {
             Self::BadRequest => "bad_request",
             Self::Transport => "transport",
             Self::Malformed => "malformed",
+            Self::Denied => "denied",
         }
     }
 }

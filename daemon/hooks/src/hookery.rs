@@ -109,6 +109,7 @@ impl Hookery {
         let done = tokio::time::timeout(within, all).await.is_ok();
         if !done {
             tracing::warn!("hooks that were still running are ended");
+            telling.shutdown().await;
         }
         done
     }

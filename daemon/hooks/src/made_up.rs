@@ -12,16 +12,18 @@ pub(crate) fn facts(point: Point) -> Value {
     match point {
         Point::BeforeAgentStart => json!({ "session_key": session_key, "model": "local/smollm2" }),
         Point::AgentEnd => json!({
-            "session_key": session_key, "text": "Done.", "iterations": 2, "tool_calls": 1,
+            "session_key": session_key, "turn": "example", "state": "done", "text": "Done.",
+            "iterations": 2, "tool_calls": 1, "input_tokens": 12, "output_tokens": 2,
         }),
         Point::BeforeLLMCall => json!({
             "session_key": session_key, "provider": "local", "model": "smollm2",
             "messages": [{ "role": "user", "content": "say hi" }],
-            "tool_count": 3, "iteration": 1,
+            "message_count": 1, "tool_count": 3, "iteration": 1,
         }),
         Point::AfterLLMCall => json!({
             "session_key": session_key, "provider": "local", "model": "smollm2", "text": "hi",
-            "tool_calls": [], "input_tokens": 12, "output_tokens": 2, "iteration": 1,
+            "tool_calls": [{ "name": "exec", "arguments": "{\"command\":\"echo hi\"}" }],
+            "input_tokens": 12, "output_tokens": 2, "iteration": 1,
         }),
         Point::BeforeCompaction => json!({ "session_key": session_key, "message_count": 120 }),
         Point::AfterCompaction => json!({ "session_key": session_key, "summary_len": 2048 }),
@@ -33,21 +35,22 @@ pub(crate) fn facts(point: Point) -> Value {
         }
         Point::BeforeToolCall => json!({
             "session_key": session_key, "tool_name": "exec",
-            "arguments": { "command": "echo hi" }, "channel": null,
+            "arguments": { "command": "echo hi" }, "workspace": "/tmp", "channel": null,
         }),
         Point::AfterToolCall => json!({
             "session_key": session_key, "tool_name": "exec", "success": true,
-            "result": "hi\n", "channel": null,
+            "result": "hi\n", "workspace": "/tmp", "channel": null,
         }),
         Point::ToolResultPersist => json!({
-            "session_key": session_key, "tool_name": "exec", "result": "hi\n", "channel": null,
+            "session_key": session_key, "tool_name": "exec", "success": true,
+            "result": "hi\n", "workspace": "/tmp", "channel": null,
         }),
         Point::SessionStart => json!({ "session_key": session_key, "channel": null }),
         Point::SessionEnd => json!({ "session_key": session_key }),
         Point::GatewayStart => json!({ "address": "unix:moltisd.sock" }),
         Point::GatewayStop => json!({}),
         Point::Command => {
-            json!({ "session_key": session_key, "action": "new", "sender_id": "owner" })
+            json!({ "session_key": session_key, "action": "new", "sender_id": "tui" })
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use moltis_core::assistant::Assistant;
 use moltis_core::env::Env;
 use moltis_core::journal::Journal;
 use moltis_core::provider::Provider;
@@ -12,11 +13,12 @@ use moltis_core::vault::Vault;
 use moltis_core::{Code, Error, Result};
 use moltis_edge::Services;
 use moltis_highlight::Highlight;
+use moltis_hooks::Hookery;
 use moltis_local::{Local, Options};
 use moltis_net::{Client, Purpose};
 use moltis_providers::{Providers, Setup};
 use moltis_sandbox::Sandboxes;
-use moltis_session::Sessions;
+use moltis_session::{Hands, Sessions};
 use moltis_store::Store;
 use moltis_telemetry::LogHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,20 +27,23 @@ use crate::admin::{ModelKeeper, ProviderKeeper, SystemKeeper};
 use crate::configuration::Configuration;
 use crate::env::SystemEnv;
 use crate::hands;
+use crate::hooks::{self, Door};
 use crate::meaning::Settings;
-use crate::unconnected::Unconnected;
 use crate::variables::Variables;
 
 /// The daemon's parts, for whoever starts and stops them.
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) hooks: Arc<Hookery>,
     pub(crate) local: Arc<Local>,
     pub(crate) sandbox: Arc<Sandboxes>,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) services: Services,
     /// Cancelled by whoever wants the daemon to stop.
     pub(crate) stop: CancellationToken,
+    /// Whose hooks are told of the daemon's start and stop.
+    pub(crate) workspace: Option<String>,
 }
 
 /// Opens the store and connects everything to it.
@@ -61,14 +66,28 @@ pub(crate) fn compose(
     let env_var = |name: &str| std::env::var(name).ok();
     let providers =
         Providers::new(setup, store.vault(), env_var).map_err(|error| invalid(&error))?;
+    let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
+    let door = Door::new(env.clone());
+    let hooks = hooks::open(&data_dir, &config_dir, settings.hooks, env.clone(), door.clone())?;
     let vault: Arc<dyn Vault> = store.vault();
     let variables = Arc::new(Variables::new(store.vault()));
-    let hands = hands::hands(&settings.hands, &configuration, &vault, &variables, &data_dir)?;
+    let made = hands::hands(&settings.hands, &configuration, &vault, &variables, &data_dir)?;
+    let hands = Hands { hooks: hooks.clone(), ..made.hands };
     let rules = rules(settings.rules, &data_dir)?;
-    let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, hands.hands, rules);
-    keep_up(&configuration, &sessions, &providers, &local, &log, &data_dir);
+    let workspace = rules.workspace.clone();
+    let sessions = Sessions::new(Arc::clone(&journal), providers.clone(), env, hands, rules);
+    let assistant: Arc<dyn Assistant> = sessions.clone();
+    door.open(Arc::downgrade(&assistant));
+    let holders = Holders {
+        sessions: sessions.clone(),
+        hooks: hooks.clone(),
+        providers: providers.clone(),
+        local: local.clone(),
+        log: log.clone(),
+        data_dir: data_dir.clone(),
+    };
+    keep_up(&configuration, holders);
     let stop = CancellationToken::new();
-    let config_dir = parent(&moltis_core::admin::ConfigAdmin::path(&*configuration));
     let system = SystemKeeper {
         sessions: Arc::clone(&sessions),
         journal,
@@ -80,7 +99,7 @@ pub(crate) fn compose(
         stop: stop.clone(),
     };
     let services = Services {
-        assistant: sessions.clone(),
+        assistant,
         models: Arc::new(ModelKeeper {
             providers: Arc::clone(&providers),
             local: Arc::clone(&local),
@@ -93,14 +112,14 @@ pub(crate) fn compose(
         }),
         config: configuration.clone(),
         system: Arc::new(system),
-        hooks: Arc::new(Unconnected),
-        sandbox: hands.sandbox.clone(),
+        hooks: hooks.clone(),
+        sandbox: made.sandbox.clone(),
         variables,
         highlighter: Highlight::new(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let sandbox = hands.sandbox;
-    Ok(Parts { store, sessions, local, sandbox, configuration, services, stop })
+    let sandbox = made.sandbox;
+    Ok(Parts { store, sessions, hooks, local, sandbox, configuration, services, stop, workspace })
 }
 
 fn parent(file: &Path) -> PathBuf {
@@ -141,22 +160,25 @@ fn setup(settings: &Settings, local: &Arc<Local>, data_dir: &Path) -> Setup {
     }
 }
 
+/// Everyone who holds some of the settings.
+struct Holders {
+    sessions: Arc<Sessions>,
+    hooks: Arc<Hookery>,
+    providers: Arc<Providers>,
+    local: Arc<Local>,
+    log: LogHandle,
+    data_dir: PathBuf,
+}
+
 /// Changed settings reach everyone who holds some.
-fn keep_up(
-    configuration: &Configuration,
-    sessions: &Arc<Sessions>,
-    providers: &Arc<Providers>,
-    local: &Arc<Local>,
-    log: &LogHandle,
-    data_dir: &Path,
-) {
-    let (sessions, providers, local) = (sessions.clone(), providers.clone(), local.clone());
-    let (log, data_dir) = (log.clone(), data_dir.to_owned());
+fn keep_up(configuration: &Configuration, holders: Holders) {
+    let Holders { sessions, hooks, providers, local, log, data_dir } = holders;
     configuration.on_change(Box::new(move |settings| {
         let setup = setup(settings, &local, &data_dir);
         providers.reconfigure(setup).map_err(|error| invalid(&error))?;
         log.set_level(&settings.log_level).map_err(|error| invalid(&error))?;
         sessions.set_rules(rules(settings.rules.clone(), &data_dir)?);
+        hooks.set(settings.hooks.clone());
         Ok(())
     }));
 }

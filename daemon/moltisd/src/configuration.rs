@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use moltis_config::{
-    Config, File, FileError, Flag, Problem, Setting, Severity, Sources, Value, resolve,
+    Config, File, FileError, Flag, Problem, Row, Setting, Severity, Sources, Value, resolve,
 };
 use moltis_core::admin::{ConfigAdmin, ConfigChange, ConfigValue};
 use moltis_core::policy::Pattern;
@@ -136,7 +136,7 @@ impl Configuration {
         if let Some(apply) = &*self.apply.lock().unwrap_or_else(PoisonError::into_inner) {
             apply(&Settings::of(&config))?;
         }
-        let changed = changed.len();
+        let changed = changed.len() + config.rows_changed_since(&before).len();
         self.hold(config);
         tracing::info!(changed, "took the configuration into use");
         Ok(restart)
@@ -198,6 +198,10 @@ fn edited(text: &str, edit: &Edit) -> Result<String, Refused> {
 
 /// A key that there is not.
 fn unknown(code: Code, path: &str) -> Error {
+    if let Some(rows) = SCHEMA.rows(path) {
+        let message = format!("`{}` is a list of tables: it is edited in the file", rows.path);
+        return Error::new(code, message).with_hint("moltis config edit");
+    }
     let error = Error::new(code, format!("unknown key `{path}`"));
     match SCHEMA.nearest(path) {
         Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
@@ -219,6 +223,12 @@ fn shown(setting: &Setting) -> ConfigValue {
         json: json.to_string(),
         origin: setting.origin.to_string(),
     }
+}
+
+fn shown_row(row: &Row) -> ConfigValue {
+    let value = row.shown();
+    let json = json!(value).to_string();
+    ConfigValue { key: row.name(), value, json, origin: "file".to_owned() }
 }
 
 /// Why an edit did not happen.
@@ -260,12 +270,17 @@ impl ConfigAdmin for Configuration {
     }
 
     async fn show(&self) -> Result<Vec<ConfigValue>> {
-        Ok(self.held().settings().iter().map(shown).collect())
+        let held = self.held();
+        let rows = held.all_rows().iter().map(shown_row);
+        Ok(held.settings().iter().map(shown).chain(rows).collect())
     }
 
     async fn get(&self, key: &str) -> Result<ConfigValue> {
         if let Some(setting) = self.held().get(key) {
             return Ok(shown(setting));
+        }
+        if let Some(row) = self.held().all_rows().iter().find(|row| row.name() == key) {
+            return Ok(shown_row(row));
         }
         if SCHEMA.key(key).is_none() {
             return Err(unknown(Code::NotFound, key));

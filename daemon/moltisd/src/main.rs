@@ -9,6 +9,7 @@ mod configuration;
 mod env;
 mod flags;
 mod hands;
+mod hooks;
 #[cfg(test)]
 mod man_tests;
 mod meaning;
@@ -17,7 +18,6 @@ mod readiness;
 mod review;
 mod serve;
 mod settings;
-mod unconnected;
 mod variables;
 
 use std::fs::DirBuilder;

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) fallbacks: Vec<ModelRef>,
     /// Who is asked.
     pub(crate) providers: Vec<ProviderConfig>,
+    /// Hooks.
+    pub(crate) hooks: moltis_hooks::Settings,
     /// Threads of local models; 0 is automatic.
     pub(crate) local_threads: usize,
     /// When a local model's memory is freed.
@@ -148,6 +150,7 @@ impl Settings {
                 .into_iter()
                 .map(|name| provider(config, name))
                 .collect(),
+            hooks: crate::hooks::settings(config),
             local_threads: usize::try_from(number("local.threads")).unwrap_or(0),
             local_idle: Duration::from_secs(number("local.idle_unload_s")),
             local_context: number("local.max_context"),

@@ -31,6 +31,7 @@ pub(crate) fn review(config: &Config, file_mode: Option<u32>, vars: Vars<'_>) ->
         found.extend(key_problems(config, name, file_mode, vars));
         found.extend(unencrypted(config, name));
     }
+    found.extend(crate::hooks::review(config));
     found.extend(absent(config, "chat.default_model", settings.default_model.as_slice(), &names));
     found.extend(absent(config, "chat.fallbacks", &settings.fallbacks, &names));
     found

@@ -1,15 +1,20 @@
 //! The daemon's life: bind, open, announce, serve, drain.
 //!
 //! Draining goes from the outside in: no new connections, then no new turns (running ones end as
-//! interrupted with their text kept), then the local models, then the store. A second signal
+//! interrupted with their text kept), then hooks that are still told of it, then the local models,
+//! then the store. A second signal
 //! ends the process at once; the store is made for that.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use moltis_core::hook::Point;
 use moltis_core::{Code, Error, Result};
 use moltis_edge::socket::{self, Bound};
+use moltis_hooks::Hookery;
 use moltis_telemetry::{LogHandle, LogOptions};
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,10 +22,14 @@ use tokio_util::sync::CancellationToken;
 use crate::compose::{Parts, compose};
 use crate::configuration::Configuration;
 use crate::hands;
+use crate::hooks;
 use crate::readiness::Readiness;
 
 /// How long running turns may take to put down what they have.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// How long hooks may take that are told of the end: as long as they have when they do not say.
+const HOOKS: Duration = Duration::from_secs(5);
 
 /// Threads of the runtime: the work is waiting, and the store and local models have their own. With
 /// one, a piece of a stream passes its four tasks without waking another thread, which costs more
@@ -46,8 +55,9 @@ pub(crate) fn serve(
         .map_err(|error| Error::new(Code::Internal, format!("start the runtime: {error}")))?;
     let served = runtime.block_on(async {
         let bound = bind(&data_dir)?;
+        let address = socket::path(&data_dir);
         let parts = compose(configuration, data_dir, log, begun)?;
-        run(bound, parts, readiness, begun).await
+        run(bound, parts, &address, readiness, begun).await
     });
     // A call of the system that hangs, a name that is looked up say, must not keep the process.
     runtime.shutdown_background();
@@ -64,13 +74,21 @@ fn bind(data_dir: &Path) -> Result<Bound> {
     })
 }
 
-async fn run(bound: Bound, parts: Parts, readiness: &Readiness, begun: Instant) -> Result<()> {
-    let Parts { store, sessions, local, sandbox, configuration, services, stop } = parts;
+async fn run(
+    bound: Bound,
+    parts: Parts,
+    address: &Path,
+    readiness: &Readiness,
+    begun: Instant,
+) -> Result<()> {
+    let Parts { store, sessions, hooks, local, sandbox, configuration, services, stop, workspace } =
+        parts;
     // Held until the store is closed: the next daemon waits for that, not for the socket to go.
     let _lock = bound.lock();
     let signals = Signals::new()?;
     let mut tasks = JoinSet::new();
     tasks.spawn(signals.watch(stop.clone(), configuration));
+    let begins = started(hooks.clone(), workspace.clone(), address);
     let recovering = sessions.clone();
     tasks.spawn(async move {
         match recovering.recover().await {
@@ -78,6 +96,8 @@ async fn run(bound: Bound, parts: Parts, readiness: &Readiness, begun: Instant) 
             Ok(turns) => tracing::info!(turns, "closed turns that the last run left open"),
             Err(error) => tracing::error!(%error, "can't close what the last run left open"),
         }
+        // A turn that a hook begins must not be taken for one that the last run left open.
+        begins.await;
     });
     tasks.spawn(hands::look(sandbox));
     readiness.ready();
@@ -88,20 +108,32 @@ async fn run(bound: Bound, parts: Parts, readiness: &Readiness, begun: Instant) 
         "ready"
     );
     let stopping = stop.clone();
-    let draining = sessions.clone();
+    let (draining, told) = (sessions.clone(), hooks.clone());
     let served = moltis_edge::serve(bound, services, async move {
         stopping.cancelled().await;
         readiness.stopping();
+        hooks::tell(&told, Point::GatewayStop, workspace.as_deref(), json!({})).await;
         // Turns end first, so that those who follow them are told how.
         draining.shut_down(GRACE).await;
     })
     .await
     .map_err(|error| Error::new(Code::Internal, error.to_string()));
     sessions.shut_down(GRACE).await;
+    hooks.finish(HOOKS).await;
     local.shut_down().await;
     store.close().await;
     tracing::info!("stopped");
     served
+}
+
+/// Tells hooks that the daemon is ready.
+fn started(
+    hooks: Arc<Hookery>,
+    workspace: Option<String>,
+    address: &Path,
+) -> impl Future<Output = ()> + Send + use<> {
+    let facts = json!({ "address": address.display().to_string() });
+    async move { hooks::tell(&hooks, Point::GatewayStart, workspace.as_deref(), facts).await }
 }
 
 /// The signals that mean something here.
@@ -124,11 +156,7 @@ impl Signals {
         })
     }
 
-    async fn watch(
-        mut self,
-        stop: CancellationToken,
-        configuration: std::sync::Arc<Configuration>,
-    ) {
+    async fn watch(mut self, stop: CancellationToken, configuration: Arc<Configuration>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => end(&stop),

@@ -46,6 +46,11 @@ pub(crate) const SCHEMA: Schema = Schema {
             example: "",
         },
         Section { path: "web", doc: "What agents read of the web.", example: "" },
+        Section {
+            path: "hook",
+            doc: "How hooks are run; the hooks themselves are at the end of this file.",
+            example: "",
+        },
         Section { path: "local", doc: "Models that run in the daemon.", example: "" },
         Section { path: "log", doc: "What the daemon says of itself.", example: "" },
     ],
@@ -342,6 +347,21 @@ pub(crate) const SCHEMA: Schema = Schema {
             Preset::Integer(5),
             "Results that a model is told if it does not say how many.",
         )),
+        Key::new(
+            "hook.dry_run",
+            Kind::Bool,
+            Preset::Bool(false),
+            "Hooks are called, and what they say is logged and not followed.",
+        ),
+        Key {
+            example: "disabled = [\"command-logger\"]",
+            ..Key::new(
+                "hook.disabled",
+                Kind::List,
+                Preset::List(&[]),
+                "Names of hooks, wherever they come from, that do not run.",
+            )
+        },
         Key {
             example: "kind = \"openai\"",
             ..Key::new(
@@ -431,6 +451,7 @@ pub(crate) const SCHEMA: Schema = Schema {
             ..Key::new("log.json", Kind::Bool, Preset::Bool(false), "Write the log as JSON lines.")
         },
     ],
+    rows: &[crate::hooks::ROWS],
 };
 
 /// A key that is read at the start only.

@@ -88,8 +88,8 @@ impl Breakers {
     }
 }
 
-/// Failures that another try may mend. What is wrong with the request says nothing about the
-/// vendor, and what is wrong with the key is not mended by waiting.
+/// Failures that another try may mend. What is wrong with the request, or what a hook denies, says
+/// nothing about the vendor, and what is wrong with the key is not mended by waiting.
 fn counts(kind: FailureKind) -> bool {
     match kind {
         FailureKind::RateLimit
@@ -99,7 +99,8 @@ fn counts(kind: FailureKind) -> bool {
         FailureKind::Auth
         | FailureKind::Billing
         | FailureKind::ContextOverflow
-        | FailureKind::BadRequest => false,
+        | FailureKind::BadRequest
+        | FailureKind::Denied => false,
     }
 }
 

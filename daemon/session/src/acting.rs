@@ -18,18 +18,18 @@ use crate::actor::Actor;
 use crate::hands;
 use crate::log::another;
 use crate::own;
+use crate::telling;
 use crate::undo;
 
 impl Actor {
     /// Where the calls of a turn happen.
     pub(crate) fn scene(&self, turn: &TurnId, rules: &TurnRules) -> Scene {
         let Summary { id, agent, settings, .. } = &self.log.summary;
-        let workspace = settings.workspace.as_ref().or(rules.workspace.as_ref());
         Scene {
             session: id.clone(),
             turn: turn.clone(),
             agent: agent.clone(),
-            workspace: workspace.map(Into::into),
+            workspace: telling::workspace(&self.log.summary, rules),
             mount: settings.mount.unwrap_or(rules.mount),
             network: settings.network.unwrap_or(rules.network),
             images: false,

@@ -428,9 +428,7 @@ impl Actor {
         match self.log.commit(events).await {
             Ok(_) => {
                 self.pace_questions();
-                if let Some(turn) = self.running.as_ref().map(|running| running.id.clone()) {
-                    self.sent(&turn, &kinds).await;
-                }
+                self.sent(&kinds).await;
                 Ok(self.step(Input::Committed))
             }
             Err(error) => {
@@ -447,6 +445,8 @@ impl Actor {
             hands: self.shared.hands.clone(),
             session: self.log.session.clone(),
             workspace: running.scene.workspace.clone(),
+            messages: self.log.conversation().map_or(0, |talk| talk.entries().len()),
+            iteration: running.done.answers + 1,
         };
         match effect {
             Effect::Choose => {

@@ -55,13 +55,14 @@ pub(crate) async fn choose(
     call: u32,
     inbox: mpsc::Sender<Outcome>,
 ) {
-    let About { hands, session, workspace } = about;
+    let About { hands, session, workspace, .. } = about;
     let facts = || {
         let model = wanted.as_ref().map(ToString::to_string);
         json!({ "session_key": session.as_str(), "model": model })
     };
     if let Say::Block(reason) = hands.tell(Point::BeforeAgentStart, workspace, facts).await {
-        let error = Error::new(Code::Denied, format!("a hook does not allow it: {reason}"));
+        let error = Error::new(Code::Denied, format!("a hook does not allow it: {reason}"))
+            .with_hint("moltis hooks list");
         give(&inbox, call, What::Candidates(Err(error))).await;
         return;
     }
@@ -78,14 +79,14 @@ pub(crate) async fn ask(
     call: u32,
     inbox: mpsc::Sender<Outcome>,
 ) {
-    let About { hands, session, workspace } = about;
-    if let Some(why) = telling::before_call(&hands, workspace.clone(), &session, &request).await {
-        let failure = Failure::new(FailureKind::BadRequest, why);
+    if let Some(why) = telling::before_call(&about, &request).await {
+        let failure = Failure::new(FailureKind::Denied, why);
         give(&inbox, call, What::Refused(failure)).await;
         return;
     }
+    let About { hands, workspace, .. } = &about;
     let listens = hands.hooks.wants(Point::AfterLLMCall, workspace.as_deref());
-    let mut heard = listens.then(|| Heard::new(&session, &request));
+    let mut heard = (listens && !about.sums_up(&request)).then(|| Heard::new(&about, &request));
     let mut stream = match candidate.provider.stream(request).await {
         Ok(stream) => stream,
         Err(failure) => {
@@ -101,10 +102,10 @@ pub(crate) async fn ask(
         if last
             && let Some(heard) = heard.take()
             && let Say::Block(reason) =
-                hands.tell(Point::AfterLLMCall, workspace.clone(), || heard.facts).await
+                hands.tell(Point::AfterLLMCall, workspace.clone(), || heard.facts()).await
         {
-            let why = format!("a hook does not allow what the model wants: {reason}");
-            let failure = Failure::new(FailureKind::BadRequest, why);
+            let why = format!("a hook does not let the answer through: {reason}");
+            let failure = Failure::new(FailureKind::Denied, why);
             give(&inbox, call, What::Ended(Err(failure))).await;
             return;
         }
@@ -127,49 +128,89 @@ pub(crate) struct About {
     pub(crate) hands: Hands,
     pub(crate) session: SessionId,
     pub(crate) workspace: Option<PathBuf>,
+    /// Messages of the conversation.
+    pub(crate) messages: usize,
+    /// Which answer of the turn it is to give, from 1.
+    pub(crate) iteration: u64,
 }
 
-/// What hooks are told of an answer.
+impl About {
+    /// Whether a request is one for a summary of the session, which has a key of its own.
+    pub(crate) fn sums_up(&self, request: &Request) -> bool {
+        request.session != self.session
+    }
+}
+
+/// What hooks are told of an answer: at most [`MOST_HEARD`] bytes of its words and its calls.
 struct Heard {
     facts: Value,
+    text: String,
+    calls: Vec<HeardCall>,
+    left: usize,
+}
+
+struct HeardCall {
+    index: u32,
+    name: String,
+    arguments: String,
 }
 
 impl Heard {
-    fn new(session: &SessionId, request: &Request) -> Self {
-        Self {
-            facts: json!({
-                "session_key": session.as_str(),
-                "provider": &*request.model.id.provider,
-                "model": &*request.model.id.model,
-                "text": "",
-                "tool_calls": [],
-                "input_tokens": 0,
-                "output_tokens": 0,
-            }),
-        }
+    fn new(about: &About, request: &Request) -> Self {
+        let facts = json!({
+            "session_key": about.session.as_str(),
+            "provider": &*request.model.id.provider,
+            "model": &*request.model.id.model,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "iteration": about.iteration,
+        });
+        Self { facts, text: String::new(), calls: Vec::new(), left: MOST_HEARD }
     }
 
     fn hear(&mut self, chunk: &Chunk) {
         match chunk {
-            Chunk::Text(text) => {
-                if let Some(Value::String(so_far)) = self.facts.get_mut("text")
-                    && so_far.len() < MOST_HEARD
-                {
-                    so_far.push_str(text);
-                }
+            Chunk::Text(text) => add(&mut self.text, text, &mut self.left),
+            Chunk::ToolCallStarted { index, name, .. } => {
+                let (index, arguments) = (*index, String::new());
+                let mut call = HeardCall { index, name: String::new(), arguments };
+                add(&mut call.name, name, &mut self.left);
+                self.calls.push(call);
             }
-            Chunk::ToolCallStarted { name, .. } => {
-                if let Some(Value::Array(calls)) = self.facts.get_mut("tool_calls") {
-                    calls.push(json!(name));
+            Chunk::ToolCallArguments { index, fragment } => {
+                let call = self.calls.iter_mut().rfind(|call| call.index == *index);
+                if let Some(call) = call {
+                    add(&mut call.arguments, fragment, &mut self.left);
                 }
             }
             Chunk::Usage(usage) => {
                 self.facts["input_tokens"] = json!(usage.prompt_tokens());
                 self.facts["output_tokens"] = json!(usage.output_tokens);
             }
-            _ => {}
+            Chunk::Reasoning(_)
+            | Chunk::ReasoningSignature(_)
+            | Chunk::ToolCallEnded { .. }
+            | Chunk::Finished(_) => {}
         }
     }
+
+    fn facts(mut self) -> Value {
+        if self.left == 0 {
+            tracing::warn!(most = MOST_HEARD, "hooks are not told the whole of a long answer");
+        }
+        let calls = self.calls.iter();
+        let calls = calls.map(|call| json!({ "name": call.name, "arguments": call.arguments }));
+        self.facts["tool_calls"] = calls.collect();
+        self.facts["text"] = json!(self.text);
+        self.facts
+    }
+}
+
+/// Adds as much of a text as is left to be added.
+fn add(to: &mut String, text: &str, left: &mut usize) {
+    let room = text.floor_char_boundary(*left);
+    to.push_str(&text[..room]);
+    *left = if room < text.len() { 0 } else { *left - room };
 }
 
 /// Passes something on; says whether the turn still wants it.

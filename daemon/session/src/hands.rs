@@ -184,6 +184,7 @@ async fn plan(
             "tool_name": name,
             "arguments": arguments,
             "workspace": scene.workspace,
+            "channel": null,
         })
     };
     let arguments = match hands.call(Point::BeforeToolCall, scene, facts).await {
@@ -269,6 +270,7 @@ async fn persisted(hands: &Hands, scene: &Scene, name: &str, outcome: Outcome) -
             "success": !outcome.failed,
             "result": result,
             "workspace": scene.workspace,
+            "channel": null,
         })
     };
     let text = text_of(&outcome.parts);

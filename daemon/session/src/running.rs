@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::{Account, Paid};
 use crate::call::{INBOX, Outcome, What};
+use crate::telling::Done;
 
 /// The longest that a saved draft may lag behind what was shown.
 const DRAFT_AGE: Duration = Duration::from_millis(250);
@@ -65,6 +66,8 @@ pub(crate) struct Running {
     pub(crate) account: Account,
     /// The call of a model that is being made.
     pub(crate) paid: Option<Paid>,
+    /// What hooks are told of it.
+    pub(crate) done: Done,
     pub(crate) draft: Pacer,
     pub(crate) saving: Option<Saving>,
     /// Who wants it to end, if a person does, and by which command.
@@ -95,6 +98,7 @@ impl Running {
             acting: 0,
             account,
             paid: None,
+            done: Done::default(),
             candidates: Vec::new(),
             tasks: JoinSet::new(),
             cancelled: CancellationToken::new(),

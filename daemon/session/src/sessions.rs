@@ -250,9 +250,7 @@ impl Sessions {
             Ok(_) => {
                 let summary = self.shared.summary(id).await?;
                 self.command(id, "new", caller).await;
-                let facts = || json!({ "session_key": id.as_str() });
-                let workspace = telling::workspace(&summary);
-                self.shared.hands.tell(Point::SessionStart, workspace, facts).await;
+                self.began(&summary).await;
                 Ok(summary)
             }
         }
@@ -260,24 +258,25 @@ impl Sessions {
 
     /// Tells hooks of a person's command to a session.
     async fn command(&self, session: &SessionId, action: &str, caller: &Caller) {
-        // Facts are not gathered for nobody.
-        if self.shared.hands.hooks.wants(Point::Command, None)
-            && let Ok(Some(summary)) = self.shared.journal.summary(session).await
-        {
-            let client = match &caller.cause {
-                Cause::Client(kind) => kind,
-                Cause::Daemon => "daemon",
-                Cause::Model => "model",
-            };
-            self.shared.hands.command(&summary, action, client).await;
-        }
+        let Cause::Client(client) = &caller.cause else { return };
+        let Ok(Some(summary)) = self.shared.journal.summary(session).await else { return };
+        let key = session.as_str();
+        let facts = || json!({ "session_key": key, "action": action, "sender_id": client });
+        let workspace = telling::workspace(&summary, &self.shared.rules());
+        self.shared.hands.tell(Point::Command, workspace, facts).await;
+    }
+
+    /// Tells hooks that a session began.
+    async fn began(&self, summary: &Summary) {
+        let facts = || json!({ "session_key": summary.id.as_str(), "channel": null });
+        let workspace = telling::workspace(summary, &self.shared.rules());
+        self.shared.hands.tell(Point::SessionStart, workspace, facts).await;
     }
 
     /// Tells hooks that a session is over.
-    async fn over(&self, session: &SessionId) {
-        let facts = || json!({ "session_key": session.as_str() });
-        let summary = self.shared.journal.summary(session).await.ok().flatten();
-        let workspace = summary.as_ref().and_then(telling::workspace);
+    async fn over(&self, summary: &Summary) {
+        let facts = || json!({ "session_key": summary.id.as_str() });
+        let workspace = telling::workspace(summary, &self.shared.rules());
         self.shared.hands.tell(Point::SessionEnd, workspace, facts).await;
     }
 
@@ -349,12 +348,13 @@ impl Assistant for Sessions {
         let session = message.session.clone();
         let caller = caller.clone();
         let mut message = message;
-        if self.shared.hands.hooks.wants(Point::MessageReceived, None)
+        let summary = self.shared.summary(&session).await?;
+        let workspace = telling::workspace(&summary, &self.shared.rules());
+        if self.shared.hands.hooks.wants(Point::MessageReceived, workspace.as_deref())
             // What was said already is not said again, whatever a hook thinks of it now.
             && self.shared.journal.by_op(&message.op).await?.is_none()
         {
-            let summary = self.shared.summary(&session).await?;
-            message = self.shared.hands.received(&summary, message).await?;
+            message = self.shared.hands.received(workspace, message).await?;
             check(&message.parts)?;
         }
         self.ask(&session, |reply| Command::Send(Box::new(Sending { caller, message, reply })))
@@ -403,11 +403,16 @@ impl Assistant for Sessions {
             Change::Settings(settings) => ("configure", Change::Settings(settings)),
         };
         self.command(session, action, caller).await;
-        if change == Change::Archived(true) {
-            self.over(session).await;
-        }
+        let ends =
+            change == Change::Archived(true) && !self.shared.summary(session).await?.archived;
         let caller = caller.clone();
-        self.ask(session, |reply| Command::Change { caller, op, change, reply }).await
+        let summary =
+            self.ask(session, |reply| Command::Change { caller, op, change, reply }).await?;
+        // A retry may find it taken out again since.
+        if ends && summary.archived {
+            self.over(&summary).await;
+        }
+        Ok(summary)
     }
 
     async fn answer(
@@ -483,16 +488,24 @@ impl Assistant for Sessions {
             let kind = EventKind::TitleChanged { title, automatic, usage: Usage::default() };
             events.push(self.event(caller, kind));
         }
+        self.command(session, "fork", caller).await;
         match self.shared.journal.fork(session, seq, &child, events).await {
             Err(error) if error.code != Code::Conflict => Err(error),
-            _ => self.shared.summary(&child).await,
+            Err(_) => self.shared.summary(&child).await,
+            Ok(_) => {
+                let summary = self.shared.summary(&child).await?;
+                self.began(&summary).await;
+                Ok(summary)
+            }
         }
     }
 
     async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<()> {
         self.command(session, "delete", caller).await;
-        self.over(session).await;
-        self.ask(session, |reply| Command::Delete { reply }).await
+        let summary = self.shared.summary(session).await?;
+        self.ask(session, |reply| Command::Delete { reply }).await?;
+        self.over(&summary).await;
+        Ok(())
     }
 
     async fn history(&self, session: &SessionId, page: Page) -> Result<Vec<Event>> {

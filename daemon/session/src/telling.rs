@@ -10,13 +10,13 @@ use moltis_core::assistant::NewMessage;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Ending, EventKind};
 use moltis_core::hook::{Occasion, Point, Say};
-use moltis_core::id::{SessionId, TurnId};
-use moltis_core::message::{Part, text_of};
+use moltis_core::message::{Message, Part, Role, text_of};
 use moltis_core::provider::Request;
-use moltis_core::session::Summary;
+use moltis_core::session::{Summary, TurnRules};
 use serde_json::{Value, json};
 
 use crate::actor::Actor;
+use crate::call::About;
 use crate::hands::Hands;
 
 impl Hands {
@@ -33,30 +33,21 @@ impl Hands {
         self.hooks.call(Occasion { point, workspace, facts: facts() }).await
     }
 
-    /// Tells hooks of a person's command.
-    pub(crate) async fn command(&self, summary: &Summary, action: &str, client: &str) {
-        let facts = || {
-            json!({
-                "session_key": summary.id.as_str(),
-                "action": action,
-                "sender_id": client,
-            })
-        };
-        self.tell(Point::Command, workspace(summary), facts).await;
-    }
-
     /// The message that hooks let through.
     ///
     /// # Errors
     /// `Denied` with a hook's reason.
     pub(crate) async fn received(
         &self,
-        summary: &Summary,
+        workspace: Option<PathBuf>,
         mut message: NewMessage,
     ) -> Result<NewMessage> {
         let content = text_of(&message.parts);
-        let facts = || json!({ "session_key": summary.id.as_str(), "content": content });
-        match self.tell(Point::MessageReceived, workspace(summary), facts).await {
+        let facts = || {
+            let key = message.session.as_str();
+            json!({ "session_key": key, "content": content, "channel": null })
+        };
+        match self.tell(Point::MessageReceived, workspace, facts).await {
             Say::Block(reason) => {
                 let message = format!("a hook does not let the message through: {reason}");
                 Err(Error::new(Code::Denied, message).with_hint("moltis hooks list"))
@@ -72,37 +63,75 @@ impl Hands {
 }
 
 /// What hooks have to say before a model is asked: why not, if not.
-pub(crate) async fn before_call(
-    hands: &Hands,
-    workspace: Option<PathBuf>,
-    session: &SessionId,
-    request: &Request,
-) -> Option<String> {
-    let summary = request.session != *session;
-    let (point, facts) = if summary {
-        let facts =
-            json!({ "session_key": session.as_str(), "message_count": request.messages.len() });
-        (Point::BeforeCompaction, facts)
+pub(crate) async fn before_call(about: &About, request: &Request) -> Option<String> {
+    let session = about.session.as_str();
+    let workspace = about.workspace.clone();
+    let said = if about.sums_up(request) {
+        let facts = || json!({ "session_key": session, "message_count": about.messages });
+        about.hands.tell(Point::BeforeCompaction, workspace, facts).await
     } else {
-        let facts = json!({
-            "session_key": session.as_str(),
-            "provider": &*request.model.id.provider,
-            "model": &*request.model.id.model,
-            "message_count": request.messages.len(),
-            "tool_count": request.tools.len(),
-        });
-        (Point::BeforeLLMCall, facts)
+        let facts = || {
+            json!({
+                "session_key": session,
+                "provider": &*request.model.id.provider,
+                "model": &*request.model.id.model,
+                "messages": request.messages.iter().map(told).collect::<Vec<_>>(),
+                "message_count": request.messages.len(),
+                "tool_count": request.tools.len(),
+                "iteration": about.iteration,
+            })
+        };
+        about.hands.tell(Point::BeforeLLMCall, workspace, facts).await
     };
-    match hands.tell(point, workspace, || facts).await {
+    match said {
         Say::Block(reason) => Some(format!("a hook does not allow it: {reason}")),
         Say::GoOn(_) => None,
+    }
+}
+
+/// A message as hooks are told of it: its words, without pictures and thoughts.
+fn told(message: &Message) -> Value {
+    let role = match message.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    let words = message.parts.iter().map(|part| match part {
+        Part::Text(text) | Part::ToolResult { text, .. } => text.as_str(),
+        Part::Reasoning { .. } | Part::Image { .. } | Part::ToolCall { .. } => "",
+    });
+    json!({ "role": role, "content": words.collect::<String>() })
+}
+
+/// What a turn did so far, for those who are told of its end.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Answers of the model.
+    pub(crate) answers: u64,
+    /// Calls of tools, made or not.
+    calls: u64,
+    /// The last answer's text.
+    text: String,
+}
+
+impl Done {
+    fn note(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::AssistantMessage { parts, .. } => {
+                self.answers += 1;
+                self.text = text_of(parts);
+            }
+            EventKind::ToolFinished { .. } => self.calls += 1,
+            _ => {}
+        }
     }
 }
 
 impl Actor {
     /// What of a turn's events hooks let through, before they are kept.
     pub(crate) async fn sending(&mut self, kinds: &mut [EventKind]) {
-        let (hands, workspace) = (self.shared.hands.clone(), workspace(&self.log.summary));
+        let Some(running) = &self.running else { return };
+        let (hands, workspace) = (self.shared.hands.clone(), running.scene.workspace.clone());
         let session = self.log.session.clone();
         for kind in kinds {
             let EventKind::AssistantMessage { parts, partial: false, .. } = kind else { continue };
@@ -128,13 +157,18 @@ impl Actor {
     }
 
     /// Tells hooks of what is now on disk.
-    pub(crate) async fn sent(&mut self, turn: &TurnId, kinds: &[EventKind]) {
-        let (hands, workspace) = (self.shared.hands.clone(), workspace(&self.log.summary));
-        let key = self.log.session.clone();
+    pub(crate) async fn sent(&mut self, kinds: &[EventKind]) {
+        let Some(running) = &mut self.running else { return };
+        let (hands, workspace) = (&self.shared.hands, &running.scene.workspace);
+        let key = &self.log.session;
         for kind in kinds {
+            running.done.note(kind);
             let (point, facts) = match kind {
                 EventKind::AssistantMessage { parts, .. } => {
                     let content = text_of(parts);
+                    if content.is_empty() {
+                        continue;
+                    }
                     let facts = json!({ "session_key": key.as_str(), "content": content });
                     (Point::MessageSent, facts)
                 }
@@ -146,8 +180,11 @@ impl Actor {
                 EventKind::TurnEnded { ending, usage, .. } => {
                     let facts = json!({
                         "session_key": key.as_str(),
-                        "turn": turn.as_str(),
+                        "turn": running.id.as_str(),
                         "state": state(*ending),
+                        "text": running.done.text,
+                        "iterations": running.done.answers,
+                        "tool_calls": running.done.calls,
                         "input_tokens": usage.input_tokens,
                         "output_tokens": usage.output_tokens,
                     });
@@ -160,9 +197,9 @@ impl Actor {
     }
 }
 
-/// The directory that a session works on, if it names one.
-pub(crate) fn workspace(summary: &Summary) -> Option<PathBuf> {
-    summary.settings.workspace.as_ref().map(PathBuf::from)
+/// The directory that a session works on: its own, or else the one that all have.
+pub(crate) fn workspace(summary: &Summary, rules: &TurnRules) -> Option<PathBuf> {
+    summary.settings.workspace.as_ref().or(rules.workspace.as_ref()).map(PathBuf::from)
 }
 
 fn state(ending: Ending) -> &'static str {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use moltis_proto::v1::config_client::ConfigClient;
+use moltis_proto::v1::hooks_client::HooksClient;
 use moltis_proto::v1::models_client::ModelsClient;
 use moltis_proto::v1::providers_client::ProvidersClient;
 use moltis_proto::v1::sessions_client::SessionsClient;
@@ -171,6 +172,11 @@ impl Daemon {
     /// Its configuration.
     pub fn config(&self) -> ConfigClient<Channel> {
         ConfigClient::new(self.channel.clone())
+    }
+
+    /// Its hooks.
+    pub fn hooks(&self) -> HooksClient<Channel> {
+        HooksClient::new(self.channel.clone())
     }
 
     /// Itself.

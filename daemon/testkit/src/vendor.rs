@@ -101,6 +101,17 @@ impl Reply {
         reply.then(openai_end(pieces.len()))
     }
 
+    /// An OpenAI chat stream that says `text`, if it says something, and calls one tool.
+    pub fn openai_call(text: &str, tool: &str, arguments: &Value) -> Self {
+        let reply = Self::status(200).header("content-type", "text/event-stream");
+        let reply = reply.then(openai_event(&json!({"role": "assistant", "content": text}), None));
+        let function = json!({ "name": tool, "arguments": arguments.to_string() });
+        let call = json!({ "index": 0, "id": "call-1", "type": "function", "function": function });
+        let reply = reply.then(openai_event(&json!({ "tool_calls": [call] }), None));
+        let reply = reply.then(openai_event(&json!({}), Some("tool_calls")));
+        reply.then("data: [DONE]\n\n")
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

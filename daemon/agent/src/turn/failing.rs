@@ -71,7 +71,8 @@ impl Turn {
     pub(super) fn give_up(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
         let provider = self.candidates[self.candidate].id.provider.clone();
         let hint = hint(failure.kind, &provider);
-        let failure = TurnFailure { kind: Some(failure.kind), message: failure.message, hint };
+        let kind = Some(failure.kind).filter(|kind| *kind != FailureKind::Denied);
+        let failure = TurnFailure { kind, message: failure.message, hint };
         self.end(Ending::Failed, Some(failure), ctx)
     }
 }
@@ -85,6 +86,7 @@ fn hint(kind: FailureKind, provider: &str) -> Option<String> {
         }
         FailureKind::ContextOverflow => Some("begin a new session: moltis send --new".to_owned()),
         FailureKind::Transport => Some("moltis doctor".to_owned()),
+        FailureKind::Denied => Some("moltis hooks list".to_owned()),
         FailureKind::BadRequest | FailureKind::Malformed => None,
     }
 }

@@ -7,6 +7,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use moltis_core::event::Origin;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
@@ -49,8 +50,8 @@ pub(super) async fn call(
     let texts = spawn_blocking(move || texts(&home, there.as_deref(), trusted.as_deref()))
         .await
         .map_err(|error| error.to_string())??;
-    for text in texts {
-        boot.boot(text).await.map_err(|error| error.to_string())?;
+    for (text, from) in texts {
+        boot.boot(text, from).await.map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -59,20 +60,20 @@ fn texts(
     home: &Path,
     workspace: Option<&Path>,
     trusted: Option<&str>,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<(String, Origin)>, String> {
     let mut texts = Vec::new();
-    for (path, needs) in [(Some(home), false), (workspace, true)] {
+    for (path, from) in [(Some(home), Origin::Config), (workspace, Origin::Workspace)] {
         let Some(path) = path else { continue };
         let bytes = read(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
         let Some(bytes) = bytes else { continue };
-        if needs && trusted != Some(hash_of(&bytes).as_str()) {
+        if from == Origin::Workspace && trusted != Some(hash_of(&bytes).as_str()) {
             tracing::info!(path = %path.display(), "a workspace's BOOT.md is not trusted");
             continue;
         }
         let text =
             String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8", path.display()))?;
         if !text.trim().is_empty() {
-            texts.push(text);
+            texts.push((text, from));
         }
     }
     Ok(texts)

@@ -14,20 +14,22 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use moltis_core::Result;
 use moltis_core::env::Env;
+use moltis_core::event::Origin;
 use moltis_core::hook::{Occasion, Point};
 
 pub(crate) use boot_md::{boot_file, hash as boot_hash};
 
-/// Starts a turn for what the owner wrote into `BOOT.md`.
+/// Starts a turn for what a `BOOT.md` says.
 ///
 /// Called once for each file when the daemon is ready; implemented in `moltisd`.
 #[async_trait]
 pub trait Boot: Send + Sync {
-    /// Starts a turn with this text, as the owner's own message. It need not wait for its end.
+    /// Starts a turn with this text, which is as good as the place it comes from: `Config` for the
+    /// home's file, `Workspace` for a workspace's. It need not wait for the turn's end.
     ///
     /// # Errors
     /// When no turn can be started.
-    async fn boot(&self, text: String) -> Result<()>;
+    async fn boot(&self, text: String, from: Origin) -> Result<()>;
 }
 
 /// One message of a session, as `session-memory` writes it down.
@@ -74,7 +76,7 @@ impl BuiltIn {
     pub(crate) fn description(self) -> &'static str {
         match self {
             Self::BootMd => "starts a turn with what BOOT.md says when the daemon starts",
-            Self::SessionMemory => "writes a session's last messages down when it begins anew",
+            Self::SessionMemory => "writes a session's last messages down when it is put away",
             Self::CommandLogger => "appends every command to logs/commands.jsonl",
         }
     }

@@ -1,4 +1,5 @@
-//! `session-memory`: when a person begins anew, what was said last is written down.
+//! `session-memory`: when a person puts a session away or begins it anew, what was said last is
+//! written down.
 //!
 //! The files are plain Markdown in the memory's directory, where the memory finds them. The
 //! invariants: an existing file is never touched, and no fact becomes a path.
@@ -13,8 +14,8 @@ use tokio::task::spawn_blocking;
 
 use super::{BuiltIns, Said, fact, private_dirs, session};
 
-/// The commands that begin anew.
-const ANEW: [&str; 3] = ["new", "clear", "reset"];
+/// The commands after which a session is not gone on with as it was.
+const ANEW: [&str; 4] = ["archive", "new", "clear", "reset"];
 
 /// How many messages are written down, and how many bytes at most.
 const MESSAGES: usize = 30;

@@ -237,7 +237,7 @@ async fn trying_a_hook_tells_what_it_did() {
     test.took_ms = 0;
     expect_test::expect![[r#"
         HookTest {
-            input: "{\"arguments\":{\"command\":\"echo hi\"},\"channel\":null,\"event\":\"BeforeToolCall\",\"session_key\":\"example\",\"tool_name\":\"exec\"}",
+            input: "{\"arguments\":{\"command\":\"echo hi\"},\"channel\":null,\"event\":\"BeforeToolCall\",\"session_key\":\"example\",\"tool_name\":\"exec\",\"workspace\":\"/tmp\"}",
             code: Some(
                 1,
             ),

@@ -27,6 +27,8 @@ enum Act {
     TalkInVain,
     /// Messages pile up behind one that is never answered.
     Pile,
+    /// The same, with a hook of the configuration, `no`, that blocks every message.
+    Hook,
     /// Models are listed.
     List,
     /// The key is set again, to this value.
@@ -160,6 +162,13 @@ const ROWS: &[Row] = &[
         "Bearer of-env",
     ),
     ("providers.*.models", &[("PROVIDERS__TEST__MODELS", "only")], Act::List, "test/only"),
+    ("hook.dry_run", &[("HOOK__DRY_RUN", "true")], Act::Hook, "dry run: would block"),
+    (
+        "hook.disabled",
+        &[("HOOK__DISABLED", "no")],
+        Act::Hook,
+        r#"reason: "it is disabled in the configuration""#,
+    ),
     ("local.threads", &[], Act::Set("3"), "needs_restart: true"),
     ("local.idle_unload_s", &[], Act::Set("3"), "needs_restart: true"),
     ("local.max_context", &[], Act::Set("512"), "needs_restart: true"),
@@ -176,7 +185,9 @@ async fn seen(row: &Row) -> String {
             vendor.otherwise(|_| Some(Reply::sse("").after(&Gate::new())));
             vendor
         }
-        Act::Talk | Act::Work | Act::List | Act::Set(_) => Vendor::openai(&["Yes."]).await,
+        Act::Talk | Act::Work | Act::Hook | Act::List | Act::Set(_) => {
+            Vendor::openai(&["Yes."]).await
+        }
         Act::Acts => {
             let vendor = Vendor::start().await;
             let models = json!({ "object": "list", "data": [{ "id": "test", "object": "model" }] });
@@ -188,10 +199,19 @@ async fn seen(row: &Row) -> String {
     };
     let set = |home: Home, (name, value): &(&str, &str)| home.env(&format!("MOLTIS_{name}"), value);
     let home = settings.iter().fold(home(&vendor), set);
+    if matches!(act, Act::Hook) {
+        let no = "[[hooks]]\nname = 'no'\nevents = ['MessageReceived']\ncommand = 'exit 1'\n";
+        std::fs::write(home.config_file(), no).unwrap();
+    }
     let daemon = home.start().await;
     let mut seen = String::new();
     match act {
         Act::Talk | Act::Acts | Act::TalkInVain => talk(&daemon, &mut seen).await,
+        Act::Hook => {
+            talk(&daemon, &mut seen).await;
+            let hooks = daemon.hooks().list(v1::ListHooksRequest::default()).await.unwrap();
+            write!(seen, "{:?}", hooks.into_inner()).unwrap();
+        }
         Act::Work => {
             working(&home, &daemon, &[("AGENTS.md", "Herons only.")]).await;
             talk(&daemon, &mut seen).await;
