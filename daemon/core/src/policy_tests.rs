@@ -195,7 +195,7 @@ fn an_approval_holds_for_the_bytes_that_were_shown_and_no_others() {
     let digest = question.digest();
     assert_eq!(ask(json!({ "content": "x", "path": "a" })).digest(), digest);
     assert_ne!(ask(json!({ "content": "y", "path": "a" })).digest(), digest);
-    let reaches = |network| digest(&run("curl x", network));
+    let reaches = |network| super::digest(&run("curl x", network));
     assert_ne!(reaches(Network::None), reaches(Network::Open), "what it could reach is part of it");
     let other = ask(json!({ "content": "y", "path": "a" }));
     assert!(other.approved(&digest).is_err());
