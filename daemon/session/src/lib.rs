@@ -20,6 +20,7 @@ mod find;
 mod hands;
 mod live;
 mod log;
+mod mailbox;
 mod own;
 mod registry;
 mod resume;

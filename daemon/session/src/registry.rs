@@ -19,10 +19,11 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::actor::{Actor, Command};
+use crate::actor::Actor;
 use crate::cursor::Counted;
 use crate::hands::Hands;
 use crate::live::{Closed, Live};
+use crate::mailbox::Command;
 use crate::own::Children;
 use crate::sessions::Sessions;
 
