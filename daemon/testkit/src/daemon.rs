@@ -9,6 +9,7 @@ use std::process::Stdio;
 use moltis_proto::v1::config_client::ConfigClient;
 use moltis_proto::v1::models_client::ModelsClient;
 use moltis_proto::v1::providers_client::ProvidersClient;
+use moltis_proto::v1::sandbox_client::SandboxClient;
 use moltis_proto::v1::sessions_client::SessionsClient;
 use moltis_proto::v1::system_client::SystemClient;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -171,6 +172,11 @@ impl Daemon {
     /// Its configuration.
     pub fn config(&self) -> ConfigClient<Channel> {
         ConfigClient::new(self.channel.clone())
+    }
+
+    /// Where its agents' programs run.
+    pub fn sandbox(&self) -> SandboxClient<Channel> {
+        SandboxClient::new(self.channel.clone())
     }
 
     /// Itself.
