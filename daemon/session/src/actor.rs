@@ -170,10 +170,8 @@ impl Actor {
         let purpose = if next.compacts { Purpose::Compact } else { Purpose::Answer };
         let rules = self.shared.rules();
         let scene = self.scene(&id, &rules);
-        let tools = match purpose {
-            Purpose::Answer => self.tools(&scene),
-            Purpose::Compact => Vec::new(),
-        };
+        // A turn that compacts has none to call, but must know what they weigh.
+        let tools = self.tools(&scene);
         let instructions = self.instructions(&rules, &scene, &tools);
         let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
         if started {
