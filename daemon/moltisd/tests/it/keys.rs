@@ -130,9 +130,9 @@ const ROWS: &[Row] = &[
     ("workspace.checkpoints_mb", &[], Act::Set("3"), "needs_restart: true"),
     (
         "sandbox.backend",
-        &[("SANDBOX__BACKEND", "none")],
+        &[("SANDBOX__BACKEND", "podman"), ("SANDBOX__SOCKET", "/nowhere")],
         Act::Probe,
-        "the configuration wants no sandbox",
+        "no socket of podman",
     ),
     ("sandbox.socket", &[], Act::Set("/run/engine.sock"), "needs_restart: true"),
     ("sandbox.image", &[], Act::Set("debian:13"), "needs_restart: true"),
