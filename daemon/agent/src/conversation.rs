@@ -6,9 +6,10 @@
 //! is the only source of prompts, so what a model is told after a restart is what it would have
 //! been told without one.
 //!
-//! The results of an answer's calls follow it directly, whatever was said meanwhile; a call that got
-//! none because its turn ended is given a word that says so, because no vendor takes a call without
-//! a result. What tools show in pictures follows as if the person had shown it, which all dialects
+//! The results of an answer's calls follow it directly, whatever was said meanwhile, in the order of
+//! the calls, whichever was done first: not every dialect tells of which call a result is. A call
+//! that got none because its turn ended is given a word that says so, because no vendor takes a call
+//! without a result. What tools show in pictures follows as if the person had shown it, which all dialects
 //! can say.
 //!
 //! A compaction puts a summary in the place of the oldest messages. The fold may begin at the event
@@ -72,6 +73,14 @@ pub struct Entry {
     pub(crate) since: u64,
 }
 
+/// A call of the last answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Open {
+    id: CallId,
+    /// Its result, where one before it is still missing, and the pictures of that.
+    result: Option<(Part, Vec<Part>)>,
+}
+
 /// What was said in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
@@ -82,8 +91,8 @@ pub struct Conversation {
     queued: Vec<(TurnId, Vec<Entry>)>,
     /// The running turn, and the seq of its start.
     running: Option<(TurnId, u64)>,
-    /// The calls of the last answer that have no result yet.
-    calls: Vec<CallId>,
+    /// The calls of the last answer whose results have no place yet, in order.
+    calls: VecDeque<Open>,
     /// Pictures of the results of the last answer's calls.
     pictures: Vec<Part>,
     last_seq: u64,
@@ -103,7 +112,7 @@ impl Conversation {
             joined: Vec::new(),
             queued: Vec::new(),
             running: None,
-            calls: Vec::new(),
+            calls: VecDeque::new(),
             pictures: Vec::new(),
             last_seq: 0,
             told: Vec::new(),
@@ -224,19 +233,34 @@ impl Conversation {
         }
     }
 
-    /// Places what a call gave, once.
+    /// Takes what a call gave, once, and places it when all before it have their place.
     fn result(&mut self, call: &CallId, failed: bool, parts: &[Part]) {
-        let Some(at) = self.calls.iter().position(|open| open == call) else { return };
-        self.calls.remove(at);
+        let mut open = self.calls.iter_mut();
+        let Some(open) = open.find(|open| open.id == *call && open.result.is_none()) else {
+            return;
+        };
         let text = text_of(parts);
         let text = if text.is_empty() { NOTHING_SAID.to_owned() } else { text };
         let pictures = parts.iter().filter(|part| matches!(part, Part::Image { .. }));
-        self.pictures.extend(pictures.cloned());
-        self.place_result(Part::ToolResult { id: call.clone(), text, failed });
+        let part = Part::ToolResult { id: call.clone(), text, failed };
+        open.result = Some((part, pictures.cloned().collect()));
+        while let Some(Open { result: Some(_), .. }) = self.calls.front()
+            && let Some(open) = self.calls.pop_front()
+        {
+            self.place_open(open);
+        }
         if self.calls.is_empty() {
             self.place_pictures();
             self.place_joined();
         }
+    }
+
+    /// Places the result of a call, or a word that says that there is none.
+    fn place_open(&mut self, Open { id, result }: Open) {
+        let none = || Part::ToolResult { id, text: NO_RESULT.to_owned(), failed: true };
+        let (part, pictures) = result.unwrap_or_else(|| (none(), Vec::new()));
+        self.pictures.extend(pictures);
+        self.place_result(part);
     }
 
     fn place_result(&mut self, part: Part) {
@@ -256,8 +280,8 @@ impl Conversation {
 
     /// Gives a result to every call that will not get one any more.
     fn give_up_calls(&mut self) {
-        for id in std::mem::take(&mut self.calls) {
-            self.place_result(Part::ToolResult { id, text: NO_RESULT.to_owned(), failed: true });
+        for open in std::mem::take(&mut self.calls) {
+            self.place_open(open);
         }
         self.place_pictures();
     }
@@ -394,9 +418,9 @@ impl Entry {
 }
 
 /// The calls among these parts.
-fn calls(parts: &[Part]) -> Vec<CallId> {
+fn calls(parts: &[Part]) -> VecDeque<Open> {
     let call = |part: &Part| match part {
-        Part::ToolCall { id, .. } => Some(id.clone()),
+        Part::ToolCall { id, .. } => Some(Open { id: id.clone(), result: None }),
         _ => None,
     };
     parts.iter().filter_map(call).collect()

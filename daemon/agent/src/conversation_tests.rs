@@ -1,4 +1,4 @@
-use moltis_core::message::text_of;
+use moltis_core::message::{Part, text_of};
 use proptest::prelude::*;
 
 use super::Conversation;
@@ -20,6 +20,29 @@ fn a_message_that_waited_comes_after_the_turn_that_it_waited_for() {
         end a
         start b";
     assert_eq!(order(log), "U1 A1 U2");
+}
+
+/// The results that a model is told, in order.
+fn results(lines: &str) -> String {
+    let conversation = Log::of(lines).conversation();
+    let result = |part: &Part| match part {
+        Part::ToolResult { id, text, .. } => Some(format!("{id}: {text}")),
+        _ => None,
+    };
+    let parts = conversation.entries().iter().flat_map(|entry| &entry.parts);
+    parts.filter_map(result).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn results_are_told_in_the_order_of_the_calls_whichever_was_done_first() {
+    let log = "user a U1\nstart a\ncalls a x y z\nresult z third\nresult x first";
+    assert_eq!(results(log), "x: first", "what comes after one that is missing waits");
+    assert_eq!(results(&format!("{log}\nresult y second")), "x: first, y: second, z: third");
+    let cancelled = results(&format!("{log}\ncancel a"));
+    assert_eq!(
+        cancelled, "x: first, y: [no result: the turn ended before there was one], z: third",
+        "what was done is told also where another call was not"
+    );
 }
 
 #[test]

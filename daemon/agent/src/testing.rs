@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use moltis_core::Timestamp;
-use moltis_core::event::{Answer, Cause, Ending, Event, EventKind, Level, Origin};
-use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
+use moltis_core::event::{Answer, Cause, Ending, Event, EventKind, Level, Origin, ToolEnding};
+use moltis_core::id::{CallId, ItemId, OpId, SessionId, TurnId};
 use moltis_core::message::{Part, Usage, text_of};
 use moltis_core::models::{ModelInfo, ModelRef};
 use moltis_core::provider::Request;
@@ -13,7 +13,8 @@ use moltis_core::session::QueueMode;
 use crate::conversation::Conversation;
 
 /// A session's log that grows line by line: `user t1 hello`, `start t1`, `answer t1 hi`,
-/// `partial t1 h`, `end t1`, `cancel t1`, `fail t1`, `fork`, `notice text`.
+/// `partial t1 h`, `end t1`, `cancel t1`, `fail t1`, `fork`, `notice text`, `calls t1 x y` (an answer
+/// that makes these calls), `result x text`.
 pub(crate) struct Log {
     pub(crate) events: Vec<Event>,
 }
@@ -45,6 +46,17 @@ impl Log {
                 answer: answer("p/m"),
                 partial: word == "partial",
             },
+            "calls" => EventKind::AssistantMessage {
+                item,
+                parts: text.split(' ').map(call).collect(),
+                answer: answer("p/m"),
+                partial: false,
+            },
+            "result" => {
+                let (call, tool) = (CallId::from(turn), "look".to_owned());
+                let (ending, sensitive) = (ToolEnding::Done, false);
+                EventKind::ToolFinished { item, call, tool, ending, parts, sensitive, took: None }
+            }
             "end" => end(Ending::Done),
             "cancel" => end(Ending::Cancelled),
             "fail" => end(Ending::Failed),
@@ -88,6 +100,10 @@ impl Log {
         self.events.iter().for_each(|event| conversation.apply(event));
         conversation
     }
+}
+
+fn call(id: &str) -> Part {
+    Part::ToolCall { id: CallId::from(id), name: "look".to_owned(), arguments: "{}".to_owned() }
 }
 
 pub(crate) fn answer(model_name: &str) -> Answer {

@@ -11,20 +11,16 @@ use std::time::Duration;
 use moltis_agent::conversation::Conversation;
 use moltis_agent::prompt::UNKNOWN_WINDOW;
 use moltis_agent::turn::{Context, Effect, Input, Purpose, Turn};
-use moltis_core::assistant::{
-    Answer, Answered, Caller, Change, Changes, Compaction, NewMessage, Receipt, StopScope, Undo,
-    Window,
-};
 use moltis_core::context::SystemFragment;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, EventKind, NewEvent, Origin};
-use moltis_core::id::{OpId, TurnId};
+use moltis_core::id::TurnId;
 use moltis_core::journal::Draft;
 use moltis_core::message::Usage;
 use moltis_core::models::{Candidate, ModelInfo};
 use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::session::Summary;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -32,7 +28,7 @@ use crate::call::{self, About, Outcome, What};
 use crate::context::Told;
 use crate::live::{Closed, Live};
 use crate::log::Log;
-use crate::own::StateAsk;
+use crate::mailbox::Command;
 use crate::registry::{Leave, Shared};
 use crate::running::Running;
 
@@ -42,85 +38,6 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long it waits before it tries a store again that failed; doubled up to the bound.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
-
-/// Where an answer to a command goes.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
-
-/// What may be asked of an actor.
-pub(crate) enum Command {
-    Send(Box<Sending>),
-    Stop {
-        caller: Caller,
-        op: OpId,
-        scope: StopScope,
-        reply: Reply<Vec<TurnId>>,
-    },
-    Change {
-        caller: Caller,
-        op: OpId,
-        change: Change,
-        reply: Reply<Summary>,
-    },
-    Compact {
-        caller: Caller,
-        op: OpId,
-        reply: Reply<Compaction>,
-    },
-    /// Tell what this model would be told, these files first.
-    Context {
-        model: Box<ModelInfo>,
-        files: Vec<SystemFragment>,
-        reply: Reply<Window>,
-    },
-    Answer {
-        caller: Caller,
-        op: OpId,
-        answer: Box<Answer>,
-        reply: Reply<Answered>,
-    },
-    State {
-        turn: TurnId,
-        ask: StateAsk,
-        reply: Reply<String>,
-    },
-    Changes {
-        turn: Option<TurnId>,
-        reply: Reply<Changes>,
-    },
-    Undo {
-        caller: Caller,
-        op: OpId,
-        turn: Option<TurnId>,
-        reply: Reply<Undo>,
-    },
-    Revoke {
-        caller: Caller,
-        op: OpId,
-        pattern: String,
-        reply: Reply<Summary>,
-    },
-    Delete {
-        reply: Reply<()>,
-    },
-    /// Bring the log in order and tell how many turns of an earlier life were closed.
-    Settle {
-        reply: Reply<u64>,
-    },
-}
-
-/// A message and where its receipt goes.
-pub(crate) struct Sending {
-    pub(crate) caller: Caller,
-    pub(crate) message: NewMessage,
-    pub(crate) reply: Reply<Receipt>,
-}
-
-impl Sending {
-    /// Whoever asked may have gone.
-    pub(crate) fn answer(self, answer: Result<Receipt>) {
-        let _gone = self.reply.send(answer).is_err();
-    }
-}
 
 pub(crate) struct Actor {
     pub(crate) shared: Arc<Shared>,
@@ -253,10 +170,8 @@ impl Actor {
         let purpose = if next.compacts { Purpose::Compact } else { Purpose::Answer };
         let rules = self.shared.rules();
         let scene = self.scene(&id, &rules);
-        let tools = match purpose {
-            Purpose::Answer => self.tools(&scene),
-            Purpose::Compact => Vec::new(),
-        };
+        // A turn that compacts has none to call, but must know what they weigh.
+        let tools = self.tools(&scene);
         let instructions = self.instructions(&rules, &scene, &tools);
         let account = match self.shared.budget.open(&rules.budget, &self.log.summary, &id).await {
             Ok(account) => account,

@@ -12,9 +12,10 @@ use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::message::Usage;
 use moltis_core::session::{OpenTurn, Settings, Summary, Titles, TurnRules};
 
-use crate::actor::{Actor, Command, Sending};
+use crate::actor::Actor;
 use crate::live::Closed;
 use crate::log::another;
+use crate::mailbox::{Command, Sending};
 use crate::registry::busy;
 
 /// Messages that are written in one go.

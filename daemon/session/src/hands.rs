@@ -175,7 +175,7 @@ async fn plan(
     wish: Wish,
 ) -> Result<Prepared, String> {
     hands.secrets.learn().await.map_err(|error| secrets::unknown(&error))?;
-    let tool = find(tools, &wish.tool)?;
+    let tool = find(tools, &wish.tool).ok_or_else(|| absent(hands, tools, scene, &wish.tool))?;
     let name = tool.spec().name.clone();
     let arguments = arguments(&wish.arguments)?;
     let facts = || {
@@ -202,7 +202,7 @@ async fn plan(
 }
 
 /// The tool that a model means: models write names with quotes, prefixes and numbers around them.
-fn find<'a>(tools: &'a [Arc<dyn Tool>], wanted: &str) -> Result<&'a Arc<dyn Tool>, String> {
+fn find<'a>(tools: &'a [Arc<dyn Tool>], wanted: &str) -> Option<&'a Arc<dyn Tool>> {
     let name = wanted.trim().trim_matches(['"', '\'', '`']);
     let name = ["functions.", "functions_", "tools."]
         .iter()
@@ -210,10 +210,15 @@ fn find<'a>(tools: &'a [Arc<dyn Tool>], wanted: &str) -> Result<&'a Arc<dyn Tool
         .unwrap_or(name);
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('_');
     let named = |name: &str| tools.iter().find(|tool| tool.spec().name == name);
-    named(name).or_else(|| named(bare?)).ok_or_else(|| {
-        let names: Vec<&str> = tools.iter().map(|tool| tool.spec().name.as_str()).collect();
-        format!("there is no tool `{wanted}`; there are {}", names.join(", "))
-    })
+    named(name).or_else(|| named(bare?))
+}
+
+/// Why there is no such tool, and which there are.
+fn absent(hands: &Hands, tools: &[Arc<dyn Tool>], scene: &Scene, wanted: &str) -> String {
+    let missing = hands.toolbox.missing(scene).into_iter().find(|(name, _)| name == wanted);
+    let reason = missing.map(|(_, reason)| format!(" now: {reason}")).unwrap_or_default();
+    let names: Vec<&str> = tools.iter().map(|tool| tool.spec().name.as_str()).collect();
+    format!("there is no tool `{wanted}`{reason}; there are {}", names.join(", "))
 }
 
 /// The arguments as a model wrote them: an object; nothing is an empty one.

@@ -21,6 +21,7 @@ mod find;
 mod hands;
 mod live;
 mod log;
+mod mailbox;
 mod own;
 mod paying;
 mod registry;

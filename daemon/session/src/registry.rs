@@ -19,11 +19,12 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::actor::{Actor, Command};
+use crate::actor::Actor;
 use crate::budget::Budget;
 use crate::cursor::Counted;
 use crate::hands::Hands;
 use crate::live::{Closed, Live};
+use crate::mailbox::Command;
 use crate::own::Children;
 use crate::sessions::Sessions;
 

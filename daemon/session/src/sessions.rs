@@ -26,11 +26,11 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::actor::{Command, Reply, Sending};
 use crate::context::Told;
 use crate::cursor::Cursor;
 use crate::find;
 use crate::hands::Hands;
+use crate::mailbox::{Command, Reply, Sending};
 use crate::own::{Children, Preset, StateAsk};
 use crate::registry::{Shared, stopping};
 use crate::telling;

@@ -10,6 +10,7 @@ use moltis_proto::v1::config_client::ConfigClient;
 use moltis_proto::v1::hooks_client::HooksClient;
 use moltis_proto::v1::models_client::ModelsClient;
 use moltis_proto::v1::providers_client::ProvidersClient;
+use moltis_proto::v1::sandbox_client::SandboxClient;
 use moltis_proto::v1::sessions_client::SessionsClient;
 use moltis_proto::v1::system_client::SystemClient;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -177,6 +178,11 @@ impl Daemon {
     /// Its hooks.
     pub fn hooks(&self) -> HooksClient<Channel> {
         HooksClient::new(self.channel.clone())
+    }
+
+    /// Where its agents' programs run.
+    pub fn sandbox(&self) -> SandboxClient<Channel> {
+        SandboxClient::new(self.channel.clone())
     }
 
     /// Itself.

@@ -98,7 +98,20 @@ impl Reply {
         let reply = pieces.iter().fold(reply, |reply, piece| {
             reply.then(openai_event(&json!({ "content": piece }), None))
         });
-        reply.then(openai_end(pieces.len()))
+        reply.then(openai_end(pieces.len(), "stop"))
+    }
+
+    /// A well-behaved OpenAI chat stream that calls these tools: id, name and arguments of each.
+    pub fn openai_calls(calls: &[(String, &str, Value)]) -> Self {
+        let reply = Self::status(200).header("content-type", "text/event-stream");
+        let reply = reply.then(openai_event(&json!({"role": "assistant", "content": null}), None));
+        let call = |(index, (id, name, arguments)): (usize, &(String, &str, Value))| {
+            let function = json!({"name": name, "arguments": arguments.to_string()});
+            let call = json!({"index": index, "id": id, "type": "function", "function": function});
+            openai_event(&json!({ "tool_calls": [call] }), None)
+        };
+        let reply = calls.iter().enumerate().map(call).fold(reply, Self::then);
+        reply.then(openai_end(calls.len(), "tool_calls"))
     }
 
     /// An OpenAI chat stream that says `text`, if it says something, and calls one tool.
@@ -180,7 +193,7 @@ pub fn openai_event(delta: &Value, finish: Option<&str>) -> String {
     format!("data: {chunk}\n\n")
 }
 
-fn openai_end(pieces: usize) -> String {
+fn openai_end(pieces: usize, finish: &str) -> String {
     let usage = json!({
         "id": "chatcmpl-test", "object": "chat.completion.chunk", "created": 1, "model": "test",
         "choices": [],
@@ -189,7 +202,7 @@ fn openai_end(pieces: usize) -> String {
             "prompt_tokens_details": {"cached_tokens": 0},
         },
     });
-    format!("{}data: {usage}\n\ndata: [DONE]\n\n", openai_event(&json!({}), Some("stop")))
+    format!("{}data: {usage}\n\ndata: [DONE]\n\n", openai_event(&json!({}), Some(finish)))
 }
 
 /// A request as it arrived.
@@ -225,6 +238,8 @@ struct Script {
     paths: HashMap<String, Reply>,
     rule: Option<Rule>,
     seen: Vec<Recorded>,
+    /// Calls of tools that were scripted.
+    calls: usize,
 }
 
 struct Shared {
@@ -286,6 +301,23 @@ impl Vendor {
         vendor
     }
 
+    /// A server that makes the calls that are put in its queue ([`Self::calls`]), and answers `Done.`
+    /// when there are none left; it lists the model `test`.
+    pub async fn calling() -> Self {
+        let vendor = Self::start().await;
+        let models = json!({"object": "list", "data": [{"id": "test", "object": "model"}]});
+        vendor.on("/v1/models", Reply::json(200, &models));
+        vendor.otherwise(|request| {
+            request.path.ends_with("/chat/completions").then(|| Reply::openai_chat(&["Done."]))
+        });
+        vendor
+    }
+
+    /// Its address as `127.0.0.1:port`.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
     /// Its address as `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -294,6 +326,18 @@ impl Vendor {
     /// Puts a reply at the end of the queue.
     pub fn script(&self, reply: Reply) {
         self.shared.script().queue.push_back(reply);
+    }
+
+    /// Puts an OpenAI answer at the end of the queue that calls these tools, each with its arguments.
+    pub fn calls(&self, calls: &[(&str, Value)]) {
+        let mut script = self.shared.script();
+        let first = script.calls;
+        script.calls += calls.len();
+        let numbered = calls.iter().zip(first..).map(|((name, arguments), number)| {
+            (format!("call_{number}"), *name, arguments.clone())
+        });
+        let calls: Vec<_> = numbered.collect();
+        script.queue.push_back(Reply::openai_calls(&calls));
     }
 
     /// Always gives this reply on this path.

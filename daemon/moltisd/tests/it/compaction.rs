@@ -32,14 +32,15 @@ async fn vendor(summaries: Vec<Reply>) -> Vendor {
     vendor
 }
 
-/// A daemon that compacts above 1,280 tokens: one in a hundred of a window that nobody knows.
+/// A daemon that compacts above 3,840 tokens, of which the tools take a third: three in a hundred of a
+/// window that nobody knows.
 fn small(vendor: &Vendor) -> Home {
-    home(vendor).env("MOLTIS_CHAT__COMPACT_AT", "1")
+    home(vendor).env("MOLTIS_CHAT__COMPACT_AT", "3")
 }
 
-/// A message of 600 tokens and its whole turn.
+/// A message of 900 tokens and its whole turn.
 async fn say(daemon: &Daemon, session: &str, op: &str) -> v1::TurnEnded {
-    let text = format!("{op}{}", " heron".repeat(400));
+    let text = format!("{op}{}", " heron".repeat(600));
     let sent = daemon.sessions().send(message(session, op, &text)).await.unwrap().into_inner();
     turn_end(daemon, session, &sent.turn).await
 }
@@ -71,7 +72,7 @@ async fn at_the_threshold_the_vendor_is_told_the_summary_and_not_the_old_text() 
     let done = compactions(&events);
     assert_eq!(done.len(), 1);
     assert!(done[0].automatic && done[0].model == "test/test");
-    assert!(done[0].before_tokens > 1_280 && done[0].after_tokens < 1_280, "{done:?}");
+    assert!(done[0].before_tokens > 3_840 && done[0].after_tokens < 3_840, "{done:?}");
     let said = events.iter().filter(|e| matches!(e.kind, Some(Kind::UserMessage(_)))).count();
     assert_eq!(said, 3, "the log has everything still");
     daemon.stop().await;
@@ -96,7 +97,7 @@ async fn begin_to_compact(daemon: &Daemon, session: &str, by_hand: bool) -> Stri
         let asked = v1::CompactRequest { op_id: "compact".into(), session: session.to_owned() };
         return daemon.sessions().compact(asked).await.unwrap().into_inner().turn;
     }
-    let text = "heron ".repeat(400);
+    let text = "heron ".repeat(600);
     daemon.sessions().send(message(session, "cut-off", &text)).await.unwrap().into_inner().turn
 }
 
@@ -150,7 +151,7 @@ async fn scripts_compact_a_session_and_see_what_its_model_is_told() {
     assert_eq!(done["after_tokens"], after["tokens"]);
     let kinds: Vec<_> =
         after["fragments"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
-    assert_eq!(kinds, ["system", "system", "summary", "messages"]);
+    assert_eq!(kinds, ["system", "system", "tools", "summary", "messages"]);
     assert_eq!((&after["window"], &after["guessed"]), (&json!(128_000), &json!(true)));
     let shown = run(&home, &["sessions", "context", "main"]).await.stdout;
     assert!(shown.contains("test/test holds 128000 tokens, which is a guess"), "{shown}");

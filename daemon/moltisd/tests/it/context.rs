@@ -82,6 +82,8 @@ async fn a_vendor_is_told_the_projects_files_and_a_person_sees_which() {
             name("AGENTS.md", false),
             name(".claude/rules/long.md", true),
             name("runtime", false),
+            // The tools and the messages.
+            name("", false),
             name("", false),
         ]
     );

@@ -1,7 +1,7 @@
 //! Every configuration key has an effect that can be seen from outside: a row each.
 //!
-//! What the keys of `local` do needs a model and is tested there; their rows show that they are known
-//! to be read at the start only.
+//! What the keys of `local` do needs a model, and what the limits of the sandbox do needs an engine:
+//! that is tested there; their rows show that they are known to be read at the start only.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -33,13 +33,28 @@ enum Act {
     List,
     /// The key is set again, to this value.
     Set(&'static str),
+    /// A message is sent, the model makes these calls, and its turn ends.
+    Call(&'static [(&'static str, &'static str)]),
+    /// The sandbox is looked for.
+    Probe,
 }
 
 /// A model whose price is known: an answer may cost more than a cent.
 const DEAR: (&str, &str) = ("CHAT__DEFAULT_MODEL", "test/gpt-5");
 
-/// The key, what it and others are set to, what is done, and what must be seen then.
+/// The key, what it and others are set to, what is done, and what must be seen then. `{vendor}` is
+/// host and port of the vendor.
 type Row = (&'static str, &'static [(&'static str, &'static str)], Act, &'static str);
+
+/// A search service in the place of the vendor.
+const SEARCH: &[(&str, &str)] = &[
+    ("WEB__ALLOW", "{vendor}"),
+    ("WEB__SEARCH", "brave"),
+    ("WEB__SEARCH_KEY", "mine"),
+    ("WEB__SEARCH_URL", "http://{vendor}"),
+    ("WEB__SEARCH_RESULTS", "3"),
+];
+const SEARCHES: Act = Act::Call(&[("web_search", r#"{"query": "heron"}"#)]);
 
 const ROWS: &[Row] = &[
     (
@@ -143,6 +158,83 @@ const ROWS: &[Row] = &[
         Act::Talk,
         r#"span: "day", unit: "seconds", limit: 420"#,
     ),
+    (
+        "chat.max_rounds",
+        &[("CHAT__MAX_ROUNDS", "1")],
+        Act::Call(&[("glob", r#"{"pattern": "*"}"#)]),
+        "it went through 1 rounds of calls",
+    ),
+    ("chat.tools_bytes", &[("CHAT__TOOLS_BYTES", "1000")], Act::Talk, r#""tool_search""#),
+    (
+        "approvals.mode",
+        &[("APPROVALS__MODE", "ask"), ("APPROVALS__WAIT_S", "1")],
+        Act::Call(&[("write", r#"{"file_path": "a", "content": "b"}"#)]),
+        "everything but looking is asked",
+    ),
+    (
+        "approvals.allow",
+        &[("APPROVALS__MODE", "on-miss"), ("APPROVALS__ALLOW", "write: a")],
+        Act::Call(&[("write", r#"{"file_path": "a", "content": "b"}"#)]),
+        "allowed by `write: a`",
+    ),
+    (
+        "approvals.deny",
+        &[("APPROVALS__DENY", "write: a")],
+        Act::Call(&[("write", r#"{"file_path": "a", "content": "b"}"#)]),
+        "the configuration forbids it: `write: a`",
+    ),
+    (
+        "approvals.wait_s",
+        &[("APPROVALS__MODE", "ask"), ("APPROVALS__WAIT_S", "1")],
+        Act::Call(&[("write", r#"{"file_path": "a", "content": "b"}"#)]),
+        "allowed: false",
+    ),
+    (
+        "workspace.path",
+        &[("WORKSPACE__PATH", "/etc")],
+        Act::Call(&[("read", r#"{"file_path": "passwd"}"#)]),
+        "root:x:0:",
+    ),
+    ("workspace.checkpoints_mb", &[], Act::Set("3"), "needs_restart: true"),
+    (
+        "sandbox.backend",
+        &[("SANDBOX__BACKEND", "podman"), ("SANDBOX__SOCKET", "/nowhere")],
+        Act::Probe,
+        "no socket of podman",
+    ),
+    ("sandbox.socket", &[], Act::Set("/run/engine.sock"), "needs_restart: true"),
+    ("sandbox.image", &[], Act::Set("debian:13"), "needs_restart: true"),
+    ("sandbox.packages", &[], Act::Set("git"), "needs_restart: true"),
+    ("sandbox.mount", &[("SANDBOX__MOUNT", "ro")], Act::Talk, "workspace ro"),
+    ("sandbox.network", &[("SANDBOX__NETWORK", "open")], Act::Talk, "network open"),
+    ("sandbox.memory_mb", &[], Act::Set("64"), "needs_restart: true"),
+    ("sandbox.cpu_percent", &[], Act::Set("50"), "needs_restart: true"),
+    ("sandbox.pids", &[], Act::Set("32"), "needs_restart: true"),
+    ("sandbox.tmp_mb", &[], Act::Set("8"), "needs_restart: true"),
+    ("sandbox.keep_home", &[], Act::Set("true"), "needs_restart: true"),
+    (
+        "web.allow",
+        &[("WEB__ALLOW", "{vendor}")],
+        Act::Call(&[("web_fetch", r#"{"url": "http://{vendor}/page"}"#)]),
+        "A heron stands.",
+    ),
+    (
+        "web.timeout_s",
+        &[("WEB__ALLOW", "{vendor}"), ("WEB__TIMEOUT_S", "1")],
+        Act::Call(&[("web_fetch", r#"{"url": "http://{vendor}/never"}"#)]),
+        "took longer than 1 s",
+    ),
+    (
+        "web.max_chars",
+        &[("WEB__ALLOW", "{vendor}"), ("WEB__MAX_CHARS", "1000")],
+        Act::Call(&[("web_fetch", r#"{"url": "http://{vendor}/page"}"#)]),
+        "cut after 1000 characters",
+    ),
+    ("web.cache_s", &[], Act::Set("3"), "needs_restart: true"),
+    ("web.search", SEARCH, SEARCHES, "/res/v1/web/search?q=heron"),
+    ("web.search_key", SEARCH, SEARCHES, r#"("x-subscription-token", "mine")"#),
+    ("web.search_url", SEARCH, SEARCHES, "/res/v1/web/search?q=heron"),
+    ("web.search_results", SEARCH, SEARCHES, "count=3"),
     ("providers.*.kind", &[("PROVIDERS__TEST__KIND", "anthropic")], Act::Talk, "/messages"),
     (
         "providers.*.base_url",
@@ -185,7 +277,7 @@ async fn seen(row: &Row) -> String {
             vendor.otherwise(|_| Some(Reply::sse("").after(&Gate::new())));
             vendor
         }
-        Act::Talk | Act::Work | Act::Hook | Act::List | Act::Set(_) => {
+        Act::Talk | Act::Work | Act::Hook | Act::List | Act::Set(_) | Act::Probe => {
             Vendor::openai(&["Yes."]).await
         }
         Act::Acts => {
@@ -196,8 +288,12 @@ async fn seen(row: &Row) -> String {
             vendor.otherwise(|_| Some(Reply::openai_chat(&["Yes."])));
             vendor
         }
+        Act::Call(calls) => calling(calls).await,
     };
-    let set = |home: Home, (name, value): &(&str, &str)| home.env(&format!("MOLTIS_{name}"), value);
+    let address = vendor.address();
+    let set = |home: Home, (name, value): &(&str, &str)| {
+        home.env(&format!("MOLTIS_{name}"), &value.replace("{vendor}", &address))
+    };
     let home = settings.iter().fold(home(&vendor), set);
     if matches!(act, Act::Hook) {
         let no = "[[hooks]]\nname = 'no'\nevents = ['MessageReceived']\ncommand = 'exit 1'\n";
@@ -206,7 +302,7 @@ async fn seen(row: &Row) -> String {
     let daemon = home.start().await;
     let mut seen = String::new();
     match act {
-        Act::Talk | Act::Acts | Act::TalkInVain => talk(&daemon, &mut seen).await,
+        Act::Talk | Act::Acts | Act::TalkInVain | Act::Call(_) => talk(&daemon, &mut seen).await,
         Act::Hook => {
             talk(&daemon, &mut seen).await;
             let hooks = daemon.hooks().list(v1::ListHooksRequest::default()).await.unwrap();
@@ -237,6 +333,10 @@ async fn seen(row: &Row) -> String {
             let change = daemon.config().set(v1::SetConfigRequest { key, value }).await.unwrap();
             write!(seen, "{:?}", change.into_inner()).unwrap();
         }
+        Act::Probe => {
+            let status = daemon.sandbox().probe(v1::SandboxProbeRequest {}).await.unwrap();
+            write!(seen, "{:?}", status.into_inner()).unwrap();
+        }
     }
     let asked = |Recorded { path, headers, body, .. }: &Recorded| {
         format!("\n{path} {headers:?} {}", String::from_utf8_lossy(body))
@@ -255,6 +355,22 @@ fn two_calls() -> Reply {
     let calls = openai_event(&json!({ "tool_calls": [call(0), call(1)] }), None);
     let end = openai_event(&json!({}), Some("tool_calls"));
     Reply::sse(format!("{calls}{end}data: [DONE]\n\n"))
+}
+
+/// A vendor whose model makes these calls; it has pages too.
+async fn calling(calls: &[(&'static str, &'static str)]) -> Vendor {
+    let vendor = Vendor::calling().await;
+    let page = format!("A heron stands. {}", "It waits. ".repeat(200));
+    vendor.on("/page", Reply::body(200, "text/plain", page));
+    vendor.on("/never", Reply::sse("").after(&Gate::new()));
+    vendor.on("/res/v1/web/search", Reply::json(200, &serde_json::json!({})));
+    let address = vendor.address();
+    let call = |(tool, arguments): &(&'static str, &'static str)| {
+        let arguments = arguments.replace("{vendor}", &address);
+        (*tool, serde_json::from_str(&arguments).unwrap())
+    };
+    vendor.calls(&calls.iter().map(call).collect::<Vec<_>>());
+    vendor
 }
 
 async fn talk(daemon: &Daemon, seen: &mut String) {

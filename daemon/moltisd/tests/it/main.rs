@@ -6,6 +6,7 @@ mod compaction;
 mod configuration;
 mod context;
 mod crash;
+mod hands;
 mod hooks;
 mod keys;
 mod local;

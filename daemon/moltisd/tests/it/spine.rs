@@ -6,9 +6,12 @@ use moltis_proto::v1::event::Kind;
 use moltis_testkit::daemon::{Daemon, Home};
 use moltis_testkit::vendor::{Gate, Reply, Vendor};
 
-/// A home whose daemon asks this vendor.
+/// A home whose daemon asks this vendor, and looks for no sandbox: which tools there are does not
+/// depend on the machine.
 pub(crate) fn home(vendor: &Vendor) -> Home {
-    Home::new(env!("CARGO_BIN_EXE_moltisd")).vendor(&format!("{}/v1", vendor.url()))
+    Home::new(env!("CARGO_BIN_EXE_moltisd"))
+        .vendor(&format!("{}/v1", vendor.url()))
+        .env("MOLTIS_SANDBOX__BACKEND", "none")
 }
 
 /// The session `main`.
