@@ -151,6 +151,18 @@ impl Process {
         Ok(kilobytes * 1024.0 / 1e6)
     }
 
+    /// The most resident memory since the peak was forgotten, in megabytes.
+    pub(crate) fn peak_mb(self) -> anyhow::Result<f64> {
+        let kilobytes: f64 = self.status(&format!("/proc/{}/status", self.id), "VmHWM:")?;
+        Ok(kilobytes * 1024.0 / 1e6)
+    }
+
+    /// Begins a new peak at what is resident now.
+    pub(crate) fn forget_peak(self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.id);
+        std::fs::write(&path, "5").with_context(|| format!("writing `{path}`"))
+    }
+
     /// Time on a processor since it started, in microseconds, all threads.
     pub(crate) fn cpu_us(self) -> anyhow::Result<f64> {
         let mut nanoseconds = 0.0;
