@@ -106,7 +106,7 @@ async fn measure(scale: &Scale, table: &mut Table<'_>) -> anyhow::Result<()> {
     for figure in load::memory_slope(&rig, scale.turns).await? {
         table.add(figure)?;
     }
-    Ok(())
+    rig.end().await
 }
 
 /// What is printed: a table as it grows, or one JSON document at the end.

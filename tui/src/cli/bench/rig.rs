@@ -15,6 +15,22 @@ use crate::client::{self, Client};
 /// The model that the mock offers.
 const MODEL: &str = "bench/bench";
 
+/// What is kept of the environment: the machine's own words, and where its sandbox is.
+const KEPT: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "DOCKER_HOST",
+    "CONTAINER_HOST",
+    "MOLTIS_SANDBOX__BACKEND",
+    "MOLTIS_SANDBOX__SOCKET",
+    "MOLTIS_SANDBOX__IMAGE",
+    "MOLTIS_SANDBOX__PACKAGES",
+];
+
 /// A daemon, its home, and the mock that it asks.
 pub(crate) struct Rig {
     home: Home,
@@ -51,7 +67,7 @@ impl Home {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear();
-        for name in ["PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR"] {
+        for name in KEPT {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -102,6 +118,11 @@ impl Rig {
         let home = Home::new(mock.base_url())?;
         let (daemon, _) = home.start_daemon().await?;
         Ok(Self { home, daemon, mock })
+    }
+
+    /// Ends the daemon in an orderly way, so that nothing of its sandboxes is left, then the rest.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        stop(self.daemon).await
     }
 
     /// Its home.
