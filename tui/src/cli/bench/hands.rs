@@ -34,7 +34,7 @@ pub(crate) async fn figures(rig: &Rig, bytes: u64) -> anyhow::Result<Vec<Figure>
     let backend = probe.map_err(|failure| anyhow::anyhow!("{}", failure.message))?.backend;
     let flood = format!("{} GB printed, one never reads: memory", bytes / 1_000_000_000);
     if backend.is_empty() {
-        let missing = ["exec of `true`, ToolStarted to ToolFinished", &flood];
+        let missing = ["exec of `true`, the whole loop", &flood];
         figures.extend(missing.map(|name| Figure::without(name, "no sandbox")));
         return Ok(figures);
     }
