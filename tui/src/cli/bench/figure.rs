@@ -7,8 +7,8 @@ use serde::Serialize;
 pub(crate) struct Figure {
     /// What was measured.
     pub(crate) name: String,
-    /// The middle of the samples, or the only one.
-    pub(crate) p50: f64,
+    /// The middle of the samples, or the only one; `None` where it can't be measured.
+    pub(crate) p50: Option<f64>,
     /// The 99th percentile, where there are enough samples for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p99: Option<f64>,
@@ -19,6 +19,9 @@ pub(crate) struct Figure {
     pub(crate) target: Option<Target>,
     /// Samples taken.
     pub(crate) samples: usize,
+    /// What is missing to measure it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) missing: Option<&'static str>,
 }
 
 /// What a figure is to reach.
@@ -40,17 +43,25 @@ impl Figure {
         let p99 = (samples.len() >= 20).then(|| percentile(&samples, 99));
         Self {
             name: name.into(),
-            p50: percentile(&samples, 50),
+            p50: Some(percentile(&samples, 50)),
             p99,
             unit,
             target: None,
             samples: samples.len(),
+            missing: None,
         }
     }
 
     /// A figure measured once.
     pub(crate) fn once(name: impl Into<String>, unit: &'static str, value: f64) -> Self {
-        Self { name: name.into(), p50: value, p99: None, unit, target: None, samples: 1 }
+        let (name, p50) = (name.into(), Some(value));
+        Self { name, p50, p99: None, unit, target: None, samples: 1, missing: None }
+    }
+
+    /// A figure that can't be measured here, for want of something.
+    pub(crate) fn without(name: impl Into<String>, missing: &'static str) -> Self {
+        let (name, missing) = (name.into(), Some(missing));
+        Self { name, p50: None, p99: None, unit: "", target: None, samples: 0, missing }
     }
 
     /// The same figure with what it is to reach.
@@ -59,11 +70,12 @@ impl Figure {
         self
     }
 
-    /// Whether the target is reached; `None` without one.
+    /// Whether the target is reached; `None` without one, or without a number.
     pub(crate) fn reached(&self) -> Option<bool> {
+        let p50 = self.p50?;
         self.target.map(|target| match target {
-            Target::AtMost(limit) => self.p50 <= limit,
-            Target::AtLeast(limit) => self.p50 >= limit,
+            Target::AtMost(limit) => p50 <= limit,
+            Target::AtLeast(limit) => p50 >= limit,
             Target::P99AtMost(limit) => self.p99.is_some_and(|p99| p99 <= limit),
         })
     }
@@ -85,7 +97,7 @@ impl Figure {
         format!(
             "{:<46} {:>10} {:>10} {:<5} {:<14} {mark}",
             self.name,
-            number(self.p50),
+            self.p50.map_or_else(|| self.missing.unwrap_or_default().to_owned(), number),
             p99,
             self.unit,
             target

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn percentiles_are_nearest_rank() {
     let figure = Figure::of("x", "ms", (1..=100).map(f64::from).collect());
-    assert_eq!((figure.p50, figure.p99), (50.0, Some(99.0)));
+    assert_eq!((figure.p50, figure.p99), (Some(50.0), Some(99.0)));
 }
 
 #[test]
@@ -19,6 +19,14 @@ fn a_missed_target_is_said() {
         "idle memory                                          25.0            MB    p50 ≤ 20.0     missed"
     ]
     .assert_eq(&figure.line());
+}
+
+#[test]
+fn what_cannot_be_measured_says_what_is_missing() {
+    let figure = Figure::without("exec of `true`", "no sandbox");
+    assert_eq!(figure.reached(), None);
+    expect_test::expect!["exec of `true`                                 no sandbox"]
+        .assert_eq(&figure.line());
 }
 
 #[test]

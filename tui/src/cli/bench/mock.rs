@@ -1,8 +1,9 @@
 //! The provider that the bench talks to: OpenAI's chat completions on loopback, in this process.
 //!
-//! What it answers is written in the request's last message, so that one server serves every
+//! What it answers is written in the last message of a person, so that one server serves every
 //! measurement: `stream <deltas> <microseconds between them>`, `hold` (headers, then nothing until
-//! the connection is closed); anything else is answered with `ok`. It keeps the times at which requests
+//! the connection is closed), `calls <rounds> <calls in each> <tool> <arguments>` (then `ok`);
+//! anything else is answered with `ok`. It keeps the times at which requests
 //! came and deltas went, and nothing else.
 
 use std::convert::Infallible;
@@ -97,8 +98,8 @@ async fn answer(
     }
     note(&clock.requests);
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let asked = last_text(&serde_json::from_slice(&body).unwrap_or_default());
-    Ok(respond("text/event-stream", script(&asked, clock)))
+    let (asked, rounds) = last_order(&serde_json::from_slice(&body).unwrap_or_default());
+    Ok(respond("text/event-stream", script(&asked, rounds, clock)))
 }
 
 fn respond(kind: &str, body: Body) -> Response<StreamBody<Body>> {
@@ -109,12 +110,18 @@ fn respond(kind: &str, body: Body) -> Response<StreamBody<Body>> {
     response
 }
 
-/// The text of the request's last message.
-fn last_text(request: &Value) -> String {
-    let content = &request["messages"]
-        .as_array()
-        .and_then(|all| all.last())
-        .unwrap_or(&Value::Null)["content"];
+/// The text of a person's last message, and how many answers with calls came after it.
+fn last_order(request: &Value) -> (String, usize) {
+    let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
+    let person = |message: &&Value| message["role"] == "user";
+    let calls = |message: &&Value| message["tool_calls"].is_array();
+    let since = messages.iter().rev().take_while(|message| !person(message));
+    let rounds = since.filter(calls).count();
+    let last = messages.iter().rev().find(person).unwrap_or(&Value::Null);
+    (text(&last["content"]), rounds)
+}
+
+fn text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(parts) => {
@@ -124,17 +131,45 @@ fn last_text(request: &Value) -> String {
     }
 }
 
-fn script(asked: &str, clock: Arc<Clock>) -> Body {
-    let mut words = asked.lines().last().unwrap_or_default().split(' ');
+/// What is answered to an order, of which so many rounds are done.
+fn script(asked: &str, rounds: usize, clock: Arc<Clock>) -> Body {
+    let mut words = asked.lines().last().unwrap_or_default().splitn(5, ' ');
     match words.next() {
+        Some("calls") => {
+            let mut number = || words.next().and_then(|word| word.parse::<usize>().ok());
+            let (wanted, each) = (number().unwrap_or(0), number().unwrap_or(0));
+            let (tool, arguments) = (words.next(), words.next());
+            match (tool, arguments) {
+                (Some(tool), Some(arguments)) if rounds < wanted => {
+                    calls(rounds, each, tool, arguments)
+                }
+                _ => ok(),
+            }
+        }
         Some("stream") => {
             let mut number = || words.next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(1);
             let (count, pause) = (number(), Duration::from_micros(number()));
-            paced(count, pause, clock).chain(ending()).boxed()
+            paced(count, pause, clock).chain(ending("stop")).boxed()
         }
         Some("hold") => stream::iter([chunk("held", None)]).chain(stream::pending()).boxed(),
-        _ => stream::iter([chunk("ok", None)]).chain(ending()).boxed(),
+        _ => ok(),
     }
+}
+
+fn ok() -> Body {
+    stream::iter([chunk("ok", None)]).chain(ending("stop")).boxed()
+}
+
+/// One answer that makes the same call so often.
+fn calls(round: usize, each: usize, tool: &str, arguments: &str) -> Body {
+    let call = |index| {
+        let function = json!({"name": tool, "arguments": arguments});
+        let id = format!("call-{round}-{index}");
+        json!({"index": index, "id": id, "type": "function", "function": function})
+    };
+    let calls: Vec<_> =
+        (0..each).map(|index| piece(&json!({"delta": {"tool_calls": [call(index)]}}))).collect();
+    stream::iter(calls).chain(ending("tool_calls")).boxed()
 }
 
 /// `count` deltas of six bytes, each due at its own time from the first, so that pauses don't add up
@@ -159,10 +194,10 @@ fn paced(count: u64, pause: Duration, clock: Arc<Clock>) -> Body {
     .boxed()
 }
 
-fn ending() -> Body {
+fn ending(finish: &'static str) -> Body {
     let usage = json!({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 10}});
     stream::iter([
-        chunk("", Some("stop")),
+        chunk("", Some(finish)),
         frame(format!("data: {usage}\n\n")),
         frame("data: [DONE]\n\n".to_owned()),
     ])
@@ -170,7 +205,11 @@ fn ending() -> Body {
 }
 
 fn chunk(text: &str, finish: Option<&str>) -> Result<Frame<Bytes>, Infallible> {
-    let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": finish});
+    piece(&json!({"index": 0, "delta": {"content": text}, "finish_reason": finish}))
+}
+
+/// A piece of an answer.
+fn piece(choice: &Value) -> Result<Frame<Bytes>, Infallible> {
     frame(format!("data: {}\n\n", json!({"id": "bench", "model": "bench", "choices": [choice]})))
 }
 

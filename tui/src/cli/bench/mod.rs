@@ -5,6 +5,7 @@
 //! be busy or small.
 
 mod figure;
+mod hands;
 mod load;
 mod mock;
 mod rig;
@@ -38,6 +39,7 @@ struct Scale {
     span: Duration,
     turns: usize,
     watched: Duration,
+    printed: u64,
 }
 
 const FULL: Scale = Scale {
@@ -50,6 +52,7 @@ const FULL: Scale = Scale {
     span: Duration::from_secs(5),
     turns: 10_000,
     watched: Duration::from_secs(5),
+    printed: 10_000_000_000,
 };
 
 const QUICK: Scale = Scale {
@@ -62,6 +65,7 @@ const QUICK: Scale = Scale {
     span: Duration::from_secs(1),
     turns: 1_000,
     watched: Duration::from_secs(2),
+    printed: 2_000_000_000,
 };
 
 /// Measures everything; prints each figure as soon as it is known.
@@ -96,10 +100,13 @@ async fn measure(scale: &Scale, table: &mut Table<'_>) -> anyhow::Result<()> {
         table.add(figure)?;
     }
     table.add(screen::key_to_frame(&rig, scale.presses).await?)?;
+    for figure in hands::figures(&rig, scale.printed).await? {
+        table.add(figure)?;
+    }
     for figure in load::memory_slope(&rig, scale.turns).await? {
         table.add(figure)?;
     }
-    Ok(())
+    rig.end().await
 }
 
 /// What is printed: a table as it grows, or one JSON document at the end.

@@ -15,6 +15,22 @@ use crate::client::{self, Client};
 /// The model that the mock offers.
 const MODEL: &str = "bench/bench";
 
+/// What is kept of the environment: the machine's own words, and where its sandbox is.
+const KEPT: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "DOCKER_HOST",
+    "CONTAINER_HOST",
+    "MOLTIS_SANDBOX__BACKEND",
+    "MOLTIS_SANDBOX__SOCKET",
+    "MOLTIS_SANDBOX__IMAGE",
+    "MOLTIS_SANDBOX__PACKAGES",
+];
+
 /// A daemon, its home, and the mock that it asks.
 pub(crate) struct Rig {
     home: Home,
@@ -51,7 +67,7 @@ impl Home {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear();
-        for name in ["PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR"] {
+        for name in KEPT {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -104,6 +120,11 @@ impl Rig {
         Ok(Self { home, daemon, mock })
     }
 
+    /// Ends the daemon in an orderly way, so that nothing of its sandboxes is left, then the rest.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        stop(self.daemon).await
+    }
+
     /// Its home.
     pub(crate) fn home(&self) -> &Home {
         &self.home
@@ -149,6 +170,18 @@ impl Process {
     pub(crate) fn resident_mb(self) -> anyhow::Result<f64> {
         let kilobytes: f64 = self.status(&format!("/proc/{}/status", self.id), "VmRSS:")?;
         Ok(kilobytes * 1024.0 / 1e6)
+    }
+
+    /// The most resident memory since the peak was forgotten, in megabytes.
+    pub(crate) fn peak_mb(self) -> anyhow::Result<f64> {
+        let kilobytes: f64 = self.status(&format!("/proc/{}/status", self.id), "VmHWM:")?;
+        Ok(kilobytes * 1024.0 / 1e6)
+    }
+
+    /// Begins a new peak at what is resident now.
+    pub(crate) fn forget_peak(self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.id);
+        std::fs::write(&path, "5").with_context(|| format!("writing `{path}`"))
     }
 
     /// Time on a processor since it started, in microseconds, all threads.
