@@ -16,7 +16,7 @@
 //!
 //! A conversation forgets its oldest messages beyond its capacity and says so.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use moltis_core::event::{Ending, Event, EventKind, FileChange, ToolEnding};
 use moltis_core::id::{CallId, TurnId};
@@ -158,6 +158,11 @@ impl Conversation {
     pub fn scale(&self, model: &ModelRef) -> Option<Scale> {
         let by_model = |entry: &&Entry| entry.model.as_ref() == Some(model);
         self.placed.iter().rev().filter(by_model).find_map(|entry| entry.scale)
+    }
+
+    /// The ids of all calls that were made in it.
+    pub(crate) fn call_ids(&self) -> HashSet<CallId> {
+        self.placed.iter().flat_map(|entry| calls(&entry.parts)).collect()
     }
 
     /// Whether calls of the last answer have no result yet.

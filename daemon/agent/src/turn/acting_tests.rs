@@ -82,6 +82,40 @@ fn calls_of_one_answer_run_side_by_side_and_the_model_hears_of_all() {
     "#]]);
 }
 
+/// The ids of all calls that are on disk, in order.
+fn wished(run: &Run) -> Vec<CallId> {
+    let call = |part: &Part| match part {
+        Part::ToolCall { id, .. } => Some(id.clone()),
+        _ => None,
+    };
+    let made = |kind: &EventKind| match kind {
+        EventKind::AssistantMessage { parts, .. } => parts.iter().filter_map(call).collect(),
+        _ => Vec::new(),
+    };
+    run.log.events.iter().flat_map(|event| made(&event.kind)).collect()
+}
+
+#[test]
+fn calls_of_the_same_id_are_told_apart_within_an_answer_and_over_rounds() {
+    let mut run = Run::with_tools();
+    for round in 0..2 {
+        let arguments = format!("{{\"n\":{round}}}");
+        run.calls(&[("c1", &arguments), ("c1", &arguments), ("", &arguments)]);
+        let ids = wished(&run).split_off(3 * round);
+        let plans = ids.iter().map(|id| planned(id.as_str(), look())).collect();
+        run.on(Input::Prepared(plans));
+        for id in ids {
+            run.on(Input::ToolDone(id, said("done")));
+        }
+    }
+    run.text("done");
+    run.done();
+    assert!(run.turn.is_over(), "{}", run.seen);
+    let ids = wished(&run);
+    let different: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!((ids[0].as_str(), ids.len(), different.len()), ("c1", 6, 6), "{ids:?}");
+}
+
 #[test]
 fn a_malformed_call_is_told_to_the_model_and_nothing_runs() {
     let mut run = Run::with_tools();
