@@ -15,6 +15,7 @@ use moltis_core::feed::Strand;
 use moltis_core::id::{ApprovalId, CallId};
 use moltis_core::message::Part;
 use moltis_core::policy::{Reach, authorize};
+use moltis_core::provider::Failure;
 use moltis_core::tool::Outcome;
 
 use super::round::{Doing, Past, Prepared, Round, Stage, Wish, denied};
@@ -238,6 +239,14 @@ impl Turn {
         };
         let hint = "say something to let it go on; chat.max_rounds is the limit".to_owned();
         Some(TurnFailure { kind: None, message, hint: Some(hint) })
+    }
+
+    /// What prepared or made the calls broke down: the turn ends, because nobody can tell which of
+    /// them still will have a result.
+    pub(super) fn acting_failed(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
+        let message = format!("a tool, or what plans its calls, broke down: {}", failure.message);
+        let hint = Some("moltis doctor".to_owned());
+        self.end(Ending::Failed, Some(TurnFailure { kind: None, message, hint }), ctx)
     }
 
     /// What becomes of calls whose turn ends.

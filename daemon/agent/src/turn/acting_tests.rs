@@ -3,6 +3,7 @@ use moltis_core::context::{SystemFragment, SystemKind};
 use moltis_core::event::Origin;
 use moltis_core::id::{ApprovalId, CallId, ItemId};
 use moltis_core::policy::{Label, Mode, Pattern, digest};
+use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::tool::{Action, Call, Change, Class, Look, Outbound, Outcome};
 use serde_json::json;
 
@@ -245,6 +246,27 @@ fn a_stop_keeps_what_a_tool_had_printed_and_ends_every_call() {
         append finish c1 cancelled "half\n[stopped before it was done]" + end Cancelled
         finish
     "#]]);
+}
+
+#[test]
+fn a_tool_that_breaks_down_ends_the_turn_and_every_call_of_it() {
+    let broken = || Failure::new(FailureKind::Malformed, "it panicked");
+    let mut run = Run::with_tools();
+    run.calls(&[("c1", "{}"), ("c2", "{}")]);
+    run.on(Input::Prepared(vec![planned("c1", look()), planned("c2", look())]));
+    run.on(Input::ToolDone("c2".into(), said("two")));
+    run.seen.clear();
+    run.on(Input::CallFailed(broken()));
+    run.check(&expect![[r#"
+        append finish c1 cancelled "[stopped before it was done]" + end Failed (a tool, or what plans its calls, broke down: it panicked; hint: moltis doctor)
+        finish
+    "#]]);
+    let mut run = Run::with_tools();
+    run.calls(&[("c1", "{}")]);
+    run.seen.clear();
+    run.on(Input::CallFailed(broken()));
+    assert!(run.seen.contains("finish c1 cancelled"), "{}", run.seen);
+    assert!(run.turn.is_over());
 }
 
 #[test]

@@ -75,7 +75,8 @@ pub enum Input {
     Chunk(Chunk),
     /// The stream closed, or broke off.
     StreamEnded(Result<(), Failure>),
-    /// The call failed before the first byte.
+    /// The call failed before the first byte; while calls of tools are prepared or made: what does
+    /// so is gone, and nothing more will come of it.
     CallFailed(Failure),
     /// The calls that were to be prepared are, each or not: what is wrong is told to the model.
     Prepared(Vec<(CallId, Result<Prepared, String>)>),
@@ -327,6 +328,7 @@ impl Turn {
             (State::Calling, Input::Chunk(chunk)) => self.chunk(chunk, ctx),
             (State::Calling, Input::StreamEnded(end)) => self.stream_ended(end, ctx),
             (State::Calling, Input::CallFailed(failure)) => self.failed(failure, ctx),
+            (State::Acting, Input::CallFailed(failure)) => self.acting_failed(failure, ctx),
             (State::Sleeping, Input::SleepDone) => self.ask(ctx),
             (State::New, Input::Begin) => {
                 self.state = State::Choosing;
