@@ -167,20 +167,24 @@ impl Turn {
         vec![Effect::Append(vec![kind])]
     }
 
-    /// A person answered a question of before the restart while the turn was not back yet.
+    /// A person answered a question of before the restart while the turn was not back yet, or its
+    /// call was not planned again; says whether there was such a question.
     pub(super) fn answered_early(
         &mut self,
         approval: &ApprovalId,
         allowed: &Result<String, String>,
-    ) {
+    ) -> bool {
+        let mut found = false;
         for doing in self.round.iter_mut().flat_map(|round| &mut round.calls) {
             if matches!(&doing.past, Some(Past::Asked(asked, _)) if asked == approval) {
+                found = true;
                 doing.past = Some(match allowed {
                     Ok(digest) => Past::Allowed(digest.clone()),
                     Err(reason) => Past::Denied(reason.clone()),
                 });
             }
         }
+        found
     }
 
     /// Nobody answered in time.
@@ -192,12 +196,14 @@ impl Turn {
             reach: Reach::Once,
             reason: reason.clone(),
         }];
-        for effect in self.answered_by(approval, Err(reason)) {
+        let refused = Err(reason);
+        let early = self.answered_early(approval, &refused);
+        for effect in self.answered_by(approval, refused) {
             if let Effect::Append(more) = effect {
                 kinds.extend(more);
             }
         }
-        if kinds.len() == 1 { Vec::new() } else { vec![Effect::Append(kinds)] }
+        if kinds.len() == 1 && !early { Vec::new() } else { vec![Effect::Append(kinds)] }
     }
 
     /// What was to be appended is on disk: what was allowed runs, and when all is done the model is

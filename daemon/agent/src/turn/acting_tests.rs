@@ -333,6 +333,36 @@ fn an_answer_that_comes_before_the_turn_is_back_counts() {
 }
 
 #[test]
+fn an_answer_that_comes_while_its_call_is_planned_again_counts() {
+    for allowed in [true, false] {
+        let approval = question(&asking());
+        let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
+        run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        let answer = if allowed { Ok(shown("c1", change())) } else { Err("no".to_owned()) };
+        run.on(Input::Answered(approval, answer));
+        run.on(Input::Prepared(vec![planned("c1", change())]));
+        assert_eq!(run.seen.contains("run c1"), allowed, "{}", run.seen);
+        assert_eq!(run.seen.contains("finish c1 denied"), !allowed, "{}", run.seen);
+        assert!(!run.seen.contains("still waits"), "{}", run.seen);
+    }
+}
+
+#[test]
+fn a_question_whose_time_is_over_before_its_call_is_planned_again_is_not_asked_again() {
+    let approval = question(&asking());
+    let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
+    run.on(Input::Expired(approval));
+    run.on(Input::Candidates(Ok(vec![model("p/m")])));
+    run.on(Input::Prepared(vec![planned("c1", change())]));
+    run.check(&expect![[r#"
+        append answer false "nobody answered in time"
+        prepare c1 look
+        append finish c1 denied "not allowed: nobody answered in time"
+        call 0 (User: hello | Assistant:  | Tool:)
+    "#]]);
+}
+
+#[test]
 fn a_question_whose_call_means_something_else_now_is_asked_anew() {
     let approval = question(&asking());
     let mut run = resumed(Past::Asked(approval, "of other bytes".to_owned()));

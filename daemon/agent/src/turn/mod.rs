@@ -344,13 +344,14 @@ impl Turn {
             (State::Acting, Input::Printed(call, text)) => self.printed(&call, text),
             (State::Acting, Input::ToolDone(call, outcome)) => self.tool_done(&call, outcome, ctx),
             (State::Acting, Input::Answered(approval, answer)) => {
+                self.answered_early(&approval, &answer);
                 self.answered_by(&approval, answer)
             }
             (State::Choosing, Input::Answered(approval, answer)) => {
                 self.answered_early(&approval, &answer);
                 Vec::new()
             }
-            (State::Acting, Input::Expired(approval)) => self.expired(&approval),
+            (State::Choosing | State::Acting, Input::Expired(approval)) => self.expired(&approval),
             (State::Acting, Input::Committed) => self.acted(ctx),
             (State::Ended, Input::NotKept(kinds, reason)) => self.not_kept(kinds, &reason, ctx),
             (State::Ended, _) => Vec::new(),
