@@ -22,15 +22,16 @@ use super::round::{Doing, Past, Prepared, Round, Stage, Wish, denied};
 use super::{Context, Effect, State, Turn};
 use crate::sanitize::sanitize;
 
-/// The same call with the same arguments is not made again after failing so often.
+/// The same call with the same arguments is neither made nor asked about again after failing or
+/// being refused so often.
 const MOST_FAILURES: u32 = 2;
 
 /// A model that makes it so often all the same is not asked again.
 const MOST_TRIES: u32 = 4;
 
 /// What a model is told of such a call.
-const AGAIN: &str =
-    "not done: exactly this call has failed twice; do something else, or say what is in the way";
+const AGAIN: &str = "not done: exactly this call has failed twice, or was refused; do something else, or say what \
+     is in the way";
 
 /// Bytes of a stopped call's output that are kept.
 const MOST_PARTIAL: usize = 16 << 10;
@@ -95,12 +96,17 @@ impl Turn {
                 Ok(()) => {
                     let label = self.instructions.label(ctx.label);
                     let verdict = authorize(self.principal, call, label, &(ctx.grants)());
-                    return doing.take(verdict, class, pattern, ctx);
+                    let kinds = doing.take(verdict, class, pattern, ctx);
+                    if matches!(doing.stage, Stage::Finished) {
+                        note(&mut self.failures, doing.fingerprint());
+                    }
+                    return kinds;
                 }
             },
         };
         note(&mut self.failures, doing.fingerprint());
-        vec![doing.finish_with(refused.0, refused.1)]
+        let moot = doing.moot(false);
+        moot.into_iter().chain([doing.finish_with(refused.0, refused.1)]).collect()
     }
 
     /// A tool prints.
@@ -164,6 +170,9 @@ impl Turn {
             }
             Err(reason) => doing.finish_with(ToolEnding::Denied, denied(&reason)),
         };
+        if matches!(doing.stage, Stage::Finished) {
+            note(&mut self.failures, doing.fingerprint());
+        }
         vec![Effect::Append(vec![kind])]
     }
 

@@ -196,6 +196,22 @@ fn what_is_denied_or_not_answered_in_time_does_not_run_and_the_model_is_told() {
 }
 
 #[test]
+fn a_model_that_is_refused_twice_asks_the_person_no_more() {
+    let mut run = Run::with_tools();
+    run.grants.mode = Mode::Ask;
+    for round in 1..=4 {
+        let id = format!("c{round}");
+        run.calls(&[(&id, "{}")]);
+        run.on(Input::Prepared(vec![planned(&id, change())]));
+        if round <= 2 {
+            run.on(Input::Answered(question(&run), Err("no".to_owned())));
+        }
+    }
+    assert_eq!(run.seen.matches("append ask").count(), 2, "{}", run.seen);
+    assert!(run.seen.contains("end Failed (the model makes the same failing call"), "{}", run.seen);
+}
+
+#[test]
 fn an_answer_to_other_bytes_allows_nothing() {
     let mut run = asking();
     run.seen.clear();
@@ -358,6 +374,32 @@ fn a_question_whose_time_is_over_before_its_call_is_planned_again_is_not_asked_a
         append answer false "nobody answered in time"
         prepare c1 look
         append finish c1 denied "not allowed: nobody answered in time"
+        call 0 (User: hello | Assistant:  | Tool:)
+    "#]]);
+}
+
+#[test]
+fn what_a_person_refused_stays_refused_when_it_is_allowed_meanwhile() {
+    let run_after = |past: Past| {
+        let mut run = resumed(past);
+        run.grants.mode = Mode::Auto;
+        run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        run.on(Input::Prepared(vec![planned("c1", change())]));
+        run.seen.contains("run c1")
+    };
+    assert!(!run_after(Past::Denied("no".to_owned())));
+    assert!(run_after(Past::Allowed(shown("c1", change()))), "nothing is allowed at all");
+}
+
+#[test]
+fn a_question_whose_call_can_no_longer_be_made_is_closed() {
+    let approval = question(&asking());
+    let mut run = resumed(Past::Asked(approval, shown("c1", change())));
+    run.on(Input::Candidates(Ok(vec![model("p/m")])));
+    run.on(Input::Prepared(vec![("c1".into(), Err("the tool is gone".to_owned()))]));
+    run.check(&expect![[r#"
+        prepare c1 look
+        append answer false "what is allowed has changed since it was asked" + finish c1 failed "the tool is gone"
         call 0 (User: hello | Assistant:  | Tool:)
     "#]]);
 }

@@ -238,7 +238,7 @@ pub struct Turn {
     round: Option<Round>,
     /// Rounds of calls that are over.
     rounds: u32,
-    /// Calls that failed, and how often.
+    /// Calls that failed or were refused, and how often.
     failures: Vec<(String, u32)>,
     /// Tool results up to this seq are told as their size only.
     pruned: u64,

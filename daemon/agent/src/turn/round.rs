@@ -159,6 +159,11 @@ impl Doing {
         pattern: Option<String>,
         ctx: &Context<'_>,
     ) -> Vec<EventKind> {
+        // What a person refused is not done, whatever has been allowed since.
+        if let Some(Past::Denied(reason)) = &self.past {
+            let text = denied(reason);
+            return vec![self.finish_with(ToolEnding::Denied, text)];
+        }
         let question = match verdict {
             Verdict::Allowed(call) => {
                 let moot = self.moot(true);
@@ -178,9 +183,6 @@ impl Doing {
                 Ok(call) => vec![self.allow(call, class)],
                 Err(question) => vec![self.ask(*question, class, pattern, ctx)],
             },
-            Some(Past::Denied(reason)) => {
-                vec![self.finish_with(ToolEnding::Denied, denied(&reason))]
-            }
             Some(Past::Asked(approval, shown)) if shown == digest => {
                 let question = Box::new(question);
                 self.stage = Stage::Asking { approval, question, class };
@@ -197,7 +199,7 @@ impl Doing {
     }
 
     /// The end of a question of before a restart that needs no answer any more.
-    fn moot(&mut self, allowed: bool) -> Option<EventKind> {
+    pub(super) fn moot(&mut self, allowed: bool) -> Option<EventKind> {
         match self.past.take() {
             Some(Past::Asked(approval, _)) => Some(EventKind::ApprovalAnswered {
                 approval,
