@@ -105,7 +105,7 @@ impl Turn {
             },
         };
         note(&mut self.failures, doing.fingerprint());
-        let moot = doing.moot(false);
+        let moot = doing.moot(false, "its call is not made");
         moot.into_iter().chain([doing.finish_with(refused.0, refused.1)]).collect()
     }
 
@@ -291,6 +291,7 @@ impl Turn {
                     kinds.push(doing.finish_with(how, "not done: the turn was stopped"));
                 }
                 Stage::Wished | Stage::Allowed(_) => {
+                    kinds.extend(doing.moot(false, "the turn ended"));
                     kinds.push(doing.finish_with(how, "not done: the turn was stopped"));
                 }
             }
@@ -300,7 +301,8 @@ impl Turn {
 
     /// Whether the turn may be left as it is and go on after a restart.
     pub(super) fn waits_for_person(&self) -> bool {
-        self.state == State::Acting && self.round.as_ref().is_some_and(Round::only_asks)
+        matches!(self.state, State::Choosing | State::Acting)
+            && self.round.as_ref().is_some_and(Round::only_asks)
     }
 }
 

@@ -339,6 +339,33 @@ fn a_question_of_before_a_restart_can_be_answered_after_it() {
 }
 
 #[test]
+fn a_turn_that_waits_for_a_person_survives_restarts_in_a_row() {
+    let approval = question(&asking());
+    for planning in [false, true] {
+        let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
+        if planning {
+            run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        }
+        run.seen.clear();
+        run.on(Input::ShutDown);
+        assert_eq!(run.seen, "finish\n");
+        assert!(run.turn.is_over());
+    }
+    let mut run = resumed(Past::Started("item".into()));
+    run.on(Input::ShutDown);
+    assert!(run.seen.contains("end Interrupted"), "{}", run.seen);
+}
+
+#[test]
+fn a_question_of_before_a_restart_is_closed_with_its_turn() {
+    let approval = question(&asking());
+    let mut run = resumed(Past::Asked(approval, shown("c1", change())));
+    run.on(Input::Stop);
+    assert!(run.seen.contains("append answer false \"the turn ended\""), "{}", run.seen);
+    assert!(run.seen.contains("finish c1 cancelled"), "{}", run.seen);
+}
+
+#[test]
 fn an_answer_that_comes_before_the_turn_is_back_counts() {
     let approval = question(&asking());
     let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
@@ -399,7 +426,7 @@ fn a_question_whose_call_can_no_longer_be_made_is_closed() {
     run.on(Input::Prepared(vec![("c1".into(), Err("the tool is gone".to_owned()))]));
     run.check(&expect![[r#"
         prepare c1 look
-        append answer false "what is allowed has changed since it was asked" + finish c1 failed "the tool is gone"
+        append answer false "its call is not made" + finish c1 failed "the tool is gone"
         call 0 (User: hello | Assistant:  | Tool:)
     "#]]);
 }
