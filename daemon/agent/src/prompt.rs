@@ -16,6 +16,7 @@ use crate::conversation::{
     Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, estimate, part_tokens, text_tokens,
 };
 use crate::scale::Scale;
+use crate::shorten;
 use crate::system;
 use crate::text_tools;
 
@@ -207,7 +208,7 @@ fn pruned_parts(entry: &Entry) -> Vec<Part> {
     let short = |part: &Part| match part {
         Part::ToolResult { id, text, failed } => Part::ToolResult {
             id: id.clone(),
-            text: format!("[a result of {} bytes, left out to make room]", text.len()),
+            text: shorten::result(text).unwrap_or_else(|| text.clone()),
             failed: *failed,
         },
         other => other.clone(),
