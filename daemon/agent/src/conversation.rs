@@ -16,8 +16,8 @@
 //!
 //! A conversation forgets its oldest messages beyond its capacity and says so. Of the running turn it
 //! forgets none, or the model would not know any more what it was asked: there the results of tools,
-//! and what they showed, give way to their size, the oldest first and never the newest message. What
-//! a turn can hold beside them is bounded by its rounds and by what one answer may have.
+//! what they showed and what they were called with give way to their size, the oldest first and never
+//! the newest message. What a turn can hold beside them is bounded by its rounds and by what one answer may have.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -390,7 +390,9 @@ impl Conversation {
             self.cut = true;
             return true;
         }
-        self.shorten(shorten::shorten_results) || self.shorten(shorten::shorten_pictures)
+        self.shorten(shorten::shorten_results)
+            || self.shorten(shorten::shorten_pictures)
+            || self.shorten(shorten::shorten_arguments)
     }
 
     /// Makes the oldest message smaller that this makes smaller.

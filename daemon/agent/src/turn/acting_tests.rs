@@ -524,3 +524,43 @@ fn results_of_old_rounds_give_way_before_the_conversation_is_compacted() {
         assert!(!run.seen.contains("compact"), "{}", run.seen);
     }
 }
+
+#[test]
+fn what_old_calls_were_made_with_gives_way_too_and_stays_a_json_object() {
+    let mut run = Run::with_tools();
+    let mut small = model("p/m");
+    small.context_window = Some(20_000);
+    let instructions = Instructions {
+        tools: run_tools(),
+        max_rounds: 25,
+        compact_at: 95,
+        ..Instructions::default()
+    };
+    run.turn = Turn::new("s".into(), instructions, Purpose::Answer, 7);
+    run.on(Input::Begin);
+    run.on(Input::Candidates(Ok(vec![small])));
+    for round in 0..6 {
+        let id = format!("c{round}");
+        let arguments = json!({ "n": round, "content": "line ".repeat(4_000) }).to_string();
+        run.calls(&[(&id, &arguments)]);
+        run.on(Input::Prepared(vec![planned(&id, look())]));
+        run.seen.clear();
+        run.on(Input::ToolDone(id.as_str().into(), said("written")));
+        assert!(run.seen.contains("call 0"), "{}", run.seen);
+        assert!(!run.seen.contains("compact"), "{}", run.seen);
+    }
+    let arguments = |part: &Part| match part {
+        Part::ToolCall { arguments, .. } => Some(arguments.clone()),
+        _ => None,
+    };
+    let asked: Vec<String> = run
+        .request
+        .unwrap()
+        .messages
+        .iter()
+        .flat_map(|message| message.parts.iter().filter_map(arguments))
+        .collect();
+    assert_eq!(asked.len(), 6);
+    assert_eq!(asked[0], r#"{"note":"20020 bytes left out"}"#);
+    assert!(asked[5].len() > 20_000);
+}

@@ -240,7 +240,7 @@ pub struct Turn {
     rounds: u32,
     /// Calls that failed or were refused, and how often.
     failures: Vec<(String, u32)>,
-    /// Tool results up to this seq are told as their size only.
+    /// What tools were called with and gave up to this seq is told as its size only.
     pruned: u64,
 }
 
