@@ -20,7 +20,7 @@ use moltis_core::tool::Outcome;
 
 use super::round::{Doing, Past, Prepared, Round, Stage, Wish, denied};
 use super::{Context, Effect, State, Turn};
-use crate::sanitize::sanitize;
+use crate::sanitize::{sanitize, sanitize_parts};
 
 /// The same call with the same arguments is neither made nor asked about again after failing or
 /// being refused so often.
@@ -87,7 +87,7 @@ impl Turn {
         if !matches!(doing.stage, Stage::Wished) {
             return Vec::new();
         }
-        let failed = count(&self.failures, &doing.fingerprint());
+        let failed = count(&self.failures, doing.fingerprint());
         let refused = match prepared {
             Err(why) => (ToolEnding::Failed, why),
             Ok(_) if failed >= MOST_FAILURES => (ToolEnding::Failed, AGAIN.to_owned()),
@@ -137,7 +137,7 @@ impl Turn {
         let Stage::Running { since, .. } = &doing.stage else { return Vec::new() };
         let took = ctx.at.saturating_sub(*since);
         let Outcome { parts, failed, origin, sensitive } = outcome;
-        let parts = parts.into_iter().map(shown).collect();
+        let parts = sanitize_parts(parts);
         let ending = if failed { ToolEnding::Failed } else { ToolEnding::Done };
         let fingerprint = doing.fingerprint();
         let kind = doing.finish(ending, parts, sensitive, Some(took));
@@ -307,22 +307,14 @@ impl Turn {
 }
 
 /// How often this call failed.
-fn count(failures: &[(String, u32)], fingerprint: &str) -> u32 {
-    failures.iter().find(|(known, _)| known == fingerprint).map_or(0, |(_, count)| *count)
+fn count(failures: &[(u64, u32)], fingerprint: u64) -> u32 {
+    failures.iter().find(|(known, _)| *known == fingerprint).map_or(0, |(_, count)| *count)
 }
 
-fn note(failures: &mut Vec<(String, u32)>, fingerprint: String) {
+fn note(failures: &mut Vec<(u64, u32)>, fingerprint: u64) {
     match failures.iter_mut().find(|(known, _)| *known == fingerprint) {
         Some((_, count)) => *count += 1,
         None => failures.push((fingerprint, 1)),
-    }
-}
-
-/// A part of a result as a model is shown it.
-fn shown(part: Part) -> Part {
-    match part {
-        Part::Text(text) => Part::Text(sanitize(&text).into_owned()),
-        other => other,
     }
 }
 

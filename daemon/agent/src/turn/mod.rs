@@ -238,8 +238,8 @@ pub struct Turn {
     round: Option<Round>,
     /// Rounds of calls that are over.
     rounds: u32,
-    /// Calls that failed or were refused, and how often.
-    failures: Vec<(String, u32)>,
+    /// Calls that failed or were refused, by their hash, and how often.
+    failures: Vec<(u64, u32)>,
     /// What tools were called with and gave up to this seq is told as its size only.
     pruned: u64,
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: what a turn does about it; that is [`super::acting`]'s.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use moltis_core::event::{EventKind, Level, ToolEnding};
@@ -155,9 +156,12 @@ impl Doing {
         self.finish(ending, vec![Part::Text(text.into())], false, None)
     }
 
-    /// What tells the same failing call from another.
-    pub(super) fn fingerprint(&self) -> String {
-        format!("{} {}", self.wish.tool, self.wish.arguments)
+    /// What tells the same failing call from another: a hash, because arguments can be long and a
+    /// turn remembers every call that failed.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.wish.tool, &self.wish.arguments).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
