@@ -1,5 +1,6 @@
 //! An answer that is still being written, folded from its chunks.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use moltis_core::feed::Strand;
@@ -113,10 +114,13 @@ impl Growing {
     }
 
     /// The parts of an answer that ended properly, and the calls among them. With `in_words` calls
-    /// are looked for in the text too.
+    /// are looked for in the text too. A call whose id is empty, is another one's, or is among those
+    /// that are `used` gets a fresh one: some vendors number the calls of each answer anew, and a
+    /// result is told by nothing but its call's id.
     pub(crate) fn answer(
         &self,
         in_words: bool,
+        used: &mut HashSet<CallId>,
         fresh: &dyn Fn() -> ItemId,
     ) -> (Vec<Part>, Vec<Wish>) {
         let mut parts = self.parts();
@@ -130,6 +134,12 @@ impl Growing {
                 };
                 wishes.extend(calls.into_iter().map(wish));
                 *text = rest;
+            }
+        }
+        for wish in &mut wishes {
+            if wish.id.as_str().is_empty() || !used.insert(wish.id.clone()) {
+                wish.id = CallId::new(fresh().as_str());
+                used.insert(wish.id.clone());
             }
         }
         parts.extend(wishes.iter().cloned().map(Wish::into_part));

@@ -15,9 +15,12 @@
 //! A compaction puts a summary in the place of the oldest messages. The fold may begin at the event
 //! that the last compaction names and gives the same as one from the beginning.
 //!
-//! A conversation forgets its oldest messages beyond its capacity and says so.
+//! A conversation forgets its oldest messages beyond its capacity and says so. Of the running turn it
+//! forgets none, or the model would not know any more what it was asked: there the results of tools,
+//! what they showed and what they were called with give way to their size, the oldest first and never
+//! the newest message. What a turn can hold beside them is bounded by its rounds and by what one answer may have.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use moltis_core::event::{Ending, Event, EventKind, FileChange, ToolEnding};
 use moltis_core::id::{CallId, TurnId};
@@ -25,6 +28,7 @@ use moltis_core::message::{Part, Role, text_of};
 use moltis_core::models::ModelRef;
 
 use crate::scale::Scale;
+use crate::shorten;
 
 /// How a notice begins that tells of older messages that were left out of a prompt.
 pub(crate) const LEFT_OUT: &str = "older messages no longer fit";
@@ -169,6 +173,11 @@ impl Conversation {
         self.placed.iter().rev().filter(by_model).find_map(|entry| entry.scale)
     }
 
+    /// The ids of all calls that were made in it.
+    pub(crate) fn call_ids(&self) -> HashSet<CallId> {
+        self.placed.iter().flat_map(|entry| calls(&entry.parts)).map(|open| open.id).collect()
+    }
+
     /// Whether calls of the last answer have no result yet.
     pub fn is_open(&self) -> bool {
         !self.calls.is_empty()
@@ -280,7 +289,8 @@ impl Conversation {
 
     /// Gives a result to every call that will not get one any more.
     fn give_up_calls(&mut self) {
-        for open in std::mem::take(&mut self.calls) {
+        // One by one: there are none left when room had to be made of the calls themselves.
+        while let Some(open) = self.calls.pop_front() {
             self.place_open(open);
         }
         self.place_pictures();
@@ -291,15 +301,24 @@ impl Conversation {
         let paths: Vec<&str> = files.iter().take(20).map(|file| file.path.as_str()).collect();
         let text = format!("[the person undid your last changes of {}]", paths.join(", "));
         let entry = Entry::new(Role::User, vec![Part::Text(text)], None, false, self.last_seq);
-        self.place(Entry { by_tools: true, ..entry });
+        self.place_after_results(Entry { by_tools: true, ..entry });
+    }
+
+    /// Places a message now, or where calls have no result yet after those.
+    fn place_after_results(&mut self, entry: Entry) {
+        if self.is_open() {
+            self.joined.push(entry);
+        } else {
+            self.place(entry);
+        }
     }
 
     /// Makes a turn's messages the newest.
     fn begin(&mut self, turn: &TurnId) {
         self.give_up_calls();
         self.place_joined();
-        self.place_queued(turn);
         self.running = Some((turn.clone(), self.last_seq));
+        self.place_queued(turn);
     }
 
     /// The turns of the session that was copied go on there, not here.
@@ -330,7 +349,7 @@ impl Conversation {
         let since = joins.map_or(self.last_seq, |(_, seq)| *seq);
         let entry = Entry::new(Role::User, parts.to_vec(), None, false, since);
         match turn {
-            None => self.place(entry),
+            None => self.place_after_results(entry),
             Some(_) if joins.is_some() => self.joined.push(entry),
             Some(turn) => match self.queued.iter_mut().find(|(queued, _)| queued == turn) {
                 Some((_, entries)) => entries.push(entry),
@@ -363,7 +382,7 @@ impl Conversation {
     fn place_queued(&mut self, turn: &TurnId) {
         if let Some(at) = self.queued.iter().position(|(queued, _)| queued == turn) {
             for entry in self.queued.remove(at).1 {
-                self.place(entry);
+                self.place_after_results(entry);
             }
         }
     }
@@ -376,20 +395,58 @@ impl Conversation {
         self.tokens = self.tokens.saturating_add(entry.tokens);
         self.bytes = self.bytes.saturating_add(bytes(&entry.parts));
         self.placed.push_back(entry);
-        while (self.tokens > self.capacity || self.bytes > MOST_BYTES) && self.placed.len() > 1 {
+        while self.is_full() && self.make_room() {}
+    }
+
+    fn is_full(&self) -> bool {
+        self.tokens > self.capacity || self.bytes > MOST_BYTES
+    }
+
+    /// Drops the oldest message or makes one smaller, never the newest; says whether it could.
+    fn make_room(&mut self) -> bool {
+        if self.placed.len() < 2 {
+            return false;
+        }
+        let running = self.running.as_ref().map_or(u64::MAX, |(_, seq)| *seq);
+        if self.placed.front().is_some_and(|oldest| oldest.placed < running) {
             self.drop_oldest();
             self.cut = true;
+            return true;
         }
-        // A result without its call is no vendor's idea of a conversation.
-        while self.cut
-            && self.placed.len() > 1
-            && self.placed.front().is_some_and(|oldest| oldest.role == Role::Tool)
-        {
-            self.drop_oldest();
+        self.shorten(shorten::shorten_results)
+            || self.shorten(shorten::shorten_pictures)
+            || self.shorten(shorten::shorten_arguments)
+    }
+
+    /// Makes the oldest message smaller that this makes smaller.
+    fn shorten(&mut self, shorten: impl Fn(&mut Entry) -> bool) -> bool {
+        let newest = self.placed.len().saturating_sub(1);
+        for entry in self.placed.iter_mut().take(newest) {
+            let (tokens, size) = (entry.tokens, bytes(&entry.parts));
+            if shorten(entry) {
+                entry.tokens = estimate(&entry.parts);
+                self.tokens = self.tokens.saturating_sub(tokens).saturating_add(entry.tokens);
+                self.bytes = self.bytes.saturating_sub(size).saturating_add(bytes(&entry.parts));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Drops the oldest message, and the results that it leaves without their call: no vendor takes
+    /// a result without one.
+    fn drop_oldest(&mut self) {
+        self.pop_oldest();
+        while self.placed.front().is_some_and(|oldest| oldest.role == Role::Tool) {
+            self.pop_oldest();
+        }
+        // Only the last answer can have calls that wait for a result.
+        if !self.placed.iter().any(|entry| entry.role == Role::Assistant) {
+            self.calls.clear();
         }
     }
 
-    fn drop_oldest(&mut self) {
+    fn pop_oldest(&mut self) {
         if let Some(oldest) = self.placed.pop_front() {
             self.tokens = self.tokens.saturating_sub(oldest.tokens);
             self.bytes = self.bytes.saturating_sub(bytes(&oldest.parts));

@@ -21,6 +21,7 @@ pub mod redact;
 pub mod retry;
 pub mod sanitize;
 pub mod scale;
+mod shorten;
 pub mod system;
 mod text_tools;
 pub mod title;

@@ -16,6 +16,7 @@ use crate::conversation::{
     Conversation, Entry, IMAGE_TOKENS, MESSAGE_TOKENS, estimate, part_tokens, text_tokens,
 };
 use crate::scale::Scale;
+use crate::shorten::{self, SHORT_TOKENS};
 use crate::system;
 use crate::text_tools;
 
@@ -38,9 +39,6 @@ const TINY_SYSTEM_BYTES: usize = 240;
 /// What tiny models are told instead of long instructions, which they would repeat rather than
 /// follow.
 const TINY_SYSTEM: &str = "You are a helpful assistant.";
-
-/// Tokens that a result costs of which only the size is told.
-const PRUNED_TOKENS: u64 = 24;
 
 /// A summary of which less than this many tokens fit says nothing.
 const LEAST_SUMMARY: u64 = 32;
@@ -160,19 +158,19 @@ fn spec_tokens(tools: &[ToolSpec]) -> u64 {
     tools.iter().map(size).sum::<u64>() / 4
 }
 
-/// What each message would cost in a prompt for this model, with the results of tools up to the seq
-/// `pruned` told as their size.
+/// What each message would cost in a prompt for this model, with what tools were called with and gave
+/// up to the seq `pruned` told as its size.
 pub(crate) fn costs(conversation: &Conversation, model: &ModelInfo, pruned: u64) -> Vec<u64> {
     let entries = conversation.entries();
     let asked = last_asked(entries);
-    let cost = |(at, entry): (usize, &Entry)| match is_pruned(entry, pruned) {
-        true => PRUNED_TOKENS,
-        false => cost(model, entry, Some(at) > asked),
+    let cost = |(at, entry): (usize, &Entry)| {
+        let whole = cost(model, entry, Some(at) > asked);
+        if entry.placed <= pruned { whole.saturating_sub(saved(entry)) } else { whole }
     };
     entries.iter().enumerate().map(cost).collect()
 }
 
-/// Up to which seq the results of tools are told as their size only, so that a prompt has at most
+/// Up to which seq what tools were called with and gave is told as its size only, so that a prompt has at most
 /// `target` tokens: the oldest go first, those of the last round of calls stay.
 pub(crate) fn prune(
     conversation: &Conversation,
@@ -185,34 +183,22 @@ pub(crate) fn prune(
     let mut told = costs.iter().sum::<u64>() + summary_tokens(conversation);
     let last = entries.iter().rposition(|entry| entry.role == Role::Assistant).unwrap_or(0);
     let mut upto = pruned;
-    for (entry, cost) in entries.iter().zip(costs).take(last) {
+    for entry in entries.iter().take(last) {
         if told <= target {
             break;
         }
-        if is_pruned(entry, u64::MAX) && entry.placed > upto {
+        if entry.placed > upto && saved(entry) > 0 {
             upto = entry.placed;
-            told = told.saturating_sub(cost.saturating_sub(PRUNED_TOKENS));
+            told = told.saturating_sub(saved(entry));
         }
     }
     upto
 }
 
-/// Whether a message is a result that is told as its size, when those up to this seq are.
-fn is_pruned(entry: &Entry, upto: u64) -> bool {
-    entry.role == Role::Tool && entry.placed <= upto && entry.tokens > 2 * PRUNED_TOKENS
-}
-
-/// A result as its size.
-fn pruned_parts(entry: &Entry) -> Vec<Part> {
-    let short = |part: &Part| match part {
-        Part::ToolResult { id, text, failed } => Part::ToolResult {
-            id: id.clone(),
-            text: format!("[a result of {} bytes, left out to make room]", text.len()),
-            failed: *failed,
-        },
-        other => other.clone(),
-    };
-    entry.parts.iter().map(short).collect()
+/// Tokens that it saves to tell of a message's results and calls their size only.
+fn saved(entry: &Entry) -> u64 {
+    let long = entry.parts.iter().filter(|part| shorten::is_long(part));
+    long.map(|part| part_tokens(part).saturating_sub(SHORT_TOKENS)).sum()
 }
 
 /// What the summary would cost.
@@ -256,10 +242,14 @@ pub fn assemble(
     }
     let mut images = 0;
     for (at, entry) in entries.iter().enumerate().skip(first) {
-        let parts = match is_pruned(entry, pruned) {
-            true => pruned_parts(entry),
-            false => parts_for(model, entry, Some(at) > asked),
-        };
+        let mut parts = parts_for(model, entry, Some(at) > asked);
+        if entry.placed <= pruned {
+            for part in &mut parts {
+                if let Some(short) = shorten::part(part) {
+                    *part = short;
+                }
+            }
+        }
         let (role, parts) = match offer {
             Offer::Native => (entry.role, parts),
             Offer::None | Offer::Text => in_words(entry.role, parts),

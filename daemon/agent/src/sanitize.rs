@@ -1,15 +1,33 @@
 //! What of a tool's output a model is shown: no long runs of encoded bytes, and never too much.
 //!
-//! Not here: secrets; whoever knows them takes them out before. The invariant: the result has at
-//! most [`MOST_BYTES`] and a few words, whatever came in, and a text that needs nothing is not changed.
+//! Not here: secrets; whoever knows them takes them out before. The invariant: the texts of a result
+//! have together at most [`MOST_BYTES`] and a few words, whatever came in, and a text that needs nothing is not changed.
 
 use std::borrow::Cow;
+
+use moltis_core::message::{Part, text_of};
 
 /// Bytes of one result that a model is shown.
 pub const MOST_BYTES: usize = 50_000;
 
 /// Characters in a row of base64 after `base64,`, or of hexadecimal digits, that no model reads.
 const LONGEST_RUN: usize = 200;
+
+/// A result's parts as a model is shown them: texts that are too much together become one, which is
+/// what a model is told of them in any case.
+pub fn sanitize_parts(parts: Vec<Part>) -> Vec<Part> {
+    let size: usize = parts.iter().filter_map(Part::as_text).map(str::len).sum();
+    if size > MOST_BYTES {
+        let text = Part::Text(sanitize(&text_of(&parts)).into_owned());
+        let others = parts.into_iter().filter(|part| part.as_text().is_none());
+        return std::iter::once(text).chain(others).collect();
+    }
+    let shown = |part: Part| match part {
+        Part::Text(text) => Part::Text(sanitize(&text).into_owned()),
+        other => other,
+    };
+    parts.into_iter().map(shown).collect()
+}
 
 /// The text as a model is shown it.
 pub fn sanitize(text: &str) -> Cow<'_, str> {

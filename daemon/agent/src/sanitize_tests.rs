@@ -2,7 +2,9 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
-use super::{MOST_BYTES, sanitize};
+use moltis_core::message::{Part, text_of};
+
+use super::{MOST_BYTES, sanitize, sanitize_parts};
 
 #[test]
 fn a_picture_in_a_text_is_named_by_its_size() {
@@ -29,6 +31,22 @@ fn of_a_long_text_the_model_sees_head_and_tail_and_the_size() {
     assert!(shown.ends_with("ü  last"));
     assert!(shown.contains("of 180011 bytes are left out"), "{}", &shown[24_900..25_200]);
     assert!(shown.len() < MOST_BYTES + 100);
+}
+
+#[test]
+fn many_texts_of_one_result_are_bounded_together_and_few_stay_as_they_are() {
+    let picture = Part::Image { media_type: "image/png".to_owned(), data: vec![1].into() };
+    let text = |text: String| Part::Text(text);
+    let few = vec![text("one".to_owned()), picture.clone(), text("two".to_owned())];
+    assert_eq!(sanitize_parts(few.clone()), few);
+    let piece = "line\n".repeat(MOST_BYTES / 10);
+    let mut many: Vec<Part> = (0..200).map(|_| text(piece.clone())).collect();
+    many.push(picture.clone());
+    let shown = sanitize_parts(many);
+    let size = text_of(&shown).len();
+    assert!(size < MOST_BYTES + 100, "{size}");
+    assert!(text_of(&shown).contains("are left out"));
+    assert_eq!(shown.last(), Some(&picture));
 }
 
 proptest! {

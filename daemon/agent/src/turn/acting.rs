@@ -15,21 +15,23 @@ use moltis_core::feed::Strand;
 use moltis_core::id::{ApprovalId, CallId};
 use moltis_core::message::Part;
 use moltis_core::policy::{Reach, authorize};
+use moltis_core::provider::Failure;
 use moltis_core::tool::Outcome;
 
 use super::round::{Doing, Past, Prepared, Round, Stage, Wish, denied};
 use super::{Context, Effect, State, Turn};
-use crate::sanitize::sanitize;
+use crate::sanitize::{sanitize, sanitize_parts};
 
-/// The same call with the same arguments is not made again after failing so often.
+/// The same call with the same arguments is neither made nor asked about again after failing or
+/// being refused so often.
 const MOST_FAILURES: u32 = 2;
 
 /// A model that makes it so often all the same is not asked again.
 const MOST_TRIES: u32 = 4;
 
 /// What a model is told of such a call.
-const AGAIN: &str =
-    "not done: exactly this call has failed twice; do something else, or say what is in the way";
+const AGAIN: &str = "not done: exactly this call has failed twice, or was refused; do something else, or say what \
+     is in the way";
 
 /// Bytes of a stopped call's output that are kept.
 const MOST_PARTIAL: usize = 16 << 10;
@@ -85,7 +87,7 @@ impl Turn {
         if !matches!(doing.stage, Stage::Wished) {
             return Vec::new();
         }
-        let failed = count(&self.failures, &doing.fingerprint());
+        let failed = count(&self.failures, doing.fingerprint());
         let refused = match prepared {
             Err(why) => (ToolEnding::Failed, why),
             Ok(_) if failed >= MOST_FAILURES => (ToolEnding::Failed, AGAIN.to_owned()),
@@ -94,12 +96,17 @@ impl Turn {
                 Ok(()) => {
                     let label = self.instructions.label(ctx.label);
                     let verdict = authorize(self.principal, call, label, &(ctx.grants)());
-                    return doing.take(verdict, class, pattern, ctx);
+                    let kinds = doing.take(verdict, class, pattern, ctx);
+                    if matches!(doing.stage, Stage::Finished) {
+                        note(&mut self.failures, doing.fingerprint());
+                    }
+                    return kinds;
                 }
             },
         };
         note(&mut self.failures, doing.fingerprint());
-        vec![doing.finish_with(refused.0, refused.1)]
+        let moot = doing.moot(false, "its call is not made");
+        moot.into_iter().chain([doing.finish_with(refused.0, refused.1)]).collect()
     }
 
     /// A tool prints.
@@ -130,7 +137,7 @@ impl Turn {
         let Stage::Running { since, .. } = &doing.stage else { return Vec::new() };
         let took = ctx.at.saturating_sub(*since);
         let Outcome { parts, failed, origin, sensitive } = outcome;
-        let parts = parts.into_iter().map(shown).collect();
+        let parts = sanitize_parts(parts);
         let ending = if failed { ToolEnding::Failed } else { ToolEnding::Done };
         let fingerprint = doing.fingerprint();
         let kind = doing.finish(ending, parts, sensitive, Some(took));
@@ -163,23 +170,30 @@ impl Turn {
             }
             Err(reason) => doing.finish_with(ToolEnding::Denied, denied(&reason)),
         };
+        if matches!(doing.stage, Stage::Finished) {
+            note(&mut self.failures, doing.fingerprint());
+        }
         vec![Effect::Append(vec![kind])]
     }
 
-    /// A person answered a question of before the restart while the turn was not back yet.
+    /// A person answered a question of before the restart while the turn was not back yet, or its
+    /// call was not planned again; says whether there was such a question.
     pub(super) fn answered_early(
         &mut self,
         approval: &ApprovalId,
         allowed: &Result<String, String>,
-    ) {
+    ) -> bool {
+        let mut found = false;
         for doing in self.round.iter_mut().flat_map(|round| &mut round.calls) {
             if matches!(&doing.past, Some(Past::Asked(asked, _)) if asked == approval) {
+                found = true;
                 doing.past = Some(match allowed {
                     Ok(digest) => Past::Allowed(digest.clone()),
                     Err(reason) => Past::Denied(reason.clone()),
                 });
             }
         }
+        found
     }
 
     /// Nobody answered in time.
@@ -191,12 +205,14 @@ impl Turn {
             reach: Reach::Once,
             reason: reason.clone(),
         }];
-        for effect in self.answered_by(approval, Err(reason)) {
+        let refused = Err(reason);
+        let early = self.answered_early(approval, &refused);
+        for effect in self.answered_by(approval, refused) {
             if let Effect::Append(more) = effect {
                 kinds.extend(more);
             }
         }
-        if kinds.len() == 1 { Vec::new() } else { vec![Effect::Append(kinds)] }
+        if kinds.len() == 1 && !early { Vec::new() } else { vec![Effect::Append(kinds)] }
     }
 
     /// What was to be appended is on disk: what was allowed runs, and when all is done the model is
@@ -240,6 +256,14 @@ impl Turn {
         Some(TurnFailure { kind: None, message, hint: Some(hint) })
     }
 
+    /// What prepared or made the calls broke down: the turn ends, because nobody can tell which of
+    /// them still will have a result.
+    pub(super) fn acting_failed(&mut self, failure: Failure, ctx: &Context<'_>) -> Vec<Effect> {
+        let message = format!("a tool, or what plans its calls, broke down: {}", failure.message);
+        let hint = Some("moltis doctor".to_owned());
+        self.end(Ending::Failed, Some(TurnFailure { kind: None, message, hint }), ctx)
+    }
+
     /// What becomes of calls whose turn ends.
     pub(super) fn abandon(&mut self, ending: Ending) -> Vec<EventKind> {
         let Some(round) = self.round.take() else { return Vec::new() };
@@ -267,6 +291,7 @@ impl Turn {
                     kinds.push(doing.finish_with(how, "not done: the turn was stopped"));
                 }
                 Stage::Wished | Stage::Allowed(_) => {
+                    kinds.extend(doing.moot(false, "the turn ended"));
                     kinds.push(doing.finish_with(how, "not done: the turn was stopped"));
                 }
             }
@@ -276,27 +301,20 @@ impl Turn {
 
     /// Whether the turn may be left as it is and go on after a restart.
     pub(super) fn waits_for_person(&self) -> bool {
-        self.state == State::Acting && self.round.as_ref().is_some_and(Round::only_asks)
+        matches!(self.state, State::Choosing | State::Acting)
+            && self.round.as_ref().is_some_and(Round::only_asks)
     }
 }
 
 /// How often this call failed.
-fn count(failures: &[(String, u32)], fingerprint: &str) -> u32 {
-    failures.iter().find(|(known, _)| known == fingerprint).map_or(0, |(_, count)| *count)
+fn count(failures: &[(u64, u32)], fingerprint: u64) -> u32 {
+    failures.iter().find(|(known, _)| *known == fingerprint).map_or(0, |(_, count)| *count)
 }
 
-fn note(failures: &mut Vec<(String, u32)>, fingerprint: String) {
+fn note(failures: &mut Vec<(u64, u32)>, fingerprint: u64) {
     match failures.iter_mut().find(|(known, _)| *known == fingerprint) {
         Some((_, count)) => *count += 1,
         None => failures.push((fingerprint, 1)),
-    }
-}
-
-/// A part of a result as a model is shown it.
-fn shown(part: Part) -> Part {
-    match part {
-        Part::Text(text) => Part::Text(sanitize(&text).into_owned()),
-        other => other,
     }
 }
 

@@ -3,6 +3,7 @@ use moltis_core::context::{SystemFragment, SystemKind};
 use moltis_core::event::Origin;
 use moltis_core::id::{ApprovalId, CallId, ItemId};
 use moltis_core::policy::{Label, Mode, Pattern, digest};
+use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::tool::{Action, Call, Change, Class, Look, Outbound, Outcome};
 use serde_json::json;
 
@@ -80,6 +81,40 @@ fn calls_of_one_answer_run_side_by_side_and_the_model_hears_of_all() {
         append message by p/m "done" + end Done
         finish
     "#]]);
+}
+
+/// The ids of all calls that are on disk, in order.
+fn wished(run: &Run) -> Vec<CallId> {
+    let call = |part: &Part| match part {
+        Part::ToolCall { id, .. } => Some(id.clone()),
+        _ => None,
+    };
+    let made = |kind: &EventKind| match kind {
+        EventKind::AssistantMessage { parts, .. } => parts.iter().filter_map(call).collect(),
+        _ => Vec::new(),
+    };
+    run.log.events.iter().flat_map(|event| made(&event.kind)).collect()
+}
+
+#[test]
+fn calls_of_the_same_id_are_told_apart_within_an_answer_and_over_rounds() {
+    let mut run = Run::with_tools();
+    for round in 0..2 {
+        let arguments = format!("{{\"n\":{round}}}");
+        run.calls(&[("c1", &arguments), ("c1", &arguments), ("", &arguments)]);
+        let ids = wished(&run).split_off(3 * round);
+        let plans = ids.iter().map(|id| planned(id.as_str(), look())).collect();
+        run.on(Input::Prepared(plans));
+        for id in ids {
+            run.on(Input::ToolDone(id, said("done")));
+        }
+    }
+    run.text("done");
+    run.done();
+    assert!(run.turn.is_over(), "{}", run.seen);
+    let ids = wished(&run);
+    let different: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!((ids[0].as_str(), ids.len(), different.len()), ("c1", 6, 6), "{ids:?}");
 }
 
 #[test]
@@ -161,6 +196,22 @@ fn what_is_denied_or_not_answered_in_time_does_not_run_and_the_model_is_told() {
 }
 
 #[test]
+fn a_model_that_is_refused_twice_asks_the_person_no_more() {
+    let mut run = Run::with_tools();
+    run.grants.mode = Mode::Ask;
+    for round in 1..=4 {
+        let id = format!("c{round}");
+        run.calls(&[(&id, "{}")]);
+        run.on(Input::Prepared(vec![planned(&id, change())]));
+        if round <= 2 {
+            run.on(Input::Answered(question(&run), Err("no".to_owned())));
+        }
+    }
+    assert_eq!(run.seen.matches("append ask").count(), 2, "{}", run.seen);
+    assert!(run.seen.contains("end Failed (the model makes the same failing call"), "{}", run.seen);
+}
+
+#[test]
 fn an_answer_to_other_bytes_allows_nothing() {
     let mut run = asking();
     run.seen.clear();
@@ -211,6 +262,27 @@ fn a_stop_keeps_what_a_tool_had_printed_and_ends_every_call() {
         append finish c1 cancelled "half\n[stopped before it was done]" + end Cancelled
         finish
     "#]]);
+}
+
+#[test]
+fn a_tool_that_breaks_down_ends_the_turn_and_every_call_of_it() {
+    let broken = || Failure::new(FailureKind::Malformed, "it panicked");
+    let mut run = Run::with_tools();
+    run.calls(&[("c1", "{}"), ("c2", "{}")]);
+    run.on(Input::Prepared(vec![planned("c1", look()), planned("c2", look())]));
+    run.on(Input::ToolDone("c2".into(), said("two")));
+    run.seen.clear();
+    run.on(Input::CallFailed(broken()));
+    run.check(&expect![[r#"
+        append finish c1 cancelled "[stopped before it was done]" + end Failed (a tool, or what plans its calls, broke down: it panicked; hint: moltis doctor)
+        finish
+    "#]]);
+    let mut run = Run::with_tools();
+    run.calls(&[("c1", "{}")]);
+    run.seen.clear();
+    run.on(Input::CallFailed(broken()));
+    assert!(run.seen.contains("finish c1 cancelled"), "{}", run.seen);
+    assert!(run.turn.is_over());
 }
 
 #[test]
@@ -267,6 +339,33 @@ fn a_question_of_before_a_restart_can_be_answered_after_it() {
 }
 
 #[test]
+fn a_turn_that_waits_for_a_person_survives_restarts_in_a_row() {
+    let approval = question(&asking());
+    for planning in [false, true] {
+        let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
+        if planning {
+            run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        }
+        run.seen.clear();
+        run.on(Input::ShutDown);
+        assert_eq!(run.seen, "finish\n");
+        assert!(run.turn.is_over());
+    }
+    let mut run = resumed(Past::Started("item".into()));
+    run.on(Input::ShutDown);
+    assert!(run.seen.contains("end Interrupted"), "{}", run.seen);
+}
+
+#[test]
+fn a_question_of_before_a_restart_is_closed_with_its_turn() {
+    let approval = question(&asking());
+    let mut run = resumed(Past::Asked(approval, shown("c1", change())));
+    run.on(Input::Stop);
+    assert!(run.seen.contains("append answer false \"the turn ended\""), "{}", run.seen);
+    assert!(run.seen.contains("finish c1 cancelled"), "{}", run.seen);
+}
+
+#[test]
 fn an_answer_that_comes_before_the_turn_is_back_counts() {
     let approval = question(&asking());
     let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
@@ -274,6 +373,62 @@ fn an_answer_that_comes_before_the_turn_is_back_counts() {
     run.on(Input::Candidates(Ok(vec![model("p/m")])));
     run.on(Input::Prepared(vec![planned("c1", change())]));
     assert!(run.seen.ends_with("run c1\n"), "{}", run.seen);
+}
+
+#[test]
+fn an_answer_that_comes_while_its_call_is_planned_again_counts() {
+    for allowed in [true, false] {
+        let approval = question(&asking());
+        let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
+        run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        let answer = if allowed { Ok(shown("c1", change())) } else { Err("no".to_owned()) };
+        run.on(Input::Answered(approval, answer));
+        run.on(Input::Prepared(vec![planned("c1", change())]));
+        assert_eq!(run.seen.contains("run c1"), allowed, "{}", run.seen);
+        assert_eq!(run.seen.contains("finish c1 denied"), !allowed, "{}", run.seen);
+        assert!(!run.seen.contains("still waits"), "{}", run.seen);
+    }
+}
+
+#[test]
+fn a_question_whose_time_is_over_before_its_call_is_planned_again_is_not_asked_again() {
+    let approval = question(&asking());
+    let mut run = resumed(Past::Asked(approval.clone(), shown("c1", change())));
+    run.on(Input::Expired(approval));
+    run.on(Input::Candidates(Ok(vec![model("p/m")])));
+    run.on(Input::Prepared(vec![planned("c1", change())]));
+    run.check(&expect![[r#"
+        append answer false "nobody answered in time"
+        prepare c1 look
+        append finish c1 denied "not allowed: nobody answered in time"
+        call 0 (User: hello | Assistant:  | Tool:)
+    "#]]);
+}
+
+#[test]
+fn what_a_person_refused_stays_refused_when_it_is_allowed_meanwhile() {
+    let run_after = |past: Past| {
+        let mut run = resumed(past);
+        run.grants.mode = Mode::Auto;
+        run.on(Input::Candidates(Ok(vec![model("p/m")])));
+        run.on(Input::Prepared(vec![planned("c1", change())]));
+        run.seen.contains("run c1")
+    };
+    assert!(!run_after(Past::Denied("no".to_owned())));
+    assert!(run_after(Past::Allowed(shown("c1", change()))), "nothing is allowed at all");
+}
+
+#[test]
+fn a_question_whose_call_can_no_longer_be_made_is_closed() {
+    let approval = question(&asking());
+    let mut run = resumed(Past::Asked(approval, shown("c1", change())));
+    run.on(Input::Candidates(Ok(vec![model("p/m")])));
+    run.on(Input::Prepared(vec![("c1".into(), Err("the tool is gone".to_owned()))]));
+    run.check(&expect![[r#"
+        prepare c1 look
+        append answer false "its call is not made" + finish c1 failed "the tool is gone"
+        call 0 (User: hello | Assistant:  | Tool:)
+    "#]]);
 }
 
 #[test]
@@ -368,4 +523,44 @@ fn results_of_old_rounds_give_way_before_the_conversation_is_compacted() {
         assert!(run.seen.contains("call 0"), "{}", run.seen);
         assert!(!run.seen.contains("compact"), "{}", run.seen);
     }
+}
+
+#[test]
+fn what_old_calls_were_made_with_gives_way_too_and_stays_a_json_object() {
+    let mut run = Run::with_tools();
+    let mut small = model("p/m");
+    small.context_window = Some(20_000);
+    let instructions = Instructions {
+        tools: run_tools(),
+        max_rounds: 25,
+        compact_at: 95,
+        ..Instructions::default()
+    };
+    run.turn = Turn::new("s".into(), instructions, Purpose::Answer, 7);
+    run.on(Input::Begin);
+    run.on(Input::Candidates(Ok(vec![small])));
+    for round in 0..6 {
+        let id = format!("c{round}");
+        let arguments = json!({ "n": round, "content": "line ".repeat(4_000) }).to_string();
+        run.calls(&[(&id, &arguments)]);
+        run.on(Input::Prepared(vec![planned(&id, look())]));
+        run.seen.clear();
+        run.on(Input::ToolDone(id.as_str().into(), said("written")));
+        assert!(run.seen.contains("call 0"), "{}", run.seen);
+        assert!(!run.seen.contains("compact"), "{}", run.seen);
+    }
+    let arguments = |part: &Part| match part {
+        Part::ToolCall { arguments, .. } => Some(arguments.clone()),
+        _ => None,
+    };
+    let asked: Vec<String> = run
+        .request
+        .unwrap()
+        .messages
+        .iter()
+        .flat_map(|message| message.parts.iter().filter_map(arguments))
+        .collect();
+    assert_eq!(asked.len(), 6);
+    assert_eq!(asked[0], r#"{"note":"20020 bytes left out"}"#);
+    assert!(asked[5].len() > 20_000);
 }

@@ -48,7 +48,8 @@ impl Turn {
             return [report].into_iter().chain(self.summarized(&plan, &call, ctx)).collect();
         }
         let offer = self.offer();
-        let (parts, wishes) = call.growing.answer(offer == Offer::Text, ctx.fresh);
+        let mut used = ctx.conversation.call_ids();
+        let (parts, wishes) = call.growing.answer(offer == Offer::Text, &mut used, ctx.fresh);
         let has_tools = offer != Offer::None;
         let parts = if has_tools { parts } else { call.growing.parts() };
         let mut kinds = vec![self.message(call, parts, ctx)];

@@ -75,7 +75,8 @@ pub enum Input {
     Chunk(Chunk),
     /// The stream closed, or broke off.
     StreamEnded(Result<(), Failure>),
-    /// The call failed before the first byte.
+    /// The call failed before the first byte; while calls of tools are prepared or made: what does
+    /// so is gone, and nothing more will come of it.
     CallFailed(Failure),
     /// The calls that were to be prepared are, each or not: what is wrong is told to the model.
     Prepared(Vec<(CallId, Result<Prepared, String>)>),
@@ -237,9 +238,9 @@ pub struct Turn {
     round: Option<Round>,
     /// Rounds of calls that are over.
     rounds: u32,
-    /// Calls that failed, and how often.
-    failures: Vec<(String, u32)>,
-    /// Tool results up to this seq are told as their size only.
+    /// Calls that failed or were refused, by their hash, and how often.
+    failures: Vec<(u64, u32)>,
+    /// What tools were called with and gave up to this seq is told as its size only.
     pruned: u64,
 }
 
@@ -327,6 +328,7 @@ impl Turn {
             (State::Calling, Input::Chunk(chunk)) => self.chunk(chunk, ctx),
             (State::Calling, Input::StreamEnded(end)) => self.stream_ended(end, ctx),
             (State::Calling, Input::CallFailed(failure)) => self.failed(failure, ctx),
+            (State::Acting, Input::CallFailed(failure)) => self.acting_failed(failure, ctx),
             (State::Sleeping, Input::SleepDone) => self.ask(ctx),
             (State::New, Input::Begin) => {
                 self.state = State::Choosing;
@@ -342,13 +344,14 @@ impl Turn {
             (State::Acting, Input::Printed(call, text)) => self.printed(&call, text),
             (State::Acting, Input::ToolDone(call, outcome)) => self.tool_done(&call, outcome, ctx),
             (State::Acting, Input::Answered(approval, answer)) => {
+                self.answered_early(&approval, &answer);
                 self.answered_by(&approval, answer)
             }
             (State::Choosing, Input::Answered(approval, answer)) => {
                 self.answered_early(&approval, &answer);
                 Vec::new()
             }
-            (State::Acting, Input::Expired(approval)) => self.expired(&approval),
+            (State::Choosing | State::Acting, Input::Expired(approval)) => self.expired(&approval),
             (State::Acting, Input::Committed) => self.acted(ctx),
             (State::Ended, Input::NotKept(kinds, reason)) => self.not_kept(kinds, &reason, ctx),
             (State::Ended, _) => Vec::new(),

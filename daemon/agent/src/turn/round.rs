@@ -2,6 +2,7 @@
 //!
 //! Not here: what a turn does about it; that is [`super::acting`]'s.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use moltis_core::event::{EventKind, Level, ToolEnding};
@@ -111,15 +112,26 @@ impl Round {
         self.calls.iter().all(|doing| matches!(doing.stage, Stage::Finished))
     }
 
-    /// Whether nothing but a person's answer is waited for.
+    /// Whether nothing but a person's answer is waited for. A call that is only wished keeps nobody
+    /// waiting: it is planned again after a restart, as it was before.
     pub(super) fn only_asks(&self) -> bool {
-        let asking = |doing: &Doing| matches!(doing.stage, Stage::Asking { .. });
-        let done = |doing: &Doing| matches!(doing.stage, Stage::Finished);
-        self.calls.iter().any(asking) && self.calls.iter().all(|doing| asking(doing) || done(doing))
+        let idle = |doing: &Doing| {
+            matches!(doing.stage, Stage::Wished | Stage::Asking { .. } | Stage::Finished)
+        };
+        self.calls.iter().any(Doing::is_asked) && self.calls.iter().all(idle)
     }
 }
 
 impl Doing {
+    /// Whether a person's answer is waited for, since before a restart perhaps.
+    fn is_asked(&self) -> bool {
+        match self.stage {
+            Stage::Asking { .. } => true,
+            Stage::Wished => matches!(self.past, Some(Past::Asked(..))),
+            Stage::Allowed(_) | Stage::Running { .. } | Stage::Finished => false,
+        }
+    }
+
     /// The end of the call.
     pub(super) fn finish(
         &mut self,
@@ -144,9 +156,12 @@ impl Doing {
         self.finish(ending, vec![Part::Text(text.into())], false, None)
     }
 
-    /// What tells the same failing call from another.
-    pub(super) fn fingerprint(&self) -> String {
-        format!("{} {}", self.wish.tool, self.wish.arguments)
+    /// What tells the same failing call from another: a hash, because arguments can be long and a
+    /// turn remembers every call that failed.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.wish.tool, &self.wish.arguments).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -159,13 +174,18 @@ impl Doing {
         pattern: Option<String>,
         ctx: &Context<'_>,
     ) -> Vec<EventKind> {
+        // What a person refused is not done, whatever has been allowed since.
+        if let Some(Past::Denied(reason)) = &self.past {
+            let text = denied(reason);
+            return vec![self.finish_with(ToolEnding::Denied, text)];
+        }
         let question = match verdict {
             Verdict::Allowed(call) => {
-                let moot = self.moot(true);
+                let moot = self.moot(true, CHANGED);
                 return moot.into_iter().chain([self.allow(call, class)]).collect();
             }
             Verdict::Denied(reason) => {
-                let moot = self.moot(false);
+                let moot = self.moot(false, CHANGED);
                 let denied = self.finish_with(ToolEnding::Denied, denied(&reason));
                 return moot.into_iter().chain([denied]).collect();
             }
@@ -178,9 +198,6 @@ impl Doing {
                 Ok(call) => vec![self.allow(call, class)],
                 Err(question) => vec![self.ask(*question, class, pattern, ctx)],
             },
-            Some(Past::Denied(reason)) => {
-                vec![self.finish_with(ToolEnding::Denied, denied(&reason))]
-            }
             Some(Past::Asked(approval, shown)) if shown == digest => {
                 let question = Box::new(question);
                 self.stage = Stage::Asking { approval, question, class };
@@ -189,7 +206,7 @@ impl Doing {
             }
             past => {
                 self.past = past;
-                let moot = self.moot(false);
+                let moot = self.moot(false, CHANGED);
                 let ask = self.ask(question, class, pattern, ctx);
                 moot.into_iter().chain([ask]).collect()
             }
@@ -197,13 +214,13 @@ impl Doing {
     }
 
     /// The end of a question of before a restart that needs no answer any more.
-    fn moot(&mut self, allowed: bool) -> Option<EventKind> {
+    pub(super) fn moot(&mut self, allowed: bool, why: &str) -> Option<EventKind> {
         match self.past.take() {
             Some(Past::Asked(approval, _)) => Some(EventKind::ApprovalAnswered {
                 approval,
                 allowed,
                 reach: Reach::Once,
-                reason: "what is allowed has changed since it was asked".to_owned(),
+                reason: why.to_owned(),
             }),
             _ => None,
         }
@@ -248,6 +265,9 @@ impl Doing {
         kind
     }
 }
+
+/// Why a question of before a restart needs no answer any more.
+const CHANGED: &str = "what is allowed has changed since it was asked";
 
 /// What the model is told of a refusal.
 pub(super) fn denied(reason: &str) -> String {

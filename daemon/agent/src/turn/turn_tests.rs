@@ -10,7 +10,7 @@ use moltis_core::id::{CallId, ItemId, TurnId};
 use moltis_core::message::{Usage, text_of};
 use moltis_core::models::{ModelInfo, Price};
 use moltis_core::policy::{Grants, Label};
-use moltis_core::provider::{Chunk, Failure, FailureKind, FinishReason, ToolSpec};
+use moltis_core::provider::{Chunk, Failure, FailureKind, FinishReason, Request, ToolSpec};
 use proptest::prelude::*;
 
 use super::{Context, Effect, Input, Purpose, Turn};
@@ -29,6 +29,8 @@ pub(super) struct Run {
     keeps: bool,
     pub(super) label: Label,
     pub(super) grants: Grants,
+    /// What the model was asked last.
+    pub(super) request: Option<Box<Request>>,
     /// Whether the budget holds another call.
     pub(super) pay: Result<(), String>,
 }
@@ -46,6 +48,7 @@ impl Run {
             keeps: true,
             label: Label::CLEAN,
             grants: Grants::default(),
+            request: None,
             pay: Ok(()),
         }
     }
@@ -98,6 +101,7 @@ impl Run {
                     return;
                 }
                 Effect::Finish => self.finished += 1,
+                Effect::CallModel { request, .. } => self.request = Some(request),
                 _ => {}
             }
         }
