@@ -15,7 +15,7 @@ use moltis_core::tool::{Scene, Tool};
 use tokio::time::Instant;
 
 use crate::actor::Actor;
-use crate::hands;
+use crate::hands::{self, Bench};
 use crate::log::another;
 use crate::own;
 use crate::undo;
@@ -58,20 +58,24 @@ impl Actor {
     /// Begins to prepare or to make calls.
     pub(crate) fn begin_act(&mut self, effect: Effect) {
         let Some(running) = &mut self.running else { return };
-        let (hands, tools) = (self.shared.hands.clone(), running.tools.clone());
-        let (scene, sender) = (running.scene.clone(), running.sender.clone());
+        running.call += u32::from(matches!(effect, Effect::Prepare(_)));
+        let bench = Bench {
+            hands: self.shared.hands.clone(),
+            tools: running.tools.clone(),
+            scene: running.scene.clone(),
+            call: running.call,
+            inbox: running.sender.clone(),
+        };
         match effect {
             Effect::Prepare(wishes) => {
-                running.call += 1;
                 running.acting = 0;
-                let (call, noted) = (running.call, running.before.is_some());
-                running.run(hands::prepare(hands, tools, scene, wishes, noted, call, sender));
+                let noted = running.before.is_some();
+                running.run(hands::prepare(bench, wishes, noted));
             }
             Effect::RunTool { call, .. } => {
                 running.acting += 1;
                 running.changed |= undo::changes(&call);
-                let number = running.call;
-                running.run_beside(hands::run(hands, tools, scene, *call, number, sender));
+                running.run_beside(hands::run(bench, *call));
             }
             _ => {}
         }

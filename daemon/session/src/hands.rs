@@ -86,6 +86,17 @@ impl Hands {
     }
 }
 
+/// What a task of a turn makes its calls with.
+pub(crate) struct Bench {
+    pub(crate) hands: Hands,
+    /// The tools that the turn was offered.
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
+    pub(crate) scene: Scene,
+    /// The number of the task, and where it tells what it gets.
+    pub(crate) call: u32,
+    pub(crate) inbox: mpsc::Sender<Message>,
+}
+
 struct Nothing;
 
 #[async_trait]
@@ -133,15 +144,8 @@ impl AllowList for Nothing {
 
 /// Prepares the calls of an answer, side by side. Unless it is `noted` already, takes note of the
 /// workspace before the first of them that may change it.
-pub(crate) async fn prepare(
-    hands: Hands,
-    tools: Vec<Arc<dyn Tool>>,
-    scene: Scene,
-    wishes: Vec<Wish>,
-    noted: bool,
-    call: u32,
-    inbox: mpsc::Sender<Message>,
-) {
+pub(crate) async fn prepare(bench: Bench, wishes: Vec<Wish>, noted: bool) {
+    let Bench { hands, tools, scene, call, inbox } = bench;
     let one = async |wish: Wish| {
         let id = wish.id.clone();
         let prepared = plan(&hands, &tools, &scene, wish).await;
@@ -237,14 +241,8 @@ fn no_object(why: &str) -> String {
 }
 
 /// Makes a call and tells what came of it.
-pub(crate) async fn run(
-    hands: Hands,
-    tools: Vec<Arc<dyn Tool>>,
-    scene: Scene,
-    authorized: Authorized<Call>,
-    call: u32,
-    inbox: mpsc::Sender<Message>,
-) {
+pub(crate) async fn run(bench: Bench, authorized: Authorized<Call>) {
+    let Bench { hands, tools, scene, call, inbox } = bench;
     let Call { id, tool: name, .. } = authorized.what().clone();
     let tool = tools.iter().find(|tool| tool.spec().name == name);
     let learned = hands.secrets.learn().await;
