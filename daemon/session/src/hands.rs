@@ -3,9 +3,11 @@
 //! Each runs as a task of the turn and sends what it gets into the turn's bounded inbox. Not here:
 //! whether a call may be made; that is `agent`'s, by the policy of `core`.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use moltis_agent::turn::{Prepared, Wish};
 use moltis_core::checkpoint::Checkpoints;
@@ -26,6 +28,9 @@ use crate::undo::may_change;
 
 /// Bytes of what a tool prints that wait for the actor.
 const MOST_PENDING: usize = 64 << 10;
+
+/// What a model is told of a tool, or of a hook around it, whose code panicked.
+const BROKE: &str = "the tool's code failed";
 
 /// What turns act with.
 #[derive(Clone)]
@@ -148,7 +153,9 @@ pub(crate) async fn prepare(bench: Bench, wishes: Vec<Wish>, noted: bool) {
     let Bench { hands, tools, scene, call, inbox } = bench;
     let one = async |wish: Wish| {
         let id = wish.id.clone();
-        let prepared = plan(&hands, &tools, &scene, wish).await;
+        // A call that breaks must not take those beside it along, nor leave the turn waiting.
+        let planned = AssertUnwindSafe(plan(&hands, &tools, &scene, wish)).catch_unwind().await;
+        let prepared = planned.unwrap_or_else(|_| Err(BROKE.to_owned()));
         (id, prepared.map_err(|why| hands.secrets.redactor().redact(&why).into_owned()))
     };
     let prepared = join_all(wishes.into_iter().map(one)).await;
@@ -242,11 +249,19 @@ fn no_object(why: &str) -> String {
 
 /// Makes a call and tells what came of it.
 pub(crate) async fn run(bench: Bench, authorized: Authorized<Call>) {
+    let (id, call, inbox) = (authorized.what().id.clone(), bench.call, bench.inbox.clone());
+    let made = AssertUnwindSafe(make(bench, authorized)).catch_unwind().await;
+    let outcome = made.unwrap_or_else(|_| Outcome::failed(BROKE));
+    give(&inbox, call, What::ToolDone(id, outcome)).await;
+}
+
+/// What came of a call, as it is kept.
+async fn make(bench: Bench, authorized: Authorized<Call>) -> Outcome {
     let Bench { hands, tools, scene, call, inbox } = bench;
     let Call { id, tool: name, .. } = authorized.what().clone();
     let tool = tools.iter().find(|tool| tool.spec().name == name);
     let learned = hands.secrets.learn().await;
-    let printer = Printer::new(id.clone(), call, inbox.clone(), hands.secrets.clone());
+    let printer = Printer::new(id, call, inbox, hands.secrets.clone());
     let outcome = match (learned, tool) {
         (Ok(()), Some(tool)) => tool.run(authorized, &scene, &printer).await,
         (Ok(()), None) => Outcome::failed("the tool is gone"),
@@ -254,8 +269,7 @@ pub(crate) async fn run(bench: Bench, authorized: Authorized<Call>) {
     };
     printer.flush().await;
     let outcome = secrets::kept_from(&*hands.secrets, outcome).await;
-    let outcome = persisted(&hands, &scene, &name, outcome).await;
-    give(&inbox, call, What::ToolDone(id, outcome)).await;
+    persisted(&hands, &scene, &name, outcome).await
 }
 
 /// The outcome after hooks were told of it and had their say about what is kept.

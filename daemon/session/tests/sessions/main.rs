@@ -9,6 +9,7 @@
 
 mod acting;
 mod budget;
+mod breaking;
 mod compaction;
 mod context;
 mod feeds;
