@@ -48,7 +48,7 @@ impl HookAdmin for Unconnected {
 #[async_trait]
 impl Sandbox for Unconnected {
     fn status(&self) -> SandboxStatus {
-        SandboxStatus { detail: NO_SANDBOX.to_owned(), ..SandboxStatus::default() }
+        SandboxStatus { looked: true, detail: NO_SANDBOX.to_owned(), ..SandboxStatus::default() }
     }
 
     async fn exec(&self, _: &Place, _: Authorized<Run>, _: &dyn Output) -> Result<Exit> {
