@@ -183,8 +183,13 @@ impl Actor {
                 EventKind::Compacted { model: Some(_), .. }
                 | EventKind::ToolStarted { .. }
                 | EventKind::ApprovalAsked { .. } => (Cause::Model, Origin::Tool),
-                // Moltis's own words; what a tool says comes with its own origin.
-                EventKind::ToolFinished { .. } => (Cause::Daemon, Origin::Owner),
+                // Moltis's own words of a call that was not made.
+                EventKind::ToolFinished { took: None, sensitive: false, .. } => {
+                    (Cause::Daemon, Origin::Owner)
+                }
+                // What a tool says comes with its own origin, unless its turn was cut off or the store
+                // failed: it may have said anything then.
+                EventKind::ToolFinished { .. } => (Cause::Daemon, Origin::Web),
                 // It quotes what was said.
                 EventKind::Compacted { model: None, .. } => (Cause::Daemon, Origin::Tool),
                 // They may quote what a vendor said.

@@ -8,8 +8,8 @@
 )]
 
 mod acting;
-mod budget;
 mod breaking;
+mod budget;
 mod compaction;
 mod context;
 mod feeds;
