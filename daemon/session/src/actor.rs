@@ -296,12 +296,6 @@ impl Actor {
                 What::Ended(end) => Input::StreamEnded(end),
                 What::Refused(failure) => Input::CallFailed(failure),
                 What::Prepared(prepared) => Input::Prepared(prepared),
-                What::Noted(name) => {
-                    if let Some(running) = &mut self.running {
-                        running.before = Some(name);
-                    }
-                    continue;
-                }
                 What::Printed(id, text) => Input::Printed(id, text),
                 What::ToolDone(id, outcome) => {
                     if let Some(running) = &mut self.running {

@@ -65,10 +65,7 @@ impl Actor {
         }
         let mut kinds = kinds;
         if self.running.as_ref().is_some_and(|running| running.turn.is_over()) {
-            self.end_acts(&kinds).await;
-            if let Some(changed) = self.workspace_changed().await {
-                kinds.insert(0, changed);
-            }
+            self.close(&mut kinds).await;
         }
         self.settle_up(&mut kinds);
         self.sending(&mut kinds).await;
@@ -88,6 +85,19 @@ impl Actor {
                 self.give_up(kinds, &error).await;
                 Err(error)
             }
+        }
+    }
+
+    /// Ends what the turn that ends so still has running, and adds what it changed.
+    async fn close(&mut self, kinds: &mut Vec<EventKind>) {
+        let ending = kinds.iter().find_map(|kind| match kind {
+            EventKind::TurnEnded { ending, .. } => Some(*ending),
+            _ => None,
+        });
+        let Some(ending) = ending else { return };
+        self.end_acts(ending).await;
+        if let Some(changed) = self.workspace_changed(ending).await {
+            kinds.insert(0, changed);
         }
     }
 
@@ -159,7 +169,8 @@ impl Actor {
     /// waits for it is told why it does not come.
     pub(crate) async fn give_up(&mut self, kinds: Vec<EventKind>, error: &Error) {
         for effect in self.step(Input::NotKept(kinds, error.message.clone())) {
-            if let Effect::Append(kinds) = effect {
+            if let Effect::Append(mut kinds) = effect {
+                self.close(&mut kinds).await;
                 let events = self.events(kinds);
                 self.log.owe(events);
             }

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use crate::call::{Outcome as Message, What};
 use crate::own::Presets;
 use crate::secrets::{self, NoSecrets, Printing, Secrets};
-use crate::undo::may_change;
+use crate::undo::{self, Before};
 
 /// Bytes of what a tool prints that wait for the actor.
 const MOST_PENDING: usize = 64 << 10;
@@ -100,6 +100,8 @@ pub(crate) struct Bench {
     /// The number of the task, and where it tells what it gets.
     pub(crate) call: u32,
     pub(crate) inbox: mpsc::Sender<Message>,
+    /// What the workspace was like before the turn changes it, for all of its calls.
+    pub(crate) before: Arc<Before>,
 }
 
 struct Nothing;
@@ -147,10 +149,9 @@ impl AllowList for Nothing {
     }
 }
 
-/// Prepares the calls of an answer, side by side. Unless it is `noted` already, takes note of the
-/// workspace before the first of them that may change it.
-pub(crate) async fn prepare(bench: Bench, wishes: Vec<Wish>, noted: bool) {
-    let Bench { hands, tools, scene, call, inbox } = bench;
+/// Prepares the calls of an answer, side by side.
+pub(crate) async fn prepare(bench: Bench, wishes: Vec<Wish>) {
+    let Bench { hands, tools, scene, call, inbox, .. } = bench;
     let one = async |wish: Wish| {
         let id = wish.id.clone();
         // A call that breaks must not take those beside it along, nor leave the turn waiting.
@@ -159,22 +160,6 @@ pub(crate) async fn prepare(bench: Bench, wishes: Vec<Wish>, noted: bool) {
         (id, prepared.map_err(|why| hands.secrets.redactor().redact(&why).into_owned()))
     };
     let prepared = join_all(wishes.into_iter().map(one)).await;
-    let changes = |(_, prepared): &(CallId, Result<Prepared, String>)| {
-        prepared.as_ref().is_ok_and(|prepared| may_change(&prepared.call.action))
-    };
-    if !noted
-        && prepared.iter().any(changes)
-        && let (Some(checkpoints), Some(workspace)) = (&hands.checkpoints, &scene.workspace)
-    {
-        match checkpoints.take(&scene.session, workspace).await {
-            Ok(snapshot) => {
-                give(&inbox, call, What::Noted(snapshot.name)).await;
-            }
-            Err(error) => {
-                tracing::warn!(session = %scene.session, %error, "failed to note a workspace");
-            }
-        }
-    }
     give(&inbox, call, What::Prepared(prepared)).await;
 }
 
@@ -257,10 +242,13 @@ pub(crate) async fn run(bench: Bench, authorized: Authorized<Call>) {
 
 /// What came of a call, as it is kept.
 async fn make(bench: Bench, authorized: Authorized<Call>) -> Outcome {
-    let Bench { hands, tools, scene, call, inbox } = bench;
+    let Bench { hands, tools, scene, call, inbox, before } = bench;
     let Call { id, tool: name, .. } = authorized.what().clone();
     let tool = tools.iter().find(|tool| tool.spec().name == name);
     let learned = hands.secrets.learn().await;
+    if undo::changes(&authorized) {
+        undo::note(&before, &hands, &scene).await;
+    }
     let printer = Printer::new(id, call, inbox, hands.secrets.clone());
     let outcome = match (learned, tool) {
         (Ok(()), Some(tool)) => tool.run(authorized, &scene, &printer).await,
