@@ -130,6 +130,8 @@ pub enum ProcessAsk {
 pub struct SandboxStatus {
     /// `docker`, `podman`, `apple-container`, `bubblewrap`; `None` when there is none.
     pub backend: Option<String>,
+    /// One was looked for: without this, no backend means that nobody knows yet.
+    pub looked: bool,
     /// Version and address of it, or why there is none.
     pub detail: String,
     /// What mends it, where there is none.

@@ -68,6 +68,7 @@ impl Sandbox for Ports {
     fn status(&self) -> SandboxStatus {
         SandboxStatus {
             backend: Some("bubblewrap".to_owned()),
+            looked: true,
             detail: "0.8.0 at /usr/bin/bwrap".to_owned(),
             lacks: vec!["a limit of memory".to_owned()],
             ..SandboxStatus::default()

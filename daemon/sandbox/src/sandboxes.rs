@@ -140,6 +140,7 @@ impl Sandbox for Sandboxes {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(backend) = self.chosen() else {
             return SandboxStatus {
+                looked: trouble.is_some(),
                 detail: trouble
                     .as_ref()
                     .map_or("not looked for yet", |error| &error.message)
@@ -151,6 +152,7 @@ impl Sandbox for Sandboxes {
         let (image, image_ready) = backend.image().unwrap_or_default();
         SandboxStatus {
             backend: Some(backend.name().to_owned()),
+            looked: true,
             detail: backend.detail(),
             hint: None,
             lacks: backend.lacks(),

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use moltis_agent::turn::{Effect, Input};
 use moltis_core::Timestamp;
-use moltis_core::assistant::{Answer, Answered, Caller};
+use moltis_core::assistant::{Answer, Answered, Assistant as _, Caller, StopScope};
 use moltis_core::error::{Code, Error, Result};
-use moltis_core::event::{Ending, Event, EventKind, NewEvent};
-use moltis_core::id::{ItemId, OpId, TurnId};
+use moltis_core::event::{Cause, Ending, Event, EventKind, NewEvent, Origin};
+use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::policy::{Grants, Pattern, Reach};
 use moltis_core::session::{Pending, Summary, TurnRules};
-use moltis_core::tool::{Scene, Tool};
-use tokio::time::Instant;
+use moltis_core::tool::{Action, Scene, Tool};
+use tokio::time::{Instant, timeout};
 
 use crate::actor::Actor;
-use crate::hands;
+use crate::hands::{self, Bench};
 use crate::log::another;
 use crate::own;
 use crate::telling;
 use crate::undo;
+
+/// How long what a turn still has running may take to end.
+const ENDING: Duration = Duration::from_secs(2);
 
 impl Actor {
     /// Where the calls of a turn happen.
@@ -58,20 +62,25 @@ impl Actor {
     /// Begins to prepare or to make calls.
     pub(crate) fn begin_act(&mut self, effect: Effect) {
         let Some(running) = &mut self.running else { return };
-        let (hands, tools) = (self.shared.hands.clone(), running.tools.clone());
-        let (scene, sender) = (running.scene.clone(), running.sender.clone());
+        running.call += u32::from(matches!(effect, Effect::Prepare(_)));
+        let bench = Bench {
+            hands: self.shared.hands.clone(),
+            tools: running.tools.clone(),
+            scene: running.scene.clone(),
+            call: running.call,
+            inbox: running.sender.clone(),
+            before: running.before.clone(),
+        };
         match effect {
             Effect::Prepare(wishes) => {
-                running.call += 1;
                 running.acting = 0;
-                let (call, noted) = (running.call, running.before.is_some());
-                running.run(hands::prepare(hands, tools, scene, wishes, noted, call, sender));
+                running.run(hands::prepare(bench, wishes));
             }
             Effect::RunTool { call, .. } => {
                 running.acting += 1;
                 running.changed |= undo::changes(&call);
-                let number = running.call;
-                running.run_beside(hands::run(hands, tools, scene, *call, number, sender));
+                running.ran |= matches!(call.what().action, Action::Run(_));
+                running.run_beside(hands::run(bench, *call));
             }
             _ => {}
         }
@@ -86,21 +95,50 @@ impl Actor {
     }
 
     /// Ends what the turn that ends so still has running, wherever that is.
-    pub(crate) async fn end_acts(&mut self, kinds: &[EventKind]) {
+    pub(crate) async fn end_acts(&mut self, ending: Ending) {
         let Some(running) = &mut self.running else { return };
-        let cut_off = |kind: &EventKind| match kind {
-            EventKind::TurnEnded { ending, .. } => *ending != Ending::Done,
-            _ => false,
+        // An agent or a program that is being begun right now must be seen below.
+        running.halt().await;
+        let acting = std::mem::take(&mut running.acting) > 0;
+        let cut_off = ending != Ending::Done;
+        // Programs that were left running are wanted by a turn that came to its end.
+        let programs = acting || (std::mem::take(&mut running.ran) && cut_off);
+        let (scene, turn) = (running.scene.clone(), running.id.clone());
+        let children = async {
+            if cut_off && let Some(sessions) = self.shared.sessions.upgrade() {
+                sessions.stop_children(&scene.session, &turn).await;
+            }
         };
-        if kinds.iter().any(cut_off)
-            && let Some(sessions) = self.shared.sessions.upgrade()
-        {
-            sessions.stop_children(&self.log.session, &running.id).await;
-        }
-        if std::mem::take(&mut running.acting) > 0 {
-            let scene = running.scene.clone();
-            self.shared.hands.toolbox.stop(&scene).await;
-        }
+        let programs = async {
+            if programs {
+                self.shared.hands.toolbox.stop(&scene).await;
+            }
+        };
+        tokio::join!(soon(&scene.session, children), soon(&scene.session, programs));
+    }
+
+    /// Ends what the session still has at work beside its turns: programs that go on, and agents in
+    /// the background.
+    pub(crate) async fn end_all(&mut self) {
+        let scene = self.scene(&TurnId::new(""), &self.shared.rules());
+        let shared = self.shared.clone();
+        let children = async {
+            let Some(sessions) = shared.sessions.upgrade() else { return };
+            let working = shared.journal.unfinished().await.unwrap_or_default();
+            let mine = |child: &Summary| {
+                child.spawned.as_ref().is_some_and(|spawned| spawned.parent == scene.session)
+            };
+            let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
+            join_all(working.into_iter().filter(mine).map(async |child| {
+                let op = OpId::new(shared.env.fresh_id());
+                if let Err(error) = sessions.stop(&caller, op, &child.id, StopScope::All).await {
+                    tracing::warn!(session = %child.id, %error, "failed to stop an agent");
+                }
+            }))
+            .await;
+        };
+        let programs = shared.hands.toolbox.stop(&scene);
+        tokio::join!(soon(&scene.session, children), soon(&scene.session, programs));
     }
 
     /// Takes note of which questions of the running turn wait.
@@ -189,6 +227,13 @@ impl Actor {
     /// Names a new item.
     pub(crate) fn fresh_item(&self) -> ItemId {
         ItemId::new(Arc::<str>::from(self.shared.env.fresh_id()))
+    }
+}
+
+/// Waits for something to end, but not for ever.
+async fn soon(session: &SessionId, end: impl Future<Output = ()>) {
+    if timeout(ENDING, end).await.is_err() {
+        tracing::warn!(%session, "what a turn left running did not end in time");
     }
 }
 

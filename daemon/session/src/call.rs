@@ -40,8 +40,6 @@ pub(crate) enum What {
     Ended(Result<(), Failure>),
     Refused(Failure),
     Prepared(Vec<(CallId, Result<Prepared, String>)>),
-    /// The workspace was taken note of before anything changes it: its name.
-    Noted(String),
     Printed(CallId, String),
     ToolDone(CallId, tool::Outcome),
 }

@@ -294,7 +294,14 @@ impl Actor {
         let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
         self.stop(&caller, None, &StopScope::All).await?;
         self.chores.abort_all();
+        self.end_all().await;
         self.log.journal.delete(&self.log.session).await?;
+        if let Some(checkpoints) = &self.shared.hands.checkpoints
+            && let Err(error) = checkpoints.forget(&self.log.session).await
+        {
+            // The session is gone all the same; what it kept goes as the room for it is used up.
+            tracing::warn!(session = %self.log.session, %error, "failed to forget checkpoints");
+        }
         self.live.close(Closed::Deleted);
         self.gone = true;
         Ok(())

@@ -3,9 +3,11 @@
 //! Each runs as a task of the turn and sends what it gets into the turn's bounded inbox. Not here:
 //! whether a call may be made; that is `agent`'s, by the policy of `core`.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use moltis_agent::turn::{Prepared, Wish};
 use moltis_core::checkpoint::Checkpoints;
@@ -22,10 +24,13 @@ use tokio::sync::mpsc;
 use crate::call::{Outcome as Message, What};
 use crate::own::Presets;
 use crate::secrets::{self, NoSecrets, Printing, Secrets};
-use crate::undo::may_change;
+use crate::undo::{self, Before};
 
 /// Bytes of what a tool prints that wait for the actor.
 const MOST_PENDING: usize = 64 << 10;
+
+/// What a model is told of a tool, or of a hook around it, whose code panicked.
+const BROKE: &str = "the tool's code failed";
 
 /// What turns act with.
 #[derive(Clone)]
@@ -86,6 +91,19 @@ impl Hands {
     }
 }
 
+/// What a task of a turn makes its calls with.
+pub(crate) struct Bench {
+    pub(crate) hands: Hands,
+    /// The tools that the turn was offered.
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
+    pub(crate) scene: Scene,
+    /// The number of the task, and where it tells what it gets.
+    pub(crate) call: u32,
+    pub(crate) inbox: mpsc::Sender<Message>,
+    /// What the workspace was like before the turn changes it, for all of its calls.
+    pub(crate) before: Arc<Before>,
+}
+
 struct Nothing;
 
 #[async_trait]
@@ -131,39 +149,17 @@ impl AllowList for Nothing {
     }
 }
 
-/// Prepares the calls of an answer, side by side. Unless it is `noted` already, takes note of the
-/// workspace before the first of them that may change it.
-pub(crate) async fn prepare(
-    hands: Hands,
-    tools: Vec<Arc<dyn Tool>>,
-    scene: Scene,
-    wishes: Vec<Wish>,
-    noted: bool,
-    call: u32,
-    inbox: mpsc::Sender<Message>,
-) {
+/// Prepares the calls of an answer, side by side.
+pub(crate) async fn prepare(bench: Bench, wishes: Vec<Wish>) {
+    let Bench { hands, tools, scene, call, inbox, .. } = bench;
     let one = async |wish: Wish| {
         let id = wish.id.clone();
-        let prepared = plan(&hands, &tools, &scene, wish).await;
+        // A call that breaks must not take those beside it along, nor leave the turn waiting.
+        let planned = AssertUnwindSafe(plan(&hands, &tools, &scene, wish)).catch_unwind().await;
+        let prepared = planned.unwrap_or_else(|_| Err(BROKE.to_owned()));
         (id, prepared.map_err(|why| hands.secrets.redactor().redact(&why).into_owned()))
     };
     let prepared = join_all(wishes.into_iter().map(one)).await;
-    let changes = |(_, prepared): &(CallId, Result<Prepared, String>)| {
-        prepared.as_ref().is_ok_and(|prepared| may_change(&prepared.call.action))
-    };
-    if !noted
-        && prepared.iter().any(changes)
-        && let (Some(checkpoints), Some(workspace)) = (&hands.checkpoints, &scene.workspace)
-    {
-        match checkpoints.take(&scene.session, workspace).await {
-            Ok(snapshot) => {
-                give(&inbox, call, What::Noted(snapshot.name)).await;
-            }
-            Err(error) => {
-                tracing::warn!(session = %scene.session, %error, "failed to note a workspace");
-            }
-        }
-    }
     give(&inbox, call, What::Prepared(prepared)).await;
 }
 
@@ -243,18 +239,23 @@ fn no_object(why: &str) -> String {
 }
 
 /// Makes a call and tells what came of it.
-pub(crate) async fn run(
-    hands: Hands,
-    tools: Vec<Arc<dyn Tool>>,
-    scene: Scene,
-    authorized: Authorized<Call>,
-    call: u32,
-    inbox: mpsc::Sender<Message>,
-) {
+pub(crate) async fn run(bench: Bench, authorized: Authorized<Call>) {
+    let (id, call, inbox) = (authorized.what().id.clone(), bench.call, bench.inbox.clone());
+    let made = AssertUnwindSafe(make(bench, authorized)).catch_unwind().await;
+    let outcome = made.unwrap_or_else(|_| Outcome::failed(BROKE));
+    give(&inbox, call, What::ToolDone(id, outcome)).await;
+}
+
+/// What came of a call, as it is kept.
+async fn make(bench: Bench, authorized: Authorized<Call>) -> Outcome {
+    let Bench { hands, tools, scene, call, inbox, before } = bench;
     let Call { id, tool: name, .. } = authorized.what().clone();
     let tool = tools.iter().find(|tool| tool.spec().name == name);
     let learned = hands.secrets.learn().await;
-    let printer = Printer::new(id.clone(), call, inbox.clone(), hands.secrets.clone());
+    if undo::changes(&authorized) {
+        undo::note(&before, &hands, &scene).await;
+    }
+    let printer = Printer::new(id, call, inbox, hands.secrets.clone());
     let outcome = match (learned, tool) {
         (Ok(()), Some(tool)) => tool.run(authorized, &scene, &printer).await,
         (Ok(()), None) => Outcome::failed("the tool is gone"),
@@ -262,8 +263,7 @@ pub(crate) async fn run(
     };
     printer.flush().await;
     let outcome = secrets::kept_from(&*hands.secrets, outcome).await;
-    let outcome = persisted(&hands, &scene, &name, outcome).await;
-    give(&inbox, call, What::ToolDone(id, outcome)).await;
+    persisted(&hands, &scene, &name, outcome).await
 }
 
 /// The outcome after hooks were told of it and had their say about what is kept.

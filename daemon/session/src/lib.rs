@@ -17,6 +17,7 @@ mod commands;
 mod compaction;
 mod context;
 mod cursor;
+mod driving;
 mod find;
 mod hands;
 mod live;

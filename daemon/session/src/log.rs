@@ -388,16 +388,18 @@ fn keep(kept: &mut Kept, kind: &EventKind) {
     }
 }
 
-/// Whether both are the same answer or summary: one that was thought lost and was not.
+/// Whether both are the same answer, result or summary: one that was thought lost and was not.
 fn same_item(one: &EventKind, other: &EventKind) -> bool {
     match (one, other) {
         (
             EventKind::AssistantMessage { item: one, .. },
             EventKind::AssistantMessage { item: other, .. },
         )
-        | (EventKind::Compacted { item: one, .. }, EventKind::Compacted { item: other, .. }) => {
-            one == other
-        }
+        | (EventKind::Compacted { item: one, .. }, EventKind::Compacted { item: other, .. })
+        | (
+            EventKind::ToolFinished { item: one, .. },
+            EventKind::ToolFinished { item: other, .. },
+        ) => one == other,
         _ => false,
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::{Account, Paid};
 use crate::call::{INBOX, Outcome, What};
 use crate::telling::Done;
+use crate::undo::Before;
 
 /// The longest that a saved draft may lag behind what was shown.
 const DRAFT_AGE: Duration = Duration::from_millis(250);
@@ -56,10 +57,12 @@ pub(crate) struct Running {
     pub(crate) scene: Scene,
     /// The tools that it was offered.
     pub(crate) tools: Vec<Arc<dyn Tool>>,
-    /// Names what the workspace was like before the turn's first call that may change it.
-    pub(crate) before: Option<String>,
+    /// What the workspace was like before the turn's first call that may change it.
+    pub(crate) before: Arc<Before>,
     /// Such a call was begun.
     pub(crate) changed: bool,
+    /// A program was begun, which may have left others running.
+    pub(crate) ran: bool,
     /// Calls that are being made.
     pub(crate) acting: usize,
     /// What it may spend.
@@ -93,8 +96,9 @@ impl Running {
             answer_by: None,
             scene,
             tools,
-            before: None,
+            before: Arc::default(),
             changed: false,
+            ran: false,
             acting: 0,
             account,
             paid: None,
@@ -168,13 +172,19 @@ impl Running {
     }
 
     /// Ends every task of the turn. When this returns, none of them runs any more.
-    pub(crate) async fn end(mut self) {
+    pub(crate) async fn halt(&mut self) {
         self.cancelled.cancel();
-        self.inbox.close();
         let gone = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(GOING, gone).await.is_err() {
             tracing::warn!(turn = %self.id, "a task of a turn does not end; it is aborted");
+            self.tasks.abort_all();
         }
+    }
+
+    /// The same, and nothing is heard of the turn any more.
+    pub(crate) async fn end(mut self) {
+        self.inbox.close();
+        self.halt().await;
     }
 }
 

@@ -1,22 +1,26 @@
 //! What a turn changed in the workspace: taken note of around its calls, shown, undone.
 //!
-//! A snapshot is taken before the first call of a turn that may change something, and another when
-//! the turn ends; what differs is what the turn did, by whichever means. The invariant: an undo is
-//! never begun while a turn of the session runs.
+//! A snapshot is taken right before the first call of a turn that may change something runs, and
+//! another when the turn ends; what differs is what the turn did, by whichever means. The invariant:
+//! an undo is never begun while a turn of the session runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use moltis_core::assistant::{Caller, Changes, Page, Undo};
 use moltis_core::checkpoint::Checkpoints;
 use moltis_core::error::{Code, Error, Result};
-use moltis_core::event::{Event, EventKind, FileChange, NewEvent};
+use moltis_core::event::{Ending, Event, EventKind, FileChange, NewEvent};
 use moltis_core::id::{OpId, TurnId};
 use moltis_core::policy::{Authorized, is_steering};
 use moltis_core::sandbox::Mount;
-use moltis_core::tool::{Action, Call};
+use moltis_core::tool::{Action, Call, Scene};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::actor::Actor;
+use crate::hands::Hands;
 use crate::log::{PAGE, another};
 
 /// Bytes of a diff that a person is shown.
@@ -24,6 +28,29 @@ const MOST_DIFF: usize = 1 << 20;
 
 /// Files that one event names.
 const MOST_FILES: usize = 2_000;
+
+/// How long a turn that ends waits for its last snapshot, and one that was cut off.
+const NOTING: Duration = Duration::from_secs(60);
+const HURRIED: Duration = Duration::from_secs(1);
+
+/// Names what the workspace was like before a turn's first change of it. Calls side by side wait for
+/// the one snapshot; `None` when there could be none.
+pub(crate) type Before = OnceCell<Option<String>>;
+
+/// Takes note of the workspace, unless the turn did so before.
+pub(crate) async fn note(before: &Before, hands: &Hands, scene: &Scene) {
+    let take = async || {
+        let (checkpoints, workspace) = (hands.checkpoints.as_ref()?, scene.workspace.as_ref()?);
+        match checkpoints.take(&scene.session, workspace).await {
+            Ok(snapshot) => Some(snapshot.name),
+            Err(error) => {
+                tracing::warn!(session = %scene.session, %error, "failed to note a workspace");
+                None
+            }
+        }
+    };
+    before.get_or_init(take).await;
+}
 
 /// Whether an action may change the workspace.
 pub(crate) fn may_change(action: &Action) -> bool {
@@ -48,13 +75,20 @@ struct Found {
 }
 
 impl Actor {
-    /// What the turn that is ending changed, if anything.
-    pub(crate) async fn workspace_changed(&mut self) -> Option<EventKind> {
+    /// What the turn that ends so changed, if anything.
+    pub(crate) async fn workspace_changed(&mut self, ending: Ending) -> Option<EventKind> {
         let running = self.running.as_mut()?;
-        let before = running.before.take().filter(|_| running.changed)?;
+        let changed = std::mem::take(&mut running.changed);
+        let before = running.before.get().cloned().flatten().filter(|_| changed)?;
         let workspace = running.scene.workspace.clone()?;
         let checkpoints = self.shared.hands.checkpoints.clone()?;
-        match differences(&*checkpoints, &self.log.session, &workspace, &before).await {
+        let most = match ending {
+            Ending::Done | Ending::Failed => NOTING,
+            Ending::Cancelled | Ending::Interrupted => HURRIED,
+        };
+        let found = differences(&*checkpoints, &self.log.session, &workspace, &before);
+        let late = |_| Err(Error::new(Code::Unavailable, "it took too long"));
+        match timeout(most, found).await.unwrap_or_else(late) {
             Ok((after, mut files)) if !files.is_empty() => {
                 files.truncate(MOST_FILES);
                 Some(EventKind::WorkspaceChanged { before, after, files })

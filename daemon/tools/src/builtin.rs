@@ -58,7 +58,9 @@ impl Builtin {
             Need::Sandbox => {
                 let status = self.sandbox.status();
                 let hint = status.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-                status.backend.is_none().then(|| format!("{}{hint}", status.detail))
+                // Before anybody looked, it is not missing: the first program that is to run looks.
+                let missing = status.looked && status.backend.is_none();
+                missing.then(|| format!("{}{hint}", status.detail))
             }
             Need::Looking | Need::Changing if scene.workspace.is_none() => {
                 Some("the session works on no directory".to_owned())

@@ -45,6 +45,13 @@ fn a_tool_whose_need_is_not_met_is_absent_and_says_why() {
 }
 
 #[test]
+fn a_sandbox_that_nobody_has_looked_for_yet_is_not_missing() {
+    let unknown = builtin(FakeSandbox::unknown());
+    assert_eq!(names(&unknown, &Scene { mount: Mount::None, ..scene("/") }), "exec process");
+    assert!(unknown.missing(&scene("/")).is_empty());
+}
+
+#[test]
 fn the_mount_says_what_file_tools_there_are() {
     let builtin = builtin(FakeSandbox::default());
     let with = |mount| names(&builtin, &Scene { mount, ..scene("/") });

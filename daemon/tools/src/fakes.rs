@@ -85,11 +85,18 @@ impl FakeSandbox {
     /// There is no backend.
     pub(crate) fn missing() -> Self {
         let status = SandboxStatus {
+            looked: true,
             detail: "no engine answers".to_owned(),
             hint: Some("start Docker".to_owned()),
             ..SandboxStatus::default()
         };
         Self { status, ..Self::default() }
+    }
+
+    /// Nobody has looked for a backend.
+    pub(crate) fn unknown() -> Self {
+        let detail = "not looked for yet".to_owned();
+        Self { status: SandboxStatus { detail, ..SandboxStatus::default() }, ..Self::default() }
     }
 
     /// What it was asked.

@@ -8,6 +8,7 @@
 )]
 
 mod acting;
+mod breaking;
 mod budget;
 mod compaction;
 mod context;
