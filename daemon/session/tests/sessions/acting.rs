@@ -363,8 +363,8 @@ async fn a_hook_changes_what_a_tool_is_called_with_and_what_is_kept_of_its_resul
     let turn = home.send("change it").await.turn;
     assert_eq!(home.ended(&turn).await, Ending::Done);
     assert_eq!(tools.done(), ["change b"]);
-    let told = hooks.told.lock().unwrap();
-    let points: Vec<Point> = told.iter().map(|occasion| occasion.point).collect();
+    let points: Vec<Point> =
+        hooks.told.lock().unwrap().iter().map(|occasion| occasion.point).collect();
     let expected = [Point::BeforeToolCall, Point::AfterToolCall, Point::ToolResultPersist];
     assert!(expected.iter().all(|point| points.contains(point)), "{points:?}");
 
