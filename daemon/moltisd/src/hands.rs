@@ -136,7 +136,7 @@ impl Keys for SearchKeys {
             Ok(Some(key)) => return Some(key),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(service, %error, "failed to read the key of a search service")
+                tracing::warn!(service, %error, "failed to read the key of a search service");
             }
         }
         let variable = || std::env::var(format!("{}_API_KEY", service.to_ascii_uppercase())).ok();
@@ -217,7 +217,7 @@ pub(crate) async fn look(sandbox: Arc<Sandboxes>) {
     let status = sandbox.probe().await;
     match status.backend {
         Some(backend) => {
-            tracing::info!(backend, detail = status.detail, "programs run in a sandbox")
+            tracing::info!(backend, detail = status.detail, "programs run in a sandbox");
         }
         None => tracing::info!(reason = status.detail, "programs of agents can't run"),
     }

@@ -80,7 +80,8 @@ async fn the_prompt_has_the_files_as_they_are_when_the_turn_begins() {
         Use tabs.
         </project-file>
 
-        Today is 2026-01-01 (UTC). Moltis runs on MACHINE. Workspace: /work"#]]
+        Today is 2026-01-01 (UTC). Moltis runs on MACHINE. Workspace: /work
+        Sandbox: workspace rw, network none."#]]
     .assert_eq(&first);
     home.ended(&home.send("two").await.turn).await;
     assert_eq!(told(&home), first, "nothing changed: not a byte differs");
@@ -89,7 +90,7 @@ async fn the_prompt_has_the_files_as_they_are_when_the_turn_begins() {
     assert!(told(&home).contains("Use spaces."));
     let window = home.sessions.context(&home.session).await.unwrap();
     let names: Vec<&str> = window.fragments.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["intro", "AGENTS.md", "runtime", ""]);
+    assert_eq!(names, ["intro", "AGENTS.md", "runtime", "", ""], "the tools and the messages");
 }
 
 #[tokio::test(start_paused = true)]
