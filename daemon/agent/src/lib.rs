@@ -5,7 +5,8 @@
 //! follows from the session's events alone ([`conversation`], [`prompt`]), live and after a
 //! restart alike; [`compact`] puts a summary in the place of what is old, [`system`] words what it is
 //! told first of all, and [`window`] shows what a model would be told. [`redact`] takes the owner's
-//! secrets out of a tool's output, [`sanitize`] is what of it a model is shown. [`scale`] is what
+//! secrets out of a tool's output, [`sanitize`] is what of it a model is shown; `shorten` says of what is too large its size, `lazy`
+//! which of very many tools a model is offered. [`scale`] is what
 //! vendors' counts say of estimates. [`retry`] decides what a failure is worth, [`queue`] where a
 //! message goes, [`title`] what a session is called.
 //!
@@ -15,6 +16,7 @@
 pub mod answer;
 pub mod compact;
 pub mod conversation;
+mod lazy;
 pub mod prompt;
 pub mod queue;
 pub mod redact;

@@ -58,7 +58,7 @@ pub struct Instructions {
     pub effort: Option<Effort>,
     /// Of the window, in hundredths: a longer prompt is compacted. 0 is never.
     pub compact_at: u64,
-    /// The tools that it is offered.
+    /// The tools that it is offered; where a search is among them, those that it can find.
     pub tools: Vec<ToolSpec>,
     /// Rounds of calls that a turn may go through.
     pub max_rounds: u32,

@@ -6,6 +6,7 @@ use moltis_core::models::ModelInfo;
 
 use crate::compact;
 use crate::conversation::Conversation;
+use crate::lazy;
 use crate::prompt::{self, Instructions, UNKNOWN_WINDOW};
 use crate::scale::Scale;
 
@@ -16,6 +17,7 @@ pub fn window(
     model: &ModelInfo,
     instructions: &Instructions,
 ) -> Window {
+    let instructions = &*lazy::offered(instructions, conversation);
     let counted = conversation.scale(&model.id);
     let scale = counted.unwrap_or(Scale::NONE);
     let budget = prompt::budget(model, instructions, scale);

@@ -1,5 +1,6 @@
 //! What the dialects' writers share: pictures, proofs of reasoning, calls in progress.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -21,13 +22,37 @@ pub(crate) fn data_url(media_type: &str, data: &[u8]) -> String {
     format!("data:{media_type};base64,{}", base64(data))
 }
 
-/// A call's arguments as a JSON object, which is all that most dialects take; what is none
-/// becomes an empty one.
+/// The name of a call as every vendor takes it: `^[a-zA-Z0-9_-]{1,64}$`, which OpenAI and Anthropic
+/// ask of it, and Gemini and Ollama allow. Models make names up; one that is refused fails each
+/// later request of its session.
+pub(crate) fn call_name(name: &str) -> Cow<'_, str> {
+    const MOST: usize = 64;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    match name {
+        "" => Cow::Borrowed("invalid_call"),
+        _ if name.len() <= MOST && name.chars().all(allowed) => Cow::Borrowed(name),
+        _ => {
+            Cow::Owned(name.chars().take(MOST).map(|c| if allowed(c) { c } else { '_' }).collect())
+        }
+    }
+}
+
+/// A call's arguments as a JSON object, which is all that vendors take; what is none becomes an
+/// empty one.
 pub(crate) fn arguments(text: &str) -> Value {
     serde_json::from_str(text)
         .ok()
         .filter(Value::is_object)
         .unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// The same as text, for vendors that take it so: what the model wrote, letter by letter, because
+/// they know the beginning of a prompt again by its bytes.
+pub(crate) fn arguments_text(text: &str) -> &str {
+    match serde_json::from_str::<Map<String, Value>>(text) {
+        Ok(_) => text,
+        Err(_) => "{}",
+    }
 }
 
 /// Marks a proof of reasoning with the dialect that it belongs to. A session may change its
@@ -46,12 +71,12 @@ pub(crate) fn open_calls_from(messages: &[Message]) -> usize {
     messages.iter().rposition(|message| message.role == Role::User).map_or(0, |last| last + 1)
 }
 
-/// The tools' names by the calls' ids: some dialects answer a call by its name.
-pub(crate) fn tool_names(request: &Request) -> HashMap<&str, &str> {
+/// The tools' names by the calls' ids, as vendors take them: some dialects answer a call by its name.
+pub(crate) fn tool_names(request: &Request) -> HashMap<&str, Cow<'_, str>> {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     parts
         .filter_map(|part| match part {
-            Part::ToolCall { id, name, .. } => Some((id.as_str(), name.as_str())),
+            Part::ToolCall { id, name, .. } => Some((id.as_str(), call_name(name))),
             Part::Text(_)
             | Part::Reasoning { .. }
             | Part::Image { .. }
@@ -96,3 +121,7 @@ pub(crate) fn digest(text: &str) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+#[path = "parts_tests.rs"]
+mod tests;

@@ -564,3 +564,27 @@ fn what_old_calls_were_made_with_gives_way_too_and_stays_a_json_object() {
     assert_eq!(asked[0], r#"{"note":"20020 bytes left out"}"#);
     assert!(asked[5].len() > 20_000);
 }
+
+#[test]
+fn a_model_with_very_many_tools_is_asked_with_few_and_with_those_that_it_called() {
+    let tool = |name: &str| moltis_core::provider::ToolSpec {
+        name: name.to_owned(),
+        ..run_tools().remove(0)
+    };
+    let mut tools = vec![tool("tool_search"), tool("look")];
+    tools.extend((0..200).map(|n| tool(&format!("mcp_{n}"))));
+    let instructions = Instructions { tools, max_rounds: 5, ..Instructions::default() };
+    let mut run = Run::new();
+    run.turn = Turn::new("s".into(), instructions, Purpose::Answer, 7);
+    run.on(Input::Begin);
+    run.on(Input::Candidates(Ok(vec![model("p/m")])));
+    let offered = |run: &Run| -> Vec<String> {
+        let tools = run.request.iter().flat_map(|request| &request.tools);
+        tools.map(|tool| tool.name.clone()).collect()
+    };
+    assert_eq!(offered(&run), ["tool_search"]);
+    run.calls(&[("c1", "{}")]);
+    run.on(Input::Prepared(vec![planned("c1", look())]));
+    run.on(Input::ToolDone("c1".into(), said("seen")));
+    assert_eq!(offered(&run), ["tool_search", "look"]);
+}

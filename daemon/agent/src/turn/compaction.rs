@@ -12,6 +12,7 @@ use moltis_core::provider::{Failure, FinishReason};
 use super::{Call, Context, Effect, Purpose, State, Turn};
 use crate::answer::Growing;
 use crate::compact::{self, Plan};
+use crate::lazy;
 
 /// A summary, and how it came to be.
 struct Made {
@@ -27,7 +28,8 @@ impl Turn {
         if self.compacted {
             return None;
         }
-        let (model, instructions) = (&self.candidates[self.candidate], &self.instructions);
+        let model = &self.candidates[self.candidate];
+        let instructions = &*lazy::offered(&self.instructions, ctx.conversation);
         match self.purpose {
             Purpose::Compact => {
                 compact::plan(ctx.conversation, model, instructions, budget, self.pruned)

@@ -44,6 +44,7 @@ use self::round::Round;
 use crate::answer::{Growing, priced};
 use crate::compact::Plan;
 use crate::conversation::{Conversation, LEFT_OUT};
+use crate::lazy;
 use crate::prompt::{self, Instructions, Offer};
 use crate::retry::Jitter;
 use crate::scale::Scale;
@@ -419,9 +420,10 @@ impl Turn {
     fn ask_and_append(&mut self, mut kinds: Vec<EventKind>, ctx: &Context<'_>) -> Vec<Effect> {
         let model = &self.candidates[self.candidate];
         let scale = ctx.conversation.scale(&model.id).unwrap_or(Scale::NONE);
-        let room = prompt::budget(model, &self.instructions, scale);
+        let instructions = lazy::offered(&self.instructions, ctx.conversation);
+        let room = prompt::budget(model, &instructions, scale);
         let budget = self.squeezed.map_or(room, |squeezed| squeezed.min(room));
-        let above = prompt::compact_above(model, &self.instructions, scale);
+        let above = prompt::compact_above(model, &instructions, scale);
         let above = above.unwrap_or(budget).min(budget);
         let told: u64 = prompt::costs(ctx.conversation, model, self.pruned).iter().sum();
         if self.rounds > 0 && told + prompt::summary_tokens(ctx.conversation) > above {
@@ -437,7 +439,7 @@ impl Turn {
             ctx.conversation,
             &self.session,
             model,
-            &self.instructions,
+            &instructions,
             budget,
             self.pruned,
         );

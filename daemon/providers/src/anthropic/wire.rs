@@ -158,7 +158,7 @@ fn block(part: &Part, request: &Request) -> Option<Value> {
         })),
         Part::Image { .. } => Some(json!({"type": "text", "text": parts::NO_EYES})),
         Part::ToolCall { id, name, arguments } => Some(json!({
-            "type": "tool_use", "id": wire_id(id.as_str()), "name": name,
+            "type": "tool_use", "id": wire_id(id.as_str()), "name": parts::call_name(name),
             "input": parts::arguments(arguments),
         })),
         Part::ToolResult { id, text, failed } => {

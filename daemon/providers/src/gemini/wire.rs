@@ -1,5 +1,6 @@
 //! Requests.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use moltis_core::message::{Message, Part, Role};
@@ -109,10 +110,14 @@ fn said(message: &Message, request: &Request) -> Vec<Value> {
     message.parts.iter().filter_map(part).collect()
 }
 
-fn answered(message: &Message, request: &Request, names: &HashMap<&str, &str>) -> Vec<Value> {
+fn answered(
+    message: &Message,
+    request: &Request,
+    names: &HashMap<&str, Cow<'_, str>>,
+) -> Vec<Value> {
     let result = |part: &Part| match part {
         Part::ToolResult { id, text, failed } => {
-            let name = names.get(id.as_str()).copied().unwrap_or("unknown");
+            let name = names.get(id.as_str()).map_or("unknown", |name| name);
             let word = if *failed { "error" } else { "output" };
             let answer = json!({"name": name, "response": {word: text}});
             Some(json!({"functionResponse": with_id(answer, id.as_str())}))
@@ -150,7 +155,8 @@ fn answer(message: &Message, needs_proof: bool) -> Vec<Value> {
                     proof = proof.or_else(|| Some(NO_PROOF.to_owned()));
                 }
                 called = true;
-                let call = json!({"name": name, "args": parts::arguments(arguments)});
+                let call =
+                    json!({"name": parts::call_name(name), "args": parts::arguments(arguments)});
                 json!({"functionCall": with_id(call, id.as_str())})
             }
             Part::Image { .. } | Part::ToolResult { .. } => continue,

@@ -75,7 +75,7 @@ fn messages(request: &Request) -> Vec<Value> {
                     if let Part::ToolResult { id, text, failed } = part {
                         list.push(json!({
                             "role": "tool",
-                            "tool_name": names.get(id.as_str()).copied().unwrap_or("unknown"),
+                            "tool_name": names.get(id.as_str()).map_or("unknown", |name| name),
                             "content": parts::result_text(text, *failed),
                         }));
                     }
@@ -121,7 +121,9 @@ fn assistant(message: &Message, is_open: bool) -> Value {
     for part in &message.parts {
         match part {
             Part::ToolCall { name, arguments, .. } => calls.push(json!({
-                "function": {"name": name, "arguments": parts::arguments(arguments)},
+                "function": {
+                    "name": parts::call_name(name), "arguments": parts::arguments(arguments),
+                },
             })),
             Part::Reasoning { text, .. } => thought.push_str(text),
             Part::Text(_) | Part::Image { .. } | Part::ToolResult { .. } => {}

@@ -188,7 +188,9 @@ fn assistant(message: &Message, endpoint: &Endpoint, is_open: bool) -> Value {
             Part::ToolCall { id, name, arguments } => calls.push(json!({
                 "id": wire_id(id.as_str(), endpoint.quirks.call_ids),
                 "type": "function",
-                "function": {"name": name, "arguments": arguments},
+                "function": {
+                    "name": parts::call_name(name), "arguments": parts::arguments_text(arguments),
+                },
             })),
             Part::Reasoning { text, signature } => {
                 thought.push_str(text);

@@ -97,7 +97,8 @@ fn assistant(message: &Message, request: &Request, list: &mut Vec<Value>) {
                 list.append(&mut thoughts);
                 list.push(json!({
                     "type": "function_call", "call_id": parts::short_id(id.as_str(), 64),
-                    "name": name, "arguments": arguments,
+                    "name": parts::call_name(name),
+                    "arguments": parts::arguments_text(arguments),
                 }));
             }
             Part::Reasoning { .. } | Part::Image { .. } | Part::ToolResult { .. } => {}
