@@ -80,7 +80,8 @@ async fn the_prompt_has_the_files_as_they_are_when_the_turn_begins() {
         Use tabs.
         </project-file>
 
-        Today is 2026-01-01 (UTC). Moltis runs on MACHINE. Workspace: /work"#]]
+        Today is 2026-01-01 (UTC). Moltis runs on MACHINE. Workspace: /work
+        Sandbox: workspace rw, network none."#]]
     .assert_eq(&first);
     home.ended(&home.send("two").await.turn).await;
     assert_eq!(told(&home), first, "nothing changed: not a byte differs");
