@@ -22,6 +22,7 @@ mod find;
 mod hands;
 mod live;
 mod log;
+mod missing;
 mod own;
 mod paying;
 mod registry;

@@ -90,7 +90,7 @@ async fn the_prompt_has_the_files_as_they_are_when_the_turn_begins() {
     assert!(told(&home).contains("Use spaces."));
     let window = home.sessions.context(&home.session).await.unwrap();
     let names: Vec<&str> = window.fragments.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["intro", "AGENTS.md", "runtime", ""]);
+    assert_eq!(names, ["intro", "AGENTS.md", "runtime", "", ""]);
 }
 
 #[tokio::test(start_paused = true)]
