@@ -3,7 +3,7 @@
 //! The invariant: what is in use has no errors. A file that has some changes nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use moltis_config::{
@@ -40,6 +40,9 @@ pub(crate) struct Configuration {
     flags: Vec<Flag>,
     held: RwLock<Arc<Config>>,
     apply: Mutex<Option<Apply>>,
+    /// Held from reading what holds until what is to hold instead does: some changes are made beside
+    /// the reactor.
+    changing: Mutex<()>,
 }
 
 impl Configuration {
@@ -105,7 +108,8 @@ impl Configuration {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let held = RwLock::new(Arc::new(Config::default()));
-        Self { file: File::new(dir), env, flags, held, apply: Mutex::new(None) }
+        let (apply, changing) = (Mutex::new(None), Mutex::new(()));
+        Self { file: File::new(dir), env, flags, held, apply, changing }
     }
 
     fn read(&self) -> Result<Config> {
@@ -125,6 +129,15 @@ impl Configuration {
 
     /// Takes the file into use as it is now; names the changed keys that need a restart.
     pub(crate) fn take_up(&self) -> Result<Vec<String>> {
+        let _alone = self.alone();
+        self.take_up_alone()
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_up_alone(&self) -> Result<Vec<String>> {
         let config = self.read()?;
         let before = self.held();
         let changed = config.changed_since(&before);
@@ -145,6 +158,11 @@ impl Configuration {
     /// Changes keys in the file, all or none, and takes the result into use; names the keys that
     /// need a restart. The file is as before when the result has errors or can't be used.
     pub(crate) fn change(&self, edits: &[Edit]) -> Result<Vec<String>> {
+        let _alone = self.alone();
+        self.change_alone(edits)
+    }
+
+    fn change_alone(&self, edits: &[Edit]) -> Result<Vec<String>> {
         let (mut before, mut after) = (String::new(), String::new());
         let changed = self.file.edit(|text| {
             text.clone_into(&mut before);
@@ -159,7 +177,7 @@ impl Configuration {
             }
         });
         changed.map_err(|Refused(error)| error)?;
-        self.take_up().inspect_err(|_| self.put_back(&before, &after))
+        self.take_up_alone().inspect_err(|_| self.put_back(&before, &after))
     }
 
     /// Undoes an edit, unless someone has changed the file since.
@@ -249,12 +267,14 @@ impl AllowList for Configuration {
     async fn add(&self, pattern: &Pattern) -> Result<()> {
         const KEY: &str = "approvals.allow";
         let line = pattern.line();
+        // Two that are added at once must not lose one of them.
+        let _alone = self.alone();
         let mut lines = self.held().list(KEY).to_vec();
         if lines.contains(&line) {
             return Ok(());
         }
         lines.push(line.clone());
-        self.change(&[Edit::List(KEY.to_owned(), lines)])?;
+        self.change_alone(&[Edit::List(KEY.to_owned(), lines)])?;
         if self.held().list(KEY).contains(&line) {
             return Ok(());
         }

@@ -13,10 +13,11 @@ use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::policy::{Grants, Pattern, Reach};
 use moltis_core::session::{Pending, Summary, TurnRules};
 use moltis_core::tool::{Action, Scene, Tool};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use crate::actor::Actor;
-use crate::hands::{self, Bench};
+use crate::hands::{self, AllowList, Bench};
 use crate::log::another;
 use crate::own;
 use crate::telling;
@@ -165,7 +166,10 @@ impl Actor {
     ) -> Result<Answered> {
         self.log.settle().await?;
         if let Some(event) = self.log.known(&op).await? {
-            return answered(&event, None).ok_or_else(|| another(&op));
+            return match is_this(&event.kind, &answer) {
+                true => answered(&event, None).ok_or_else(|| another(&op)),
+                false => Err(another(&op)),
+            };
         }
         let found = self.log.summary.pending.iter().find(|one| one.approval == answer.approval);
         let pending = found.cloned().ok_or_else(|| over(&answer))?;
@@ -178,9 +182,6 @@ impl Actor {
             _ if !answer.allow => None,
             Reach::Session | Reach::Always => Some(pattern(&pending)?),
         };
-        if let (Reach::Always, Some(pattern)) = (answer.reach, &pattern) {
-            self.shared.hands.allow_list.add(pattern).await?;
-        }
         let kind = EventKind::ApprovalAnswered {
             approval: answer.approval.clone(),
             allowed: answer.allow,
@@ -192,8 +193,15 @@ impl Actor {
         let written = self.log.commit(vec![NewEvent { op: Some(op), ..event }]).await?;
         let done = written.first().and_then(|event| answered(event, pattern.as_ref()));
         self.pace_questions();
+        let kept = match (answer.reach, &pattern) {
+            (Reach::Always, Some(pattern)) => {
+                allow_for_good(self.shared.hands.allow_list.clone(), pattern.clone()).await
+            }
+            _ => Ok(()),
+        };
         let said = if answer.allow { Ok(pending.digest) } else { Err(answer.reason) };
         self.drive_on(Input::Answered(answer.approval, said)).await;
+        kept?;
         done.ok_or_else(|| Error::new(Code::Internal, "the journal lost an event that it took"))
     }
 
@@ -250,6 +258,31 @@ fn over(answer: &Answer) -> Error {
     let message =
         format!("nothing waits by the name `{}`: it was answered, or is over", answer.approval);
     Error::new(Code::NotFound, message).with_hint("moltis approvals")
+}
+
+/// Keeps a pattern that a person allows for good. To be done after their answer is on disk: nothing is
+/// allowed for good without a trace of who allowed it.
+async fn allow_for_good(list: Arc<dyn AllowList>, pattern: Pattern) -> Result<()> {
+    let line = pattern.line();
+    let runtime = tokio::runtime::Handle::current();
+    // It writes a file and waits for the disk.
+    let adding = spawn_blocking(move || runtime.block_on(list.add(&pattern)));
+    let added =
+        adding.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, error.to_string())));
+    added.map_err(|error| {
+        let message = format!("allowed this once, but `{line}` not for good: {}", error.message);
+        Error { message, ..error }
+    })
+}
+
+/// Whether this is what came of this very answer.
+fn is_this(kind: &EventKind, answer: &Answer) -> bool {
+    match kind {
+        EventKind::ApprovalAnswered { approval, allowed, reach, .. } => {
+            (approval, *allowed, *reach) == (&answer.approval, answer.allow, answer.reach)
+        }
+        _ => false,
+    }
 }
 
 fn answered(event: &Event, pattern: Option<&Pattern>) -> Option<Answered> {

@@ -53,6 +53,8 @@ pub(crate) struct Actor {
     pub(crate) gone: bool,
     pub(crate) epoch: Instant,
     pub(crate) nothing: Conversation,
+    /// What a person was told is missing; `None` before the first turn that offers tools.
+    pub(crate) missing: Option<String>,
     outcomes: Vec<Outcome>,
 }
 
@@ -92,6 +94,7 @@ impl Actor {
             gone: false,
             epoch: Instant::now(),
             nothing: Conversation::new(0),
+            missing: None,
             outcomes: Vec::new(),
         }
     }
@@ -245,6 +248,7 @@ impl Actor {
         let infos: Vec<_> = candidates.iter().map(|candidate| candidate.info.clone()).collect();
         let room = infos.iter().map(room_for).max().unwrap_or_default();
         let Some(running) = &mut self.running else { return Ok(Input::Candidates(Ok(infos))) };
+        running.scene.images = infos.first().is_some_and(|first| first.images);
         running.candidates = candidates;
         running.turn.learn(files);
         self.log.load_conversation(room).await?;

@@ -67,6 +67,7 @@ impl Actor {
         if self.running.as_ref().is_some_and(|running| running.turn.is_over()) {
             self.close(&mut kinds).await;
         }
+        self.tell_missing(&mut kinds).await;
         self.settle_up(&mut kinds);
         self.sending(&mut kinds).await;
         let mut events = self.events(kinds.clone());

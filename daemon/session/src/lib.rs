@@ -23,6 +23,7 @@ mod hands;
 mod live;
 mod log;
 mod mailbox;
+mod missing;
 mod own;
 mod paying;
 mod registry;

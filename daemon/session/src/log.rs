@@ -17,11 +17,12 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Answer, Cause, Ending, Event, EventKind, Level, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::journal::{Draft, Journal};
-use moltis_core::message::Usage;
+use moltis_core::message::{Part, Usage};
 use moltis_core::session::Summary;
 
 use crate::live::Live;
 use crate::own::Kept;
+use crate::resume::cut_off;
 
 /// Events read from the log in one go.
 pub(crate) const PAGE: u32 = 256;
@@ -240,7 +241,7 @@ impl Log {
     }
 
     /// What closes the turn that an earlier life of the daemon left running: the text that it
-    /// had saved, a word to the person, the end.
+    /// had saved, the ends of its calls, a word to the person, the end.
     async fn end_of_stray(&self) -> Result<Option<Vec<NewEvent>>> {
         let Some(open) = self.summary.open_turns.iter().find(|open| open.started) else {
             return Ok(None);
@@ -268,6 +269,9 @@ impl Log {
             let (item, parts) = (draft.item, draft.parts);
             let kind = EventKind::AssistantMessage { item, parts, answer, partial: true };
             events.push(self.event(Some(turn), Cause::Model, Origin::Tool, kind));
+        }
+        for kind in cut_off(self.resumed(turn).await?) {
+            events.push(self.event(Some(turn), Cause::Daemon, Origin::Owner, kind));
         }
         let item = ItemId::new(self.env.fresh_id());
         let notice =
@@ -332,16 +336,11 @@ impl Log {
             let Some(first) = events.first() else { break };
             seq = first.seq;
             for event in events.iter().rev() {
-                match &event.kind {
-                    EventKind::UserMessage { parts, .. }
-                    | EventKind::AssistantMessage { parts, .. } => {
-                        tokens = tokens.saturating_add(estimate(parts));
-                        held += bytes(parts);
-                    }
-                    EventKind::Compacted { since: from, .. } => {
-                        since = since.or(Some((*from).max(1)));
-                    }
-                    _ => {}
+                let parts = said(&event.kind);
+                tokens = tokens.saturating_add(estimate(parts));
+                held += bytes(parts);
+                if let EventKind::Compacted { since: from, .. } = &event.kind {
+                    since = since.or(Some((*from).max(1)));
                 }
             }
             pages.push(events);
@@ -369,6 +368,16 @@ impl Log {
             EventKind::Compacted { summary, .. } => Some(summary),
             _ => None,
         }))
+    }
+}
+
+/// What an event adds to a conversation.
+fn said(kind: &EventKind) -> &[Part] {
+    match kind {
+        EventKind::UserMessage { parts, .. }
+        | EventKind::AssistantMessage { parts, .. }
+        | EventKind::ToolFinished { parts, .. } => parts,
+        _ => &[],
     }
 }
 
@@ -403,3 +412,7 @@ fn same_item(one: &EventKind, other: &EventKind) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -5,11 +5,14 @@
 use moltis_agent::turn::{Past, Resumed, Wish};
 use moltis_core::assistant::Page;
 use moltis_core::error::Result;
-use moltis_core::event::{Event, EventKind};
+use moltis_core::event::{Event, EventKind, ToolEnding};
 use moltis_core::id::{ApprovalId, CallId, TurnId};
 use moltis_core::message::Part;
 
 use crate::log::{Log, PAGE};
+
+/// What a model is told of a call that was running when the daemon went down.
+const UNKNOWN: &str = "the daemon stopped while this ran; whether it was done is not known";
 
 impl Log {
     /// What a started turn had done.
@@ -34,6 +37,21 @@ impl Log {
         events.reverse();
         Ok(fold(&events))
     }
+}
+
+/// The ends of the calls that were begun by a turn that does not go on.
+pub(crate) fn cut_off(resumed: Resumed) -> Vec<EventKind> {
+    let Resumed { wishes, past, .. } = resumed;
+    let end = |Wish { id: call, tool, .. }: Wish| {
+        let item = past.iter().find_map(|(id, past)| match past {
+            Past::Started(item) if *id == call => Some(item.clone()),
+            _ => None,
+        })?;
+        let (ending, parts) = (ToolEnding::Interrupted, vec![Part::Text(UNKNOWN.to_owned())]);
+        let (sensitive, took) = (false, None);
+        Some(EventKind::ToolFinished { item, call, tool, ending, parts, sensitive, took })
+    };
+    wishes.into_iter().filter_map(end).collect()
 }
 
 /// Folds a turn's events, oldest first.

@@ -87,7 +87,9 @@ impl Toolbox for Builtin {
         let reason = |(need, tool): &(Need, Arc<dyn Tool>)| {
             Some((tool.spec().name.clone(), self.lacks(*need, scene)?))
         };
-        self.table.iter().filter_map(reason).collect()
+        // That a session works on no directory, or may not change it, is as the person wants it.
+        let wanted = self.table.iter().filter(|(need, _)| *need == Need::Sandbox);
+        wanted.filter_map(reason).collect()
     }
 
     async fn stop(&self, scene: &Scene) {

@@ -18,7 +18,10 @@ use crate::sessions::Sessions;
 /// Bytes of one value.
 const MOST_VALUE: usize = 64 << 10;
 
-/// Bytes of all values of a session.
+/// Bytes of a key, and of a namespace.
+const MOST_NAME: usize = 200;
+
+/// Bytes of all values of a session, their names included.
 const MOST_ALL: usize = 1 << 20;
 
 /// What a session keeps: by namespace and key, a JSON document each.
@@ -60,8 +63,8 @@ impl SessionState {
 }
 
 fn ask(arguments: &Value) -> Result<StateAsk, String> {
-    let namespace = text(arguments, "namespace").unwrap_or("default").to_owned();
-    let key = || needed(arguments, "key").map(str::to_owned);
+    let namespace = name(text(arguments, "namespace").unwrap_or("default"), "namespace")?;
+    let key = || name(needed(arguments, "key")?, "key");
     match needed(arguments, "operation")? {
         "get" => Ok(StateAsk::Get(namespace, key()?)),
         "set" => {
@@ -76,6 +79,13 @@ fn ask(arguments: &Value) -> Result<StateAsk, String> {
         "clear" => Ok(StateAsk::Clear(namespace)),
         other => Err(format!("`operation` is one of get, set, delete, list, clear, not `{other}`")),
     }
+}
+
+fn name(text: &str, which: &str) -> Result<String, String> {
+    if text.len() > MOST_NAME {
+        return Err(format!("`{which}` has at most {MOST_NAME} bytes"));
+    }
+    Ok(text.to_owned())
 }
 
 #[async_trait]
@@ -123,8 +133,11 @@ impl Actor {
                 return Ok(json!(keys.collect::<Vec<_>>()).to_string());
             }
             StateAsk::Set(namespace, key, value) => {
-                let all: usize = kept.values().map(String::len).sum();
-                if all + value.len() > MOST_ALL {
+                // What it takes the place of goes.
+                let others = kept.iter().filter(|((of, name), _)| (of, name) != (&namespace, &key));
+                let others = others.map(|((of, name), value)| of.len() + name.len() + value.len());
+                let all: usize = others.sum();
+                if all + namespace.len() + key.len() + value.len() > MOST_ALL {
                     let message = format!("a session keeps at most {MOST_ALL} bytes: delete some");
                     return Err(Error::new(Code::Invalid, message));
                 }
@@ -152,3 +165,7 @@ impl Actor {
         Ok(answer.to_owned())
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

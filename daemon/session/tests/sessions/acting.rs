@@ -192,6 +192,11 @@ async fn a_question_is_answered_once_from_any_client() {
     assert_eq!(home.ended(&turn).await, Ending::Done);
     // A retry is the same answer; another one comes too late.
     assert_eq!(answer(&home, "answer", &pending, true, Reach::Once).await.unwrap(), first);
+    // The opposite, or an answer to something else, is no retry.
+    let opposite = answer(&home, "answer", &pending, false, Reach::Once).await.unwrap_err();
+    let elsewhere = Pending { approval: "other".into(), ..pending.clone() };
+    let elsewhere = answer(&home, "answer", &elsewhere, true, Reach::Once).await.unwrap_err();
+    assert_eq!((opposite.code, elsewhere.code), (Code::Conflict, Code::Conflict));
     let late = answer(&home, "other", &pending, false, Reach::Once).await.unwrap_err();
     assert_eq!(late.code, Code::NotFound);
     assert_eq!(tools.done(), ["change a"]);
@@ -246,6 +251,36 @@ async fn what_is_allowed_for_good_goes_to_the_configuration() {
     answer(&home, "answer", &pending, true, Reach::Always).await.unwrap();
     assert_eq!(home.ended(&turn).await, Ending::Done);
     assert_eq!(tools.patterns(), ["change: a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_holds_once_where_it_can_not_be_kept_for_good() {
+    let tools = ScriptedTools::new();
+    let provider = ScriptedProvider::new("a");
+    let models = ScriptedModels::new(std::slice::from_ref(&provider));
+    // There is nowhere to keep it.
+    let hands = Hands { toolbox: tools.clone(), ..Hands::none() };
+    let rules = TurnRules { approvals: Mode::Ask, ..rules() };
+    let home = Home::with_hands(provider, models, rules, hands).await;
+    home.provider.push(Script::calls(&[("c1", "change", r#"{"at":"a"}"#)]));
+    home.provider.otherwise(Script::answer("done"));
+    let turn = home.send("change it").await.turn;
+    let pending = waiting(&home).await;
+    let failed = answer(&home, "answer", &pending, true, Reach::Always).await.unwrap_err();
+    expect!["allowed this once, but `change: a` not for good: there is nowhere to keep it"]
+        .assert_eq(&failed.message);
+    assert_eq!(home.ended(&turn).await, Ending::Done);
+    assert_eq!(tools.done(), ["change a"]);
+    assert!(home.story().contains("answered: true always"), "{}", home.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_allowed_for_good_by_an_answer_that_could_not_be_kept() {
+    let (home, tools, _, pending) = asking().await;
+    home.journal.set_broken(true);
+    let failed = answer(&home, "answer", &pending, true, Reach::Always).await.unwrap_err();
+    assert_eq!(failed.code, Code::Storage);
+    assert_eq!(tools.patterns(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,7 +361,11 @@ async fn a_call_that_was_running_when_the_daemon_died_is_not_made_again() {
     let turn = home.send("what happened?").await.turn;
     assert_eq!(home.ended(&turn).await, Ending::Done);
     let told = format!("{:?}", home.provider.requests()[0].messages);
-    assert!(told.contains("no result: the turn ended before there was one"), "{told}");
+    assert!(told.contains("whether it was done is not known"), "{told}");
+    // However often the daemon comes back, the call has one end.
+    home.restart();
+    soon(home.sessions.recover()).await.unwrap();
+    assert_eq!(home.story().matches("change interrupted").count(), 1, "{}", home.story());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Tools whose code breaks, and stores that break under calls.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use moltis_core::error::Result;
 use moltis_core::event::{Ending, Event, EventKind, FileChange, Origin};
 use moltis_core::feed::From;
 use moltis_core::id::{OpId, SessionId};
+use moltis_core::models::ModelInfo;
 use moltis_core::policy::{Authorized, Mode, Reach};
 use moltis_core::provider::ToolSpec;
 use moltis_core::sandbox::{Mount, Network};
@@ -19,7 +20,7 @@ use moltis_core::session::{Pending, State, TurnRules};
 use moltis_core::tool::{Action, Call, Class, Outcome, Output, Run, Scene, Tool, Toolbox};
 use moltis_session::Hands;
 use moltis_testkit::journal::Breakdown;
-use moltis_testkit::provider::{Gate, Script, ScriptedModels, ScriptedProvider};
+use moltis_testkit::provider::{Gate, Script, ScriptedModels, ScriptedProvider, model_info};
 use moltis_testkit::tools::ScriptedTools;
 use serde_json::{Value, json};
 
@@ -45,6 +46,8 @@ pub(crate) struct OneTool {
     pub(crate) stops: AtomicU32,
     /// What is missing, as the toolbox tells it.
     pub(crate) missing: Vec<(String, String)>,
+    /// The last call was told that the model sees pictures.
+    images: AtomicBool,
 }
 
 impl OneTool {
@@ -54,7 +57,13 @@ impl OneTool {
             description: "acts".to_owned(),
             parameters: json!({ "type": "object" }),
         };
-        Self { spec, does, stops: AtomicU32::new(0), missing: Vec::new() }
+        Self {
+            spec,
+            does,
+            stops: AtomicU32::new(0),
+            missing: Vec::new(),
+            images: AtomicBool::default(),
+        }
     }
 
     pub(crate) fn stops(&self) -> u32 {
@@ -104,7 +113,8 @@ impl Tool for Boxed {
         }
     }
 
-    async fn run(&self, _call: Authorized<Call>, _scene: &Scene, _output: &dyn Output) -> Outcome {
+    async fn run(&self, _call: Authorized<Call>, scene: &Scene, _output: &dyn Output) -> Outcome {
+        self.0.images.store(scene.images, Ordering::Relaxed);
         match &self.0.does {
             Does::BreakPlan | Does::BreakRun => panic!("the tool is broken"),
             Does::Start => {}
@@ -358,4 +368,45 @@ async fn noting(tool: &Arc<OneTool>, notes: &Arc<Notes>) -> Home {
     let workspace = Some("/w".into());
     let rules = TurnRules { approvals: Mode::Auto, workspace, ..rules() };
     Home::with_hands(provider, models, rules, hands).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_is_told_once_what_tools_are_missing_and_why() {
+    let missing = |name: &str| (name.to_owned(), "no engine answers (start Docker)".to_owned());
+    let tool = OneTool { missing: vec![missing("exec"), missing("process")], ..tool() };
+    let mut home = home(&Arc::new(tool)).await;
+    home.provider.otherwise(Script::answer("yes"));
+    for _ in 0..2 {
+        for text in ["one", "two"] {
+            let turn = home.send(text).await.turn;
+            assert_eq!(home.ended(&turn).await, Ending::Done);
+        }
+        home.restart();
+    }
+    let story = home.story();
+    let told = "notice: not there in this session: exec, process: no engine answers (start Docker)";
+    assert_eq!(story.matches(told).count(), 1, "{story}");
+    assert_eq!(story.matches("notice").count(), 1, "{story}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tools_know_whether_the_model_sees_pictures() {
+    for sees in [true, false] {
+        let tool = Arc::new(tool());
+        let provider = ScriptedProvider::new("a");
+        let models = ScriptedModels::default();
+        models.add(&provider, ModelInfo { images: sees, ..model_info("a/model") });
+        let hands = Hands { toolbox: Arc::new(Boxed(tool.clone())), ..Hands::none() };
+        let rules = TurnRules { approvals: Mode::Auto, ..rules() };
+        let home = Home::with_hands(provider, Arc::new(models), rules, hands).await;
+        home.provider.push(Script::calls(&[("c1", "act", "{}")]));
+        home.provider.push(Script::answer("done"));
+        let turn = home.send("look").await.turn;
+        assert_eq!(home.ended(&turn).await, Ending::Done);
+        assert_eq!(tool.images.load(Ordering::Relaxed), sees);
+    }
+}
+
+fn tool() -> OneTool {
+    OneTool::new(Does::Start)
 }
