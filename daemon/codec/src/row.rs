@@ -79,6 +79,12 @@ pub fn summary_from_row(bytes: &[u8]) -> Result<Summary> {
     summary_from_wire(v1::Session::decode(bytes).map_err(not_a_message)?)
 }
 
+/// Whether a summary's row says how far its session can be trusted: those of the first version, which
+/// had no tools, do not.
+pub fn is_labelled(bytes: &[u8]) -> bool {
+    v1::Session::decode(bytes).is_ok_and(|session| session.taint != 0)
+}
+
 fn not_a_message(error: prost::DecodeError) -> Error {
     Error::new("", error.to_string())
 }

@@ -325,9 +325,11 @@ pub fn authorize(who: Principal, call: Call, label: Label, grants: &Grants) -> V
         let line = grant.pattern.line();
         return allowed(call, Why::Granted(line));
     }
-    // A leak is covered only by a pattern that names where it goes.
+    // A leak is covered only by a pattern that names where it goes; one of a program's name does not.
+    let goes =
+        |pattern: &Pattern| matches!(call.action, Action::Send(_)) && !pattern.prefix.is_empty();
     let listed =
-        |pattern: &&Pattern| pattern.allows(&call) && (!leak || !pattern.prefix.is_empty());
+        |pattern: &&Pattern| pattern.allows(&call) && named(pattern) && (!leak || goes(pattern));
     if grants.mode != Mode::Ask
         && let Some(pattern) = grants.allow.iter().find(listed)
     {

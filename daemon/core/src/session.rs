@@ -260,16 +260,10 @@ impl Summary {
             | EventKind::WorkspaceChanged { .. }
             | EventKind::WorkspaceRestored { .. }
             | EventKind::StateSet { .. } => {}
-            EventKind::ToolFinished { sensitive, .. } => {
-                self.label = self.label.and(event.origin, *sensitive);
-            }
-            EventKind::ApprovalAsked { .. } => self.ask(event),
-            EventKind::ApprovalAnswered { approval, allowed, reach, .. } => {
-                self.answer(approval, *allowed, *reach);
-            }
-            EventKind::GrantRevoked { pattern } => {
-                self.grants.retain(|grant| grant.pattern.line() != *pattern);
-            }
+            EventKind::ToolFinished { .. }
+            | EventKind::ApprovalAsked { .. }
+            | EventKind::ApprovalAnswered { .. }
+            | EventKind::GrantRevoked { .. } => self.act(event),
             EventKind::CompactionAsked => self.open(event.turn.as_ref(), None, true),
             EventKind::Compacted { after_tokens, usage, .. } => {
                 self.usage = self.usage.plus(*usage);
@@ -281,6 +275,23 @@ impl Summary {
                 self.pending.retain(|pending| Some(&pending.turn) != event.turn.as_ref());
                 self.last_ending = Some(*ending);
             }
+        }
+    }
+
+    /// Takes into account what the agent did and asked.
+    fn act(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::ToolFinished { sensitive, .. } => {
+                self.label = self.label.and(event.origin, *sensitive);
+            }
+            EventKind::ApprovalAsked { .. } => self.ask(event),
+            EventKind::ApprovalAnswered { approval, allowed, reach, .. } => {
+                self.answer(approval, *allowed, *reach);
+            }
+            EventKind::GrantRevoked { pattern } => {
+                self.grants.retain(|grant| grant.pattern.line() != *pattern);
+            }
+            _ => {}
         }
     }
 

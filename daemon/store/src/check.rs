@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use moltis_codec::row::is_labelled;
 use moltis_core::id::SessionId;
 use moltis_core::journal::CheckReport;
+use moltis_core::policy::Label;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use crate::engine::{Care, found_format, unpanicked};
@@ -174,10 +176,14 @@ impl Checker {
         }
         let id = fold.summary.id.as_str();
         let stored = txn.open_table(SUMMARIES)?.get(id)?;
+        let mut folded = fold.summary.clone();
+        if stored.as_ref().is_some_and(|row| !is_labelled(row.value())) {
+            folded.label = Label::CLEAN;
+        }
         match stored.map(|row| read_summary(id, row.value())) {
             None => self.problem(format!("session `{id}` has events, but is in no list")),
             Some(Err(error)) => self.problem(error.to_string()),
-            Some(Ok(stored)) if stored != fold.summary => {
+            Some(Ok(stored)) if stored != folded => {
                 self.problem(format!(
                     "the summary of session `{id}` does not follow from its events"
                 ));

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::prompt::Instructions;
 use crate::testing::model;
-use crate::turn::tests::Run;
+use crate::turn::rig::Run;
 use crate::turn::{Input, Purpose, Resumed};
 
 fn look() -> Action {

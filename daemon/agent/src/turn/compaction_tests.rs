@@ -6,7 +6,7 @@ use moltis_core::message::{Usage, text_of};
 use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Chunk, FailureKind, FinishReason};
 
-use super::tests::{Run, failure};
+use super::rig::{Run, failure};
 use super::{Input, Purpose, Turn};
 use crate::prompt::Instructions;
 use crate::testing::{Log, model};

@@ -561,5 +561,7 @@ impl Turn {
 #[path = "compaction_tests.rs"]
 mod compaction_tests;
 #[cfg(test)]
+mod rig;
+#[cfg(test)]
 #[path = "turn_tests.rs"]
 mod tests;

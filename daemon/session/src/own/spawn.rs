@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use moltis_core::assistant::{Assistant, Caller, NewMessage, StopScope};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, Ending, EventKind};
@@ -37,9 +38,9 @@ impl Children {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The agents that this turn has at work.
-    pub(crate) fn of(&self, session: &SessionId, turn: &TurnId) -> Vec<SessionId> {
-        self.lock().get(&(session.clone(), turn.clone())).cloned().unwrap_or_default()
+    /// The agents that this turn has at work; from now on they are none of its.
+    fn take(&self, session: &SessionId, turn: &TurnId) -> Vec<SessionId> {
+        self.lock().remove(&(session.clone(), turn.clone())).unwrap_or_default()
     }
 
     /// Takes a place for an agent, before it is begun: a stop sees it from then on.
@@ -131,16 +132,20 @@ impl Tool for SpawnAgent {
     }
 }
 
-/// An agent's place among those at work, given back when this is dropped.
+/// An agent's place among those at work. It is given back when the agent is done; where the call is
+/// cut off before, it stays, so that the stop that cut it off finds the agent and ends it too.
 struct AtWork {
     sessions: Arc<Sessions>,
     scene: Scene,
     child: SessionId,
+    done: bool,
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.sessions.children().remove(&self.scene, &self.child);
+        if self.done {
+            self.sessions.children().remove(&self.scene, &self.child);
+        }
     }
 }
 
@@ -151,7 +156,7 @@ async fn spawn(
     scene: &Scene,
     output: &dyn Output,
 ) -> Result<Outcome> {
-    let (at_work, turn) = begin(sessions, call, scene).await?;
+    let (mut at_work, turn) = begin(sessions, call, scene).await?;
     let child = at_work.child.clone();
     output.push(&format!("session {child}\n"));
     if call.arguments.get("background").and_then(Value::as_bool) == Some(true) {
@@ -159,7 +164,9 @@ async fn spawn(
         let said = format!("agent `{child}` is at work; its result will come as a message");
         return Ok(Outcome::said(said).from(moltis_core::event::Origin::Owner));
     }
-    let (ending, said) = result(sessions, &child, &turn).await?;
+    let result = result(sessions, &child, &turn).await;
+    at_work.done = true;
+    let (ending, said) = result?;
     let label = sessions.summary(&child).await?.label;
     let outcome = match ending {
         Ending::Done => Outcome::said(said),
@@ -203,8 +210,11 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
     let op = OpId::new(format!("spawn:{}:{}", scene.turn, call.id));
     let child = Sessions::spawned_id(&op);
     sessions.children().add(scene, &child)?;
-    let at_work = AtWork { sessions: sessions.clone(), scene: scene.clone(), child };
-    let child = sessions.begin_spawned(&caller, &op, task, settings, spawned).await?;
+    let (own, scene) = (sessions.clone(), scene.clone());
+    let mut at_work = AtWork { sessions: own, scene, child, done: false };
+    let begun = sessions.begin_spawned(&caller, &op, task, settings, spawned).await;
+    at_work.done = begun.is_err();
+    let child = begun?;
     let said = match text(arguments, "context") {
         Some(context) => format!("{task}\n\n{context}"),
         None => task.to_owned(),
@@ -217,8 +227,9 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
         model: None,
         sensitive: parent.label.sensitive,
     };
-    let receipt = sessions.send(&caller, message).await?;
-    Ok((at_work, receipt.turn))
+    let sent = sessions.send(&caller, message).await;
+    at_work.done = sent.is_err();
+    Ok((at_work, sent?.turn))
 }
 
 /// The tools that both lists have; an empty list has all, and so must not come of two that are not.
@@ -271,9 +282,11 @@ async fn result(
 }
 
 /// Tells the agent that began it what came of an agent in the background.
-async fn report(at_work: AtWork, turn: TurnId) {
-    let AtWork { sessions, scene, child } = &at_work;
-    let said = match result(sessions, child, &turn).await {
+async fn report(mut at_work: AtWork, turn: TurnId) {
+    let result = result(&at_work.sessions, &at_work.child, &turn).await;
+    at_work.done = true;
+    let AtWork { sessions, scene, child, .. } = &at_work;
+    let said = match result {
         Ok((Ending::Done, said)) => said,
         Ok((Ending::Cancelled, _)) | Err(_) => return,
         Ok((ending, said)) => format!("it did not come to an end ({ending:?}): {said}"),
@@ -315,14 +328,15 @@ pub trait Presets: Send + Sync {
 }
 
 impl Sessions {
-    /// Ends the agents that a turn has at work.
+    /// Ends the agents that a turn has at work, side by side.
     pub(crate) async fn stop_children(&self, session: &SessionId, turn: &TurnId) {
         let caller = Caller { cause: Cause::Daemon, origin: moltis_core::event::Origin::Owner };
-        for child in self.children().of(session, turn) {
+        let stop = async |child: SessionId| {
             let op = OpId::new(format!("stop:{turn}:{child}"));
             if let Err(error) = self.stop(&caller, op, &child, StopScope::All).await {
                 tracing::warn!(session = %child, %error, "failed to stop an agent");
             }
-        }
+        };
+        join_all(self.children().take(session, turn).into_iter().map(stop)).await;
     }
 }

@@ -148,10 +148,10 @@ async fn what_hooks_make_of_a_result_shows_no_secret_either() {
         let stage = Stage::new(known(), say.clone()).await;
         stage.turn("look").await;
         assert!(stage.heard("", SECRET).await.is_empty());
-        assert_eq!(stage.heard("", "[TOKEN]").await, ["journal", "model"]);
+        assert_eq!(stage.heard("", "[TOKEN]").await, ["journal", "hooks", "model"]);
         let stage = Stage::new(unknown(), say).await;
         stage.turn("look").await;
-        assert_eq!(stage.heard("", SECRET).await, ["journal", "model"]);
+        assert_eq!(stage.heard("", SECRET).await, ["journal", "hooks", "model"]);
     }
 }
 
@@ -161,10 +161,10 @@ async fn why_a_call_is_not_made_shows_no_secret() {
     let stage = Stage::new(known(), say.clone()).await;
     stage.turn("look").await;
     assert!(stage.heard("", SECRET).await.is_empty());
-    assert_eq!(stage.heard("", "[TOKEN] is not for you").await, ["journal", "model"]);
+    assert_eq!(stage.heard("", "[TOKEN] is not for you").await, ["journal", "hooks", "model"]);
     let stage = Stage::new(unknown(), say).await;
     stage.turn("look").await;
-    assert_eq!(stage.heard("", SECRET).await, ["journal", "model"]);
+    assert_eq!(stage.heard("", SECRET).await, ["journal", "hooks", "model"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +193,7 @@ async fn no_tool_runs_while_the_secrets_can_not_be_read() {
     let stage = Stage::new(One(Err(error)), None).await;
     stage.turn("look").await;
     assert_eq!(stage.tools.done(), Vec::<String>::new());
-    assert_eq!(stage.heard("", "the vault's key is gone").await, ["journal", "model"]);
+    assert_eq!(stage.heard("", "the vault's key is gone").await, ["journal", "hooks", "model"]);
     let stage = Stage::new(known(), None).await;
     stage.turn("look").await;
     assert_eq!(stage.tools.done(), ["look a"]);
