@@ -177,7 +177,8 @@ impl Checker {
         let id = fold.summary.id.as_str();
         let stored = txn.open_table(SUMMARIES)?.get(id)?;
         let mut folded = fold.summary.clone();
-        if stored.as_ref().is_some_and(|row| !is_labelled(row.value())) {
+        let unlabelled = |row: &[u8]| unseal(row).is_some_and(|bytes| !is_labelled(bytes));
+        if stored.as_ref().is_some_and(|row| unlabelled(row.value())) {
             folded.label = Label::CLEAN;
         }
         match stored.map(|row| read_summary(id, row.value())) {

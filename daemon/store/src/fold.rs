@@ -95,7 +95,7 @@ pub(crate) fn rebuild(tables: &mut Tables<'_>) -> Result<()> {
 }
 
 /// Folds the first session whose id is not below `from`.
-fn next_session(tables: &Tables<'_>, from: &str) -> Result<Option<Fold>> {
+pub(crate) fn next_session(tables: &Tables<'_>, from: &str) -> Result<Option<Fold>> {
     let mut fold: Option<Fold> = None;
     for row in tables.events.range((from, 0)..)? {
         let (key, row) = row?;

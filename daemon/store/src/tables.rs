@@ -4,6 +4,7 @@
 //! from the events and can be made anew. Every row that is read back as a whole word carries a
 //! seal, so that a flipped bit is an error and not another word.
 
+use moltis_codec::row::is_labelled;
 use moltis_core::error::{Code, Error as Told};
 use moltis_core::id::SessionId;
 use moltis_core::session::Summary;
@@ -11,6 +12,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::fold::next_session;
 
 /// The format that this version writes and reads.
 pub(crate) const FORMAT: u64 = 1;
@@ -130,10 +132,17 @@ impl<'txn> Tables<'txn> {
         })
     }
 
-    /// The summary of a session, if there is such a session.
+    /// The summary of a session, if there is such a session. One that the first version wrote does
+    /// not say how far the session can be trusted: its events do.
     pub(crate) fn summary(&self, session: &str) -> Result<Option<Summary>> {
         let Some(row) = self.summaries.get(session)? else { return Ok(None) };
-        read_summary(session, row.value()).map(Some)
+        let mut summary = read_summary(session, row.value())?;
+        if unseal(row.value()).is_some_and(|bytes| !is_labelled(bytes))
+            && let Some(fold) = next_session(self, session)?
+        {
+            summary.label = fold.summary.label;
+        }
+        Ok(Some(summary))
     }
 
     /// Writes a session's summary and all lists that hold it; `old` is what they hold now.

@@ -458,11 +458,11 @@ async fn what_boot_md_says_begins_a_turn_that_is_worth_what_its_place_is() {
         let session = main_session(daemon).await.id;
         loop {
             let events = history(daemon, &session).await;
-            let found = events.into_iter().filter(|event| match &event.kind {
+            let mut found = events.into_iter().filter(|event| match &event.kind {
                 Some(Kind::UserMessage(said)) => format!("{said:?}").contains(text),
                 _ => false,
             });
-            if let Some(event) = found.last() {
+            if let Some(event) = found.next_back() {
                 return (session, event);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
