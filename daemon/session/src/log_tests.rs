@@ -4,6 +4,7 @@ use super::*;
 fn what_a_tool_gave_weighs_as_much_as_what_was_said() {
     let parts = vec![Part::Text("a long page ".repeat(1_000))];
     let message = EventKind::UserMessage {
+        sensitive: false,
         item: "i".into(),
         op: "o".into(),
         parts: parts.clone(),
