@@ -44,6 +44,10 @@ const NAME: usize = 32;
 /// The exit code of a program whose sandbox was ended.
 const KILLED: i64 = 137;
 
+/// How long until tmux is asked again for the code of a program that has ended, and how often.
+const CODE: Duration = Duration::from_millis(20);
+const CODE_ASKED: u32 = 100;
+
 /// The programs of all sessions, by session and name.
 #[derive(Default)]
 pub(super) struct Keep(Mutex<HashMap<SessionId, BTreeMap<String, Arc<Kept>>>>);
@@ -168,29 +172,31 @@ fn word(text: &str) -> Result<String> {
 
 impl Kept {
     async fn process(&self, name: &str, talk: &mut Talk) -> Process {
-        let asked = talk
-            .ask(
-                "tmux -S /run/tmux display-message -p -t kept \
-                 '#{pane_dead} #{pane_dead_status} #{pane_dead_signal}'",
-            )
-            .await;
-        let exit = match asked {
-            Ok((0, said)) => exit(&said),
-            _ => Some(KILLED),
-        };
+        let exit = Self::exit(talk).await;
         Process { name: name.to_owned(), command: self.command.clone(), exit }
+    }
+
+    /// How it ended, if it has. tmux sees an end a moment before it has the code: it is asked again.
+    async fn exit(talk: &mut Talk) -> Option<i64> {
+        let format = "'#{pane_dead} #{pane_dead_status} #{pane_dead_signal}'";
+        for _ in 0..CODE_ASKED {
+            let ask = format!("tmux -S /run/tmux display-message -p -t kept {format}");
+            let Ok((0, said)) = talk.ask(&ask).await else { return Some(KILLED) };
+            let code = code(said.trim_end_matches('\n').strip_prefix("1 ")?);
+            if code.is_some() {
+                return code;
+            }
+            tokio::time::sleep(CODE).await;
+        }
+        Some(KILLED)
     }
 }
 
-/// What tmux says of an end: `1 CODE SIGNAL`, one of the two empty; `0` before it.
-fn exit(said: &str) -> Option<i64> {
-    let mut words = said.trim_end_matches('\n').split(' ');
-    if words.next() != Some("1") {
-        return None;
-    }
-    let number = |word: Option<&str>| word.and_then(|word| word.parse::<i64>().ok());
-    let (code, signal) = (number(words.next()), number(words.next()));
-    Some(code.or(signal.map(|signal| 128 + signal)).unwrap_or(-1))
+/// What tmux says of an end: `CODE SIGNAL`, one of the two empty; both before it knows, and where an
+/// old one knows no signals.
+fn code(said: &str) -> Option<i64> {
+    let (code, signal) = said.split_once(' ')?;
+    code.parse().ok().or_else(|| signal.parse::<i64>().ok().map(|signal| 128 + signal))
 }
 
 impl Talk {

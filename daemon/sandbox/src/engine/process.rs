@@ -27,8 +27,10 @@ const SCROLLED: &str = "5000";
 /// The exit code that stands for a signal.
 const KILLED: i64 = 128 + 9;
 
-/// How long tmux may take to have the code of a program that has ended.
+/// How long until tmux is asked again for the code of a program that has ended, and how often: an
+/// old tmux never has that of one that a signal ended.
 const CODE: Duration = Duration::from_millis(100);
+const CODE_ASKED: u32 = 10;
 
 /// The size of a screen.
 const COLUMNS: &str = "160";
@@ -147,8 +149,11 @@ pub(super) async fn list(container: &Container) -> Result<Vec<(Process, String)>
     let format = "#{session_name}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}#{?pane_dead_signal,signal,}";
     let words = ["list-panes", "-a", "-F", format];
     let mut said = ask(container, &words).await?;
-    if said.lines().any(|line| line.ends_with("\t1\t")) {
+    for _ in 0..CODE_ASKED {
         // tmux sees the end of a program a moment before it has its code.
+        if !said.lines().any(|line| line.ends_with("\t1\t")) {
+            break;
+        }
         tokio::time::sleep(CODE).await;
         said = ask(container, &words).await?;
     }
