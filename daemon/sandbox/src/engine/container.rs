@@ -19,6 +19,7 @@ use futures_util::stream::BoxStream;
 use moltis_core::error::{Code, Error, Result};
 use tokio::time::timeout;
 
+use super::planted::Planted;
 use super::proof::Proof;
 use super::spec::Spec;
 
@@ -52,6 +53,8 @@ pub(super) struct Container {
     pub(super) going: Mutex<BTreeMap<String, Going>>,
     /// The mark of what serves them.
     server: Mutex<Option<String>>,
+    /// What its programs make that steers others.
+    pub(super) planted: Planted,
     /// How often the kernel has ended a program for want of memory.
     pub(super) ended_for_memory: Mutex<u64>,
     /// Closing it ends the container.
@@ -137,6 +140,7 @@ impl Container {
             live: Mutex::default(),
             going: Mutex::default(),
             server: Mutex::default(),
+            planted: Planted::default(),
             ended_for_memory: Mutex::default(),
             _control: Mutex::new(control),
         })

@@ -10,6 +10,7 @@ mod container;
 mod exec;
 mod images;
 mod machine;
+mod planted;
 mod process;
 mod proof;
 mod sockets;
@@ -283,6 +284,16 @@ impl Engine {
     }
 }
 
+/// A program's end, with what it made that was set aside.
+fn told_of(mut exit: Exit, planted: &[String], output: &dyn Output) -> Exit {
+    for said in planted {
+        let line = format!("\n… {said}\n");
+        output.push(&line);
+        exit.stderr.push_str(&line);
+    }
+    exit
+}
+
 #[async_trait]
 impl Backend for Engine {
     fn name(&self) -> &str {
@@ -317,8 +328,15 @@ impl Backend for Engine {
         for last in [false, true] {
             let (key, container) = self.container(place, run).await?;
             let variables = self.variables().await?;
-            match exec::exec(&container, run, key.workspace.is_some(), variables, output).await {
-                Ok(exit) => return Ok(exit),
+            let absent = match key.workspace.as_deref().filter(|_| key.mount == Mount::ReadWrite) {
+                Some(workspace) => container.planted.before(workspace).await,
+                None => None,
+            };
+            let done =
+                exec::exec(&container, run, key.workspace.is_some(), variables, output).await;
+            let planted = container.planted.after(absent).await;
+            match done {
+                Ok(exit) => return Ok(told_of(exit, &planted, output)),
                 Err(Failure::Error(error)) => return Err(error),
                 Err(Failure::Gone) if last => {}
                 Err(Failure::Gone) => self.forget(&key, Some(&container)),
@@ -378,7 +396,7 @@ impl Backend for Engine {
         let labels = [(INSTANCE, self.options.instance.as_str()), (SESSION, session.as_str())];
         let all = self.labelled(&labels).await;
         join_all(all.iter().map(|id| remove(&self.found.docker, id))).await;
-        drop(held);
+        join_all(held.iter().map(|container| container.planted.ended())).await;
     }
 
     fn running(&self) -> u64 {

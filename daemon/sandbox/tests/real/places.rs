@@ -1,6 +1,7 @@
 //! What of the workspace is seen, and what of it can be changed.
 
 use moltis_core::sandbox::Mount;
+use moltis_core::sandbox::Sandbox as _;
 
 use crate::support::{Scene, engines, open_to_all, run, run_in};
 
@@ -60,6 +61,43 @@ async fn what_steers_other_programs_can_not_be_changed() {
         assert_eq!(scene.exec("echo x > .git/HEAD && mv .git/HEAD .git/ORIG").await.code, 0);
         assert_eq!(std::fs::read_dir(git.join("hooks")).unwrap().count(), 0);
         assert_eq!(std::fs::read_to_string(git.join("config")).unwrap(), "[core]\n");
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_steers_other_programs_and_was_not_there_is_set_aside() {
+    for engine in engines() {
+        let scene = Scene::new(&engine);
+        std::fs::write(scene.workspace().join(".mcp.json"), "mine").unwrap();
+        let make = "mkdir -p .git/hooks && echo evil > .git/hooks/pre-commit && echo evil > .envrc";
+        let exit = scene.exec(make).await;
+        assert_eq!(exit.code, 0, "{}", exit.stderr);
+        assert!(exit.stderr.contains("`.git.from-sandbox`"), "{}", exit.stderr);
+        assert!(exit.stderr.contains("`.envrc.from-sandbox`"), "{}", exit.stderr);
+        for gone in [".git", ".envrc"] {
+            assert!(!scene.workspace().join(gone).exists(), "{gone}");
+        }
+        let read = |path: &str| std::fs::read_to_string(scene.workspace().join(path)).unwrap();
+        assert_eq!(read(".git.from-sandbox/hooks/pre-commit"), "evil\n");
+        assert_eq!(read(".mcp.json"), "mine");
+        // What the person puts there later stays, whatever runs.
+        std::fs::write(scene.workspace().join(".envrc"), "mine").unwrap();
+        assert_eq!(scene.exec("true").await.stderr, "");
+        assert_eq!(read(".envrc"), "mine");
+        // A program that is stopped has had its way no longer than until then.
+        {
+            let mut running = std::pin::pin!(scene.exec("mkdir .vscode && sleep 60"));
+            let made = async {
+                while !scene.workspace().join(".vscode").exists() {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+            };
+            tokio::select! { _ = &mut running => panic!("it ended"), () = made => {} }
+        }
+        scene.sandbox.stop(&scene.place.session).await;
+        assert!(!scene.workspace().join(".vscode").exists());
+        assert!(scene.workspace().join(".vscode.from-sandbox").exists());
         scene.end().await;
     }
 }
