@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::{follow, shape};
-use crate::client::{Begin, Client, Failure, Feed, op_id};
+use crate::client::{Begin, Client, Failure, Feed, call, op_id};
 use crate::output::{Side, Table};
 
 /// Asks for a summary and waits until it is there. Whoever leaves before does not stop it.
@@ -17,7 +17,7 @@ pub(super) async fn compact(
     session: String,
 ) -> Result<(), Failure> {
     let request = CompactRequest { op_id: op_id(), session: session.clone() };
-    let asked = client.sessions.compact(request).await?.into_inner();
+    let asked = client.caller.call(&call::COMPACT, &request).await?;
     let begin = Begin::After(asked.seq);
     let mut feed = Feed::attach(&context.connector, client, &session, begin).await?;
     let mut done = None;
@@ -75,7 +75,7 @@ pub(super) async fn show(
     session: String,
 ) -> Result<(), Failure> {
     let request = ContextRequest { session: session.clone() };
-    let told = client.sessions.context(request).await?.into_inner();
+    let told = client.caller.call(&call::CONTEXT, &request).await?;
     if context.output.json {
         return context.output.json(&window(&session, &told));
     }

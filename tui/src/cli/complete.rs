@@ -31,7 +31,7 @@ pub(super) fn sessions() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
             let request = ListSessionsRequest { archived: false, limit: 200 };
-            let sessions = client.sessions.list(request).await?.into_inner().sessions;
+            let sessions = client.caller.call(&call::SESSIONS, &request).await?.sessions;
             let candidates = sessions.into_iter().map(|session| {
                 let name = if session.key.is_empty() { session.id } else { session.key };
                 candidate(name, &session.title)
@@ -46,7 +46,7 @@ pub(super) fn variables() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
             let request = ListVariablesRequest {};
-            let names = client.sandbox.list_variables(request).await?.into_inner().names;
+            let names = client.caller.call(&call::VARIABLES, &request).await?.names;
             Ok(names.into_iter().map(|name| candidate(name, "")).collect())
         })
     })
@@ -57,7 +57,7 @@ pub(super) fn models() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
             let request = ListModelsRequest { refresh: false };
-            let models = client.models.list(request).await?.into_inner().models;
+            let models = client.caller.call(&call::MODELS, &request).await?.models;
             Ok(models.into_iter().map(|model| candidate(model.id, &model.name)).collect())
         })
     })
@@ -67,7 +67,7 @@ pub(super) fn models() -> Vec<CompletionCandidate> {
 pub(super) fn catalog() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
-            let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+            let models = client.caller.call(&call::CATALOG, &CatalogRequest {}).await?.models;
             Ok(models.into_iter().map(|model| candidate(model.name, &model.description)).collect())
         })
     })
@@ -77,7 +77,7 @@ pub(super) fn catalog() -> Vec<CompletionCandidate> {
 pub(super) fn pulled() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
-            let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+            let models = client.caller.call(&call::CATALOG, &CatalogRequest {}).await?.models;
             let pulled = models.into_iter().filter(|model| model.installed);
             Ok(pulled.map(|model| candidate(model.name, &model.description)).collect())
         })
@@ -88,7 +88,7 @@ pub(super) fn pulled() -> Vec<CompletionCandidate> {
 pub(super) fn providers() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
-            let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
+            let list = client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await?;
             let ready = list.providers.into_iter().map(|provider| (provider.name, "set up"));
             let kinds = list.kinds.into_iter().map(|kind| (kind.name, "not set up"));
             let mut names: Vec<(String, &str)> = Vec::new();
@@ -106,7 +106,7 @@ pub(super) fn providers() -> Vec<CompletionCandidate> {
 pub(super) fn kinds() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
-            let kinds = client.providers.list(ListProvidersRequest {}).await?.into_inner().kinds;
+            let kinds = client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await?.kinds;
             Ok(kinds.into_iter().map(|kind| candidate(kind.name, "")).collect())
         })
     })
@@ -157,7 +157,7 @@ pub(super) fn config_keys() -> Vec<CompletionCandidate> {
     ask(|mut client| {
         Box::pin(async move {
             let values =
-                client.config.show(ShowConfigRequest::default()).await?.into_inner().values;
+                client.caller.call(&call::SHOW_CONFIG, &ShowConfigRequest::default()).await?.values;
             Ok(values.into_iter().map(|value| candidate(value.key, &value.value)).collect())
         })
     })

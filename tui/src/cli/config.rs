@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use super::context::{Context, is_interactive};
 use super::{complete, offline};
-use crate::client::{Client, Failure};
+use crate::client::{Client, Failure, call};
 use crate::output::reported;
 
 /// Words of `moltis config`.
@@ -88,7 +88,7 @@ pub(super) async fn run(context: &Context, command: ConfigCommand) -> Result<(),
         ConfigCommand::Set { key, value } => {
             let mut client = context.connect().await?;
             let request = SetConfigRequest { key, value };
-            let change = client.config.set(request).await?.into_inner();
+            let change = client.caller.call(&call::SET_CONFIG, &request).await?;
             changed(context, &change.holds.unwrap_or_default(), change.needs_restart)
         }
         ConfigCommand::Edit => edit(context).await,
@@ -107,7 +107,7 @@ fn file(context: &Context) -> PathBuf {
 /// One value, or all for an empty key.
 async fn values(client: &mut Client, key: &str) -> Result<Vec<ConfigValue>, Failure> {
     let request = ShowConfigRequest { key: key.to_owned() };
-    Ok(client.config.show(request).await?.into_inner().values)
+    Ok(client.caller.call(&call::SHOW_CONFIG, &request).await?.values)
 }
 
 fn value_json(value: &ConfigValue) -> Value {
@@ -216,7 +216,7 @@ async fn edit(context: &Context) -> Result<(), Failure> {
     let Some(mut client) = context.connector.running().await? else {
         return context.output.line("the file is in order");
     };
-    let reload = client.config.reload(ReloadRequest {}).await?.into_inner();
+    let reload = client.caller.call(&call::RELOAD_CONFIG, &ReloadRequest {}).await?;
     match reload.needs_restart.as_slice() {
         [] => context.output.line("the file is in order and in use"),
         keys => {

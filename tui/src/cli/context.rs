@@ -8,7 +8,7 @@ use moltis_proto::v1::{FindRequest, Session};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::GlobalFlags;
-use crate::client::{Client, Connector, Failure};
+use crate::client::{Client, Connector, Failure, call};
 use crate::output::Output;
 
 /// The daemon's place and the way to print.
@@ -68,7 +68,7 @@ pub(super) fn is_interactive() -> bool {
 /// The session that a person names.
 pub(super) async fn find(client: &mut Client, name: &str) -> Result<Session, Failure> {
     let request = FindRequest { name: name.to_owned() };
-    Ok(client.sessions.find(request).await?.into_inner())
+    client.caller.call(&call::FIND, &request).await
 }
 
 /// A time of the wire; the epoch when there is none.

@@ -23,7 +23,7 @@ use super::context::{Context, is_interactive};
 use super::question::{self, Choice};
 use super::transcript::Writer;
 use super::{shape, tail};
-use crate::client::{Client, Connector, EXIT_TURN, Failure, Feed, op_id};
+use crate::client::{Client, Connector, EXIT_TURN, Failure, Feed, call, op_id};
 use crate::output::{error_json, reported};
 
 /// How long the daemon is told to stop a turn when it is away.
@@ -46,7 +46,7 @@ pub(super) async fn stop(
     let begun = Instant::now();
     let stopped = async {
         loop {
-            match client.sessions.stop(request.clone()).await.map_err(Failure::from) {
+            match client.caller.call(&call::STOP, &request).await {
                 Err(failure) if failure.is_unavailable() && begun.elapsed() < PATIENCE => {
                     client = Box::pin(connector.come_back()).await?;
                 }

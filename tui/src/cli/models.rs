@@ -73,7 +73,7 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
     let output = &context.output;
     match command {
         ModelsCommand::List { catalog: true, .. } => {
-            let models = client.models.catalog(CatalogRequest {}).await?.into_inner().models;
+            let models = client.caller.call(&call::CATALOG, &CatalogRequest {}).await?.models;
             if output.json {
                 return output.json(&Value::Array(models.iter().map(catalog_json).collect()));
             }
@@ -81,13 +81,14 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
         }
         ModelsCommand::List { refresh, .. } => {
             let request = ListModelsRequest { refresh };
-            let list = output.taking("asking the vendors", client.models.list(request)).await?;
-            let list = list.into_inner();
+            let list = output
+                .taking("asking the vendors", client.caller.call(&call::MODELS, &request))
+                .await?;
             show_list(context, &list)
         }
         ModelsCommand::Default { model: None } => {
             let request = ListModelsRequest { refresh: false };
-            let default = client.models.list(request).await?.into_inner().default;
+            let default = client.caller.call(&call::MODELS, &request).await?.default;
             if default.is_empty() && !output.json {
                 return Err(Failure::new("not_configured", "there is none")
                     .with_hint("moltis models default MODEL"));
@@ -95,7 +96,10 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> Result<(),
             output.either(&json!({ "default": some(&default) }), &default)
         }
         ModelsCommand::Default { model: Some(model) } => {
-            client.models.set_default(SetDefaultRequest { model: model.clone() }).await?;
+            client
+                .caller
+                .call(&call::SET_DEFAULT, &SetDefaultRequest { model: model.clone() })
+                .await?;
             output.either(&json!({ "default": model }), &format!("the default model is {model}"))
         }
         ModelsCommand::Pull { name } => pull(context, client, name).await,

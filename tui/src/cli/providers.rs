@@ -70,11 +70,11 @@ pub(super) async fn run(context: &Context, command: ProvidersCommand) -> Result<
     let output = &context.output;
     match command {
         ProvidersCommand::List { kinds } => {
-            let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
+            let list = client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await?;
             if kinds { show_kinds(context, &list) } else { show(context, &list.providers, false) }
         }
         ProvidersCommand::Status => {
-            let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
+            let list = client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await?;
             show(context, &list.providers, true)
         }
         ProvidersCommand::Login { name, kind, base_url } => {
@@ -101,7 +101,7 @@ async fn log_in(
     kind: Option<String>,
     base_url: Option<String>,
 ) -> Result<(), Failure> {
-    let list = client.providers.list(ListProvidersRequest {}).await?.into_inner();
+    let list = client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await?;
     let known = list.providers.iter().find(|provider| provider.name == name);
     let effective = kind.as_deref().or(known.map(|known| known.kind.as_str())).unwrap_or(&name);
     let needs_key =
@@ -121,8 +121,8 @@ async fn log_in(
         base_url: base_url.unwrap_or_default(),
         key,
     };
-    client.providers.login(request).await?;
-    let list = client.providers.list(ListProvidersRequest {}).await?.into_inner().providers;
+    client.caller.call(&call::LOGIN, &request).await?;
+    let list = client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await?.providers;
     let now = list.into_iter().find(|provider| provider.name == name).unwrap_or_default();
     let line = match now.key_source.as_str() {
         "vault" => format!("{name} is set up: the key is in the vault"),
@@ -139,12 +139,12 @@ async fn log_in(
 
 async fn detect(context: &Context, mut client: Client, adopt: bool) -> Result<(), Failure> {
     let output = &context.output;
-    let detect = client.providers.detect(DetectRequest {});
-    let servers = output.taking("looking for servers", detect).await?.into_inner().servers;
+    let detect = client.caller.call(&call::DETECT, &DetectRequest {});
+    let servers = output.taking("looking for servers", detect).await?.servers;
     if adopt {
         for server in &servers {
             let request = AdoptRequest { server: Some(server.clone()) };
-            client.providers.adopt(request).await?;
+            client.caller.call(&call::ADOPT, &request).await?;
         }
     }
     if output.json {

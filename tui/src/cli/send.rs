@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::context::{Context, find, interrupts};
 use super::follow::{Follower, cancelled, stop};
 use super::{complete, files, settings};
-use crate::client::{Begin, Client, Failure, Feed, op_id};
+use crate::client::{Begin, Client, Failure, Feed, call, op_id};
 
 /// How long a message is sent again when the daemon is away.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -143,7 +143,7 @@ async fn open_session(
         return Ok(find(client, name).await?.id);
     }
     let request = CreateRequest { op_id: op_id(), settings: new, ..CreateRequest::default() };
-    Ok(client.sessions.create(request).await?.into_inner().id)
+    Ok(client.caller.call(&call::CREATE, &request).await?.id)
 }
 
 /// Sends the message, again and again while the daemon is away: the op id makes it one message.
@@ -154,9 +154,9 @@ async fn submit(
 ) -> Result<SendResponse, Failure> {
     let begun = Instant::now();
     loop {
-        let failure = match client.sessions.send(request.clone()).await {
-            Ok(receipt) => return Ok(receipt.into_inner()),
-            Err(status) => Failure::from(status),
+        let failure = match client.caller.call(&call::SEND, &request).await {
+            Ok(receipt) => return Ok(receipt),
+            Err(failure) => failure,
         };
         if !failure.is_unavailable() || begun.elapsed() > PATIENCE {
             return Err(failure);

@@ -192,13 +192,13 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
         SessionsCommand::Rename { named, title } => {
             let session = find(client, &named.session).await?.id;
             let request = RenameRequest { op_id: op_id(), session, title };
-            let session = client.sessions.rename(request).await?.into_inner();
+            let session = client.caller.call(&call::RENAME, &request).await?;
             done(context, &session, &format!("{} is now \"{}\"", session.id, session.title))
         }
         SessionsCommand::Archive { named, undo } => {
             let session = find(client, &named.session).await?.id;
             let request = ArchiveRequest { op_id: op_id(), session, archived: !undo };
-            let session = client.sessions.archive(request).await?.into_inner();
+            let session = client.caller.call(&call::ARCHIVE, &request).await?;
             let what = if session.archived { "is put away" } else { "is taken out again" };
             done(context, &session, &format!("{} {what}", session.id))
         }
@@ -242,7 +242,7 @@ async fn delete(
     );
     context.consent(yes, &question)?;
     let request = DeleteRequest { op_id: op_id(), session: session.id.clone() };
-    client.sessions.delete(request).await?;
+    client.caller.call(&call::DELETE, &request).await?;
     let line = format!("{} is deleted", session.id);
     context.output.either(&json!({ "deleted": session.id }), &line)
 }
@@ -257,7 +257,7 @@ async fn fork(
         return Err(Failure::usage("event 0 does not exist: the first one is 1"));
     }
     let request = ForkRequest { op_id: op_id(), session, seq: at.unwrap_or_default() };
-    let session = client.sessions.fork(request).await?.into_inner();
+    let session = client.caller.call(&call::FORK, &request).await?;
     done(context, &session, &session.id)
 }
 
@@ -272,7 +272,7 @@ async fn list(
     limit: u32,
 ) -> Result<(), Failure> {
     let request = ListSessionsRequest { archived, limit };
-    let sessions = client.sessions.list(request).await?.into_inner().sessions;
+    let sessions = client.caller.call(&call::SESSIONS, &request).await?.sessions;
     if context.output.json {
         let all = sessions.iter().map(shape::session).collect();
         return context.output.json(&Value::Array(all));
@@ -338,14 +338,14 @@ async fn history(
             before_seq: None,
             limit: left.min(PAGE),
         };
-        let events = match client.sessions.history(page).await {
-            Ok(page) => page.into_inner().events,
-            Err(status) if context.output.json && !first => {
+        let events = match client.caller.call(&call::HISTORY, &page).await {
+            Ok(page) => page.events,
+            Err(failure) if context.output.json && !first => {
                 // What is printed already stays one document.
                 context.output.raw("]\n")?;
-                return Err(reported("cannot read the session", &status.into()));
+                return Err(reported("cannot read the session", &failure));
             }
-            Err(status) => return Err(status.into()),
+            Err(failure) => return Err(failure),
         };
         if events.is_empty() {
             break;
@@ -384,7 +384,7 @@ async fn begin_of_last(
         before_seq: Some(end).filter(|end| *end < u64::MAX),
         limit: 1,
     };
-    let events = client.sessions.history(page).await?.into_inner().events;
+    let events = client.caller.call(&call::HISTORY, &page).await?.events;
     let last = events.last().map_or(0, |event| event.seq);
     Ok(last.saturating_sub(u64::from(request.limit)))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::complete;
 use super::context::{Context, find};
-use crate::client::{Failure, op_id};
+use crate::client::{Failure, call, op_id};
 
 /// Words of `moltis stop`.
 #[derive(Args, Debug)]
@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context, args: StopArgs) -> Result<(), Failure
         all: args.all,
         turn: String::new(),
     };
-    let turns = client.sessions.stop(request).await?.into_inner().turns;
+    let turns = client.caller.call(&call::STOP, &request).await?.turns;
     let line = match turns.as_slice() {
         [] => "nothing was running".to_owned(),
         turns => format!("stopped {}", turns.join(" ")),

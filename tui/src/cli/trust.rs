@@ -105,7 +105,7 @@ pub(super) async fn allowed(client: &mut Client) -> Result<Vec<Allowed>, Failure
     let mut all: Vec<Allowed> =
         configured.map(|pattern| Allowed { pattern, session: None, tainted: false }).collect();
     let request = ListSessionsRequest { archived: true, limit: 0 };
-    for mut session in client.sessions.list(request).await?.into_inner().sessions {
+    for mut session in client.caller.call(&call::SESSIONS, &request).await?.sessions {
         for grant in std::mem::take(&mut session.grants) {
             let session = Some(session.clone());
             all.push(Allowed { pattern: grant.pattern, session, tainted: grant.tainted });
@@ -116,7 +116,8 @@ pub(super) async fn allowed(client: &mut Client) -> Result<Vec<Allowed>, Failure
 
 /// What the configuration allows; a daemon whose configuration knows nothing of that allows nothing.
 async fn configured(client: &mut Client) -> Result<Vec<String>, Failure> {
-    let values = client.config.show(ShowConfigRequest::default()).await?.into_inner().values;
+    let values =
+        client.caller.call(&call::SHOW_CONFIG, &ShowConfigRequest::default()).await?.values;
     let value = values.into_iter().find(|value| value.key == KEY);
     Ok(value.and_then(|value| serde_json::from_str(&value.json).ok()).unwrap_or_default())
 }
@@ -167,7 +168,7 @@ async fn forget(context: &Context, client: &mut Client, pattern: &str) -> Result
     left.retain(|one| one != pattern);
     // A list of strings is the same in TOML and in JSON.
     let request = SetConfigRequest { key: KEY.to_owned(), value: json!(left).to_string() };
-    let holds = client.config.set(request).await?.into_inner().holds.unwrap_or_default();
+    let holds = client.caller.call(&call::SET_CONFIG, &request).await?.holds.unwrap_or_default();
     if !holds.json.is_empty() && holds.json.contains(&json!(pattern).to_string()) {
         let message = format!("the file is changed, but `{KEY}` of {} wins", holds.origin);
         return Err(Failure::new("conflict", message));

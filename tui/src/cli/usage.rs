@@ -53,7 +53,7 @@ async fn left(context: &Context, session: Option<&str>) -> Result<(), Failure> {
         None => String::new(),
     };
     let request = BudgetRequest { session };
-    let limits = client.system.read_budget(request).await?.into_inner().limits;
+    let limits = client.caller.call(&call::BUDGET, &request).await?.limits;
     if context.output.json {
         return context.output.json(&Value::Array(limits.iter().map(limit_json).collect()));
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::{complete, login};
-use crate::client::Failure;
+use crate::client::{Failure, call};
 
 /// Words of `moltis sandbox env`.
 #[derive(Debug, Subcommand)]
@@ -48,8 +48,8 @@ pub(super) async fn run(context: &Context, command: EnvCommand) -> Result<(), Fa
     let output = &context.output;
     match command {
         EnvCommand::List => {
-            let list = client.sandbox.list_variables(ListVariablesRequest {}).await?;
-            let names = list.into_inner().names;
+            let list = client.caller.call(&call::VARIABLES, &ListVariablesRequest {}).await?;
+            let names = list.names;
             if output.json {
                 return output.json(&Value::from(names));
             }
@@ -64,13 +64,13 @@ pub(super) async fn run(context: &Context, command: EnvCommand) -> Result<(), Fa
                 return Err(Failure::usage("no value was given"));
             }
             let request = SetVariableRequest { name: name.clone(), value };
-            client.sandbox.set_variable(request).await?;
+            client.caller.call(&call::SET_VARIABLE, &request).await?;
             let line = format!("{name} is stored: programs that start from now on find it");
             output.either(&json!({ "name": name }), &line)
         }
         EnvCommand::Remove { name } => {
             let request = RemoveVariableRequest { name: name.clone() };
-            let removed = client.sandbox.remove_variable(request).await?.into_inner().removed;
+            let removed = client.caller.call(&call::REMOVE_VARIABLE, &request).await?.removed;
             let line = if removed {
                 format!("{name} is forgotten")
             } else {

@@ -9,10 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use moltis_proto::v1::code_client::CodeClient;
-use moltis_proto::v1::config_client::ConfigClient;
 use moltis_proto::v1::models_client::ModelsClient;
-use moltis_proto::v1::providers_client::ProvidersClient;
 use moltis_proto::v1::sandbox_client::SandboxClient;
 use moltis_proto::v1::sessions_client::SessionsClient;
 use moltis_proto::v1::system_client::SystemClient;
@@ -27,7 +24,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
 use super::autostart::{self, StartError};
-use super::call::Caller;
+use super::caller::Caller;
 use super::failure::{Failure, plain};
 use super::place;
 use crate::cli::GlobalFlags;
@@ -72,18 +69,15 @@ impl Interceptor for Kind {
     }
 }
 
-/// One connection, as the clients of all services.
+/// One connection: the clients of the services that stream, and what makes all other calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) sessions: SessionsClient<Wire>,
     pub(crate) models: ModelsClient<Wire>,
-    pub(crate) providers: ProvidersClient<Wire>,
-    pub(crate) config: ConfigClient<Wire>,
     pub(crate) system: SystemClient<Wire>,
-    /// For what is asked rarely.
+    /// For what has one answer.
     pub(crate) caller: Caller,
     pub(crate) sandbox: SandboxClient<Wire>,
-    pub(crate) code: CodeClient<Wire>,
     /// What the daemon said of itself.
     pub(crate) hello: HelloResponse,
 }
@@ -298,14 +292,11 @@ impl Connector {
                 .max_encoding_message_size(LARGEST_MESSAGE),
             models: ModelsClient::with_interceptor(channel.clone(), self.kind)
                 .max_decoding_message_size(LARGEST_MESSAGE),
-            providers: ProvidersClient::with_interceptor(channel.clone(), self.kind),
             caller: Caller::new(
                 InterceptedService::new(channel.clone(), self.kind),
                 LARGEST_MESSAGE,
             ),
-            sandbox: SandboxClient::with_interceptor(channel.clone(), self.kind),
-            code: CodeClient::with_interceptor(channel.clone(), self.kind),
-            config: ConfigClient::with_interceptor(channel, self.kind),
+            sandbox: SandboxClient::with_interceptor(channel, self.kind),
             system,
             hello,
         })

@@ -11,6 +11,7 @@ use moltis_proto::v1::{AttachRequest, AttachResponse, Event, HistoryRequest};
 use tokio::time::{Instant, sleep};
 use tonic::Streaming;
 
+use super::call;
 use super::dial::{Client, Connector};
 use super::failure::Failure;
 
@@ -148,7 +149,7 @@ impl Feed {
             before_seq: None,
             limit: PAGE,
         };
-        let page = self.client.sessions.history(request).await?.into_inner();
+        let page = self.client.caller.call(&call::HISTORY, &request).await?;
         self.missed.extend(page.events.into_iter().filter(|e| seen < e.seq && e.seq < first));
         let reached = self.missed.back().map_or(first, |event| event.seq + 1);
         self.gap = Some(first).filter(|first| reached < *first);

@@ -5,6 +5,7 @@
 
 mod autostart;
 pub(crate) mod call;
+mod caller;
 mod dial;
 mod exit;
 mod failure;

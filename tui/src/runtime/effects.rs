@@ -14,7 +14,7 @@ use tonic::Status;
 use super::feed::Follow;
 use super::keep::{self, HistoryFile};
 use crate::app::{Cmd, Reply, Said, Target, Trouble, Wanted};
-use crate::client::{Client, Connector, Failure};
+use crate::client::{Client, Connector, Failure, call};
 use crate::widget::{Hue, Paint};
 
 /// Commands that run at once; more than these are refused, which a person cannot reach.
@@ -142,10 +142,13 @@ impl Effects {
     fn color(&mut self, key: u64, language: String, text: String) {
         let (Some(mut client), out) = (self.shared.get(), self.out.clone()) else { return };
         self.tasks.spawn(Box::pin(async move {
-            let told = client.code.highlight(v1::HighlightRequest { language, text }).await;
+            let told = client
+                .caller
+                .call(&call::HIGHLIGHT, &v1::HighlightRequest { language, text })
+                .await;
             let paint = match told {
-                Ok(told) => Some(Arc::new(paint(told.into_inner()))),
-                Err(status) if Failure::from(status.clone()).is_unavailable() => return,
+                Ok(told) => Some(Arc::new(paint(told))),
+                Err(failure) if failure.is_unavailable() => return,
                 Err(_) => None,
             };
             drop(out.send(Said::Colored { key, paint }).await);
@@ -168,8 +171,8 @@ impl Effects {
     fn look_for_servers(&mut self) {
         let (Some(mut client), out) = (self.shared.get(), self.out.clone()) else { return };
         self.tasks.spawn(Box::pin(async move {
-            if let Ok(found) = client.providers.detect(v1::DetectRequest {}).await {
-                let reply = Reply::Servers(found.into_inner().servers);
+            if let Ok(found) = client.caller.call(&call::DETECT, &v1::DetectRequest {}).await {
+                let reply = Reply::Servers(found.servers);
                 drop(out.send(Said::Reply(Box::new(reply))).await);
             }
         }));
@@ -178,8 +181,10 @@ impl Effects {
     fn look_for_kinds(&mut self) {
         let (Some(mut client), out) = (self.shared.get(), self.out.clone()) else { return };
         self.tasks.spawn(Box::pin(async move {
-            if let Ok(listed) = client.providers.list(v1::ListProvidersRequest {}).await {
-                let reply = Reply::Kinds(listed.into_inner().kinds);
+            if let Ok(listed) =
+                client.caller.call(&call::PROVIDERS, &v1::ListProvidersRequest {}).await
+            {
+                let reply = Reply::Kinds(listed.kinds);
                 drop(out.send(Said::Reply(Box::new(reply))).await);
             }
         }));
@@ -215,8 +220,8 @@ async fn pull(mut client: Client, name: String, out: &mpsc::Sender<Said>) -> Res
     if finished { Ok(()) } else { Err(failed(Status::unavailable("the download broke off"))) }
 }
 
-fn failed(status: Status) -> Trouble {
-    trouble(Failure::from(status))
+fn failed(failure: impl Into<Failure>) -> Trouble {
+    trouble(failure.into())
 }
 
 fn not_connected() -> Trouble {
@@ -284,60 +289,61 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
                 parts: vec![text_part(text)],
                 ..v1::SendRequest::default()
             };
-            let result = client.sessions.send(request).await.map(drop).map_err(failed);
+            let result = client.caller.call(&call::SEND, &request).await.map(drop).map_err(failed);
             Reply::Sent { op, result }
         }
         Cmd::Stop { session, all, turn } => {
             let op_id = crate::client::op_id();
             let request = v1::StopRequest { op_id, session, all, turn };
-            let stopped = client.sessions.stop(request).await;
-            Reply::Stopped(stopped.map(|reply| reply.into_inner().turns).map_err(failed))
+            let stopped = client.caller.call(&call::STOP, &request).await;
+            Reply::Stopped(stopped.map(|reply| reply.turns).map_err(failed))
         }
         Cmd::Create { op, title } => {
             let request = v1::CreateRequest { op_id: op, title, ..v1::CreateRequest::default() };
-            Reply::Made(session(client.sessions.create(request).await))
+            Reply::Made(session(client.caller.call(&call::CREATE, &request).await))
         }
         Cmd::Fork { op, session: from, seq } => {
             let request = v1::ForkRequest { op_id: op, session: from, seq };
-            Reply::Made(session(client.sessions.fork(request).await))
+            Reply::Made(session(client.caller.call(&call::FORK, &request).await))
         }
         Cmd::Rename { op, session: id, title } => {
             let request = v1::RenameRequest { op_id: op, session: id, title };
-            Reply::Changed(session(client.sessions.rename(request).await))
+            Reply::Changed(session(client.caller.call(&call::RENAME, &request).await))
         }
         Cmd::Archive { op, session: id, archived } => {
             let request = v1::ArchiveRequest { op_id: op, session: id, archived };
-            Reply::Changed(session(client.sessions.archive(request).await))
+            Reply::Changed(session(client.caller.call(&call::ARCHIVE, &request).await))
         }
         Cmd::Configure { op, session: id, settings } => {
             let settings = Some(settings);
             let request = v1::ConfigureRequest { op_id: op, session: id, settings };
-            Reply::Changed(session(client.sessions.configure(request).await))
+            Reply::Changed(session(client.caller.call(&call::CONFIGURE, &request).await))
         }
         Cmd::Compact { op, session } => {
             let request = v1::CompactRequest { op_id: op, session };
-            let asked = client.sessions.compact(request).await;
+            let asked = client.caller.call(&call::COMPACT, &request).await;
             Reply::Compacting(asked.map(drop).map_err(failed))
         }
         Cmd::Answer(request) => {
             let op = request.op_id.clone();
-            let taken = client.sessions.answer(*request).await;
-            let result = taken.map(|taken| taken.into_inner().pattern).map_err(failed);
+            let taken = client.caller.call(&call::ANSWER, &*request).await;
+            let result = taken.map(|taken| taken.pattern).map_err(failed);
             Reply::Answered { op, result }
         }
         Cmd::Revoke { op, session: id, pattern } => {
             let request = v1::RevokeRequest { op_id: op, session: id, pattern };
-            Reply::Changed(session(client.sessions.revoke(request).await))
+            Reply::Changed(session(client.caller.call(&call::REVOKE, &request).await))
         }
         Cmd::Undo { op, session } => {
             let request = v1::UndoRequest { op_id: op, session, turn: String::new() };
-            let undone = client.sessions.undo(request).await;
-            Reply::Undone(undone.map(tonic::Response::into_inner).map_err(failed))
+            let undone = client.caller.call(&call::UNDO, &request).await;
+            Reply::Undone(undone.map_err(failed))
         }
         Cmd::Delete { session } => {
             let request =
                 v1::DeleteRequest { op_id: crate::client::op_id(), session: session.clone() };
-            let result = client.sessions.delete(request).await.map(drop).map_err(failed);
+            let result =
+                client.caller.call(&call::DELETE, &request).await.map(drop).map_err(failed);
             Reply::Deleted { session, result }
         }
         cmd => return ask(client, cmd).await,
@@ -350,35 +356,34 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
         Cmd::History { epoch, session, before, limit } => {
             let before_seq = Some(before);
             let request = v1::HistoryRequest { session, after_seq: None, before_seq, limit };
-            let page = client.sessions.history(request).await;
-            Reply::Page { epoch, result: page.map(|page| page.into_inner().events).map_err(failed) }
+            let page = client.caller.call(&call::HISTORY, &request).await;
+            Reply::Page { epoch, result: page.map(|page| page.events).map_err(failed) }
         }
         Cmd::Context { session } => {
             let request = v1::ContextRequest { session: session.clone() };
-            let told = client.sessions.context(request).await;
-            let result = told.map(tonic::Response::into_inner).map_err(failed);
+            let result = client.caller.call(&call::CONTEXT, &request).await.map_err(failed);
             Reply::Context { session, result }
         }
         Cmd::ListApprovals => {
-            let listed = client.sessions.approvals(v1::ApprovalsRequest::default()).await;
-            Reply::Approvals(listed.map(|listed| listed.into_inner().approvals).map_err(failed))
+            let listed =
+                client.caller.call(&call::APPROVALS, &v1::ApprovalsRequest::default()).await;
+            Reply::Approvals(listed.map(|listed| listed.approvals).map_err(failed))
         }
         Cmd::Diff { session } => {
             let request = v1::DiffRequest { session: session.clone(), turn: String::new() };
-            let diff = client.sessions.diff(request).await;
-            let result = diff.map(tonic::Response::into_inner).map_err(failed);
+            let result = client.caller.call(&call::DIFF, &request).await.map_err(failed);
             Reply::Diff { session, result }
         }
         Cmd::Budget { session } => {
             let request = v1::BudgetRequest { session: session.clone() };
-            let limits = client.system.read_budget(request).await;
-            let result = limits.map(|limits| limits.into_inner().limits).map_err(failed);
+            let limits = client.caller.call(&call::BUDGET, &request).await;
+            let result = limits.map(|limits| limits.limits).map_err(failed);
             Reply::Budget { session, result }
         }
         Cmd::ListSessions { archived } => {
             let request = v1::ListSessionsRequest { archived, limit: 0 };
-            let listed = client.sessions.list(request).await;
-            Reply::Sessions(listed.map(|listed| listed.into_inner().sessions).map_err(failed))
+            let listed = client.caller.call(&call::SESSIONS, &request).await;
+            Reply::Sessions(listed.map(|listed| listed.sessions).map_err(failed))
         }
         Cmd::Peek { session } => {
             let request = v1::HistoryRequest {
@@ -387,43 +392,44 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
                 ..v1::HistoryRequest::default()
             };
             // A preview that cannot be had is left empty.
-            let page = client.sessions.history(request).await.ok()?;
-            Reply::Peeked { session, events: page.into_inner().events }
+            let page = client.caller.call(&call::HISTORY, &request).await.ok()?;
+            Reply::Peeked { session, events: page.events }
         }
         Cmd::ListModels { refresh } => {
-            let listed = client.models.list(v1::ListModelsRequest { refresh }).await;
-            Reply::Models(listed.map(tonic::Response::into_inner).map_err(failed))
+            let request = v1::ListModelsRequest { refresh };
+            Reply::Models(client.caller.call(&call::MODELS, &request).await.map_err(failed))
         }
         Cmd::SetDefault { model } => {
             let request = v1::SetDefaultRequest { model: model.clone() };
-            let result = client.models.set_default(request).await.map(drop).map_err(failed);
+            let result =
+                client.caller.call(&call::SET_DEFAULT, &request).await.map(drop).map_err(failed);
             Reply::DefaultSet { model, result }
         }
         Cmd::LookAround => {
-            let catalog = client.models.catalog(v1::CatalogRequest {}).await.ok()?;
-            Reply::Catalog(catalog.into_inner().models)
+            let catalog = client.caller.call(&call::CATALOG, &v1::CatalogRequest {}).await.ok()?;
+            Reply::Catalog(catalog.models)
         }
         Cmd::Adopt(server) => {
             let request = v1::AdoptRequest { server: Some(server) };
-            Reply::SetUp(client.providers.adopt(request).await.map(drop).map_err(failed))
+            Reply::SetUp(client.caller.call(&call::ADOPT, &request).await.map(drop).map_err(failed))
         }
         Cmd::Login { name, key } => {
             let request =
                 v1::LoginRequest { name, key: key.expose(), ..v1::LoginRequest::default() };
-            Reply::SetUp(client.providers.login(request).await.map(drop).map_err(failed))
+            Reply::SetUp(client.caller.call(&call::LOGIN, &request).await.map(drop).map_err(failed))
         }
         Cmd::Export { session, path } => Reply::Exported(export(client, session, path).await),
         _ => return None,
     })
 }
 
-fn session(reply: Result<tonic::Response<v1::Session>, Status>) -> Result<v1::Session, Trouble> {
-    reply.map(tonic::Response::into_inner).map_err(failed)
+fn session(reply: Result<v1::Session, Failure>) -> Result<v1::Session, Trouble> {
+    reply.map_err(failed)
 }
 
 async fn export(client: &mut Client, session: String, path: String) -> Result<String, Trouble> {
-    let named = client.sessions.find(v1::FindRequest { name: session.clone() }).await;
-    let named = named.map_err(failed)?.into_inner();
+    let named = client.caller.call(&call::FIND, &v1::FindRequest { name: session.clone() }).await;
+    let named = named.map_err(failed)?;
     let title = crate::app::title_or(&named, "session").to_owned();
     let on_disk = |error: std::io::Error| trouble(Failure::io("writing the file", &error));
     let (file, path): (std::fs::File, PathBuf) =

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::effects::{Shared, trouble};
 use crate::app::{Said, Target};
-use crate::client::{Client, Connector, Failure};
+use crate::client::{Client, Connector, Failure, call};
 
 /// Events of the past that are asked for at first: more than a screen, less than a burden.
 const TAIL: u64 = 120;
@@ -148,7 +148,7 @@ impl Follow {
         let name = match &self.target {
             Target::Name(name) | Target::Id(name) => name.clone(),
         };
-        let found = client.sessions.find(v1::FindRequest { name }).await?.into_inner();
+        let found = client.caller.call(&call::FIND, &v1::FindRequest { name }).await?;
         // From now on it is this one, whatever else gets its name.
         self.target = Target::Id(found.id.clone());
         Ok(found)

@@ -10,7 +10,7 @@ use super::figure::{Figure, Target};
 use super::rig::Rig;
 use super::start::milliseconds;
 use super::talk;
-use crate::client::{self, Client};
+use crate::client::{self, Client, call};
 
 /// Messages acknowledged in a second by `writers` writers that each wait for their answer. Every
 /// writer has a session of its own, in which a turn is held: its messages queue behind it, so that
@@ -65,7 +65,7 @@ async fn release(rig: &Rig, sessions: &[String]) -> anyhow::Result<()> {
             all: true,
             turn: String::new(),
         };
-        client.sessions.stop(all).await?;
+        client.caller.call(&call::STOP, &all).await?;
     }
     Ok(())
 }

@@ -144,7 +144,7 @@ pub(crate) async fn key_to_frame(rig: &Rig, presses: usize) -> anyhow::Result<Fi
     }
     let all =
         StopRequest { op_id: crate::client::op_id(), session, all: true, turn: String::new() };
-    client.sessions.stop(all).await?;
+    client.caller.call(&crate::client::call::STOP, &all).await?;
     Ok(Figure::of("client: key to frame, 200 deltas/s", "ms", samples)
         .reach(Target::P99AtMost(8.0)))
 }

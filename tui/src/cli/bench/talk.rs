@@ -15,12 +15,12 @@ use tonic::Streaming;
 use super::figure::{Figure, Target};
 use super::rig::Rig;
 use super::start::milliseconds;
-use crate::client::{self, Client};
+use crate::client::{self, Client, call};
 
 /// A new session.
 pub(crate) async fn session(client: &mut Client) -> anyhow::Result<String> {
     let request = CreateRequest { op_id: client::op_id(), ..CreateRequest::default() };
-    Ok(client.sessions.create(request).await?.into_inner().id)
+    Ok(client.caller.call(&call::CREATE, &request).await?.id)
 }
 
 /// Says something; returns when it is on disk.
@@ -38,7 +38,7 @@ pub(crate) async fn say(
         queue: queue.into(),
         model: String::new(),
     };
-    client.sessions.send(request).await?;
+    client.caller.call(&call::SEND, &request).await?;
     Ok(())
 }
 

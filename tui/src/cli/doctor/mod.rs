@@ -252,9 +252,9 @@ async fn with_daemon(report: &mut Report<'_>, mut client: Client) -> Result<(), 
 }
 
 async fn providers(client: &mut Client) -> Finding {
-    let list = match client.providers.list(ListProvidersRequest {}).await {
-        Ok(list) => list.into_inner().providers,
-        Err(status) => return Finding::failed("providers", status.into()),
+    let list = match client.caller.call(&call::PROVIDERS, &ListProvidersRequest {}).await {
+        Ok(list) => list.providers,
+        Err(failure) => return Finding::failed("providers", failure),
     };
     let ready: Vec<&str> = list.iter().filter(|p| p.ready).map(|p| p.name.as_str()).collect();
     let troubled = list.iter().find(|provider| !provider.trouble.is_empty());
@@ -274,31 +274,28 @@ async fn providers(client: &mut Client) -> Finding {
 
 async fn default_model(client: &mut Client) -> Finding {
     let request = ListModelsRequest { refresh: false };
-    match timeout(PATIENCE, client.models.list(request)).await {
+    match timeout(PATIENCE, client.caller.call(&call::MODELS, &request)).await {
         Err(_) => Finding::warn("model", "the vendors take long to list theirs", "try again"),
-        Ok(Err(status)) => Finding::failed("model", status.into()),
-        Ok(Ok(list)) => {
-            let list = list.into_inner();
-            match list.failures.first() {
-                _ if list.default.is_empty() => {
-                    Finding::warn("model", "none is chosen", "moltis models default MODEL")
-                }
-                Some(failure) => Finding::warn(
-                    "model",
-                    format!("{} does not list its models: {}", failure.provider, failure.reason),
-                    "moltis providers status",
-                ),
-                None => Finding::ok("model", list.default),
+        Ok(Err(failure)) => Finding::failed("model", failure),
+        Ok(Ok(list)) => match list.failures.first() {
+            _ if list.default.is_empty() => {
+                Finding::warn("model", "none is chosen", "moltis models default MODEL")
             }
-        }
+            Some(failure) => Finding::warn(
+                "model",
+                format!("{} does not list its models: {}", failure.provider, failure.reason),
+                "moltis providers status",
+            ),
+            None => Finding::ok("model", list.default),
+        },
     }
 }
 
 async fn local_model(client: &mut Client) -> Finding {
-    match client.models.catalog(CatalogRequest {}).await {
-        Err(status) => Finding::failed("local", status.into()),
+    match client.caller.call(&call::CATALOG, &CatalogRequest {}).await {
+        Err(failure) => Finding::failed("local", failure),
         Ok(catalog) => {
-            let catalog = catalog.into_inner().models;
+            let catalog = catalog.models;
             let here: Vec<&str> =
                 catalog.iter().filter(|m| m.installed).map(|m| m.name.as_str()).collect();
             let starter = catalog.iter().find(|model| model.starter);
