@@ -40,7 +40,10 @@ pub(crate) struct Flags {
     /// Replace the store by a backup and exit; the old store is kept beside it
     #[arg(long, group = "verb", value_name = "FILE")]
     pub(crate) restore: Option<PathBuf>,
-    /// Print one JSON document (with the four verbs above)
+    /// Measure decisions of the policy and exit
+    #[arg(long, group = "verb")]
+    pub(crate) policy_figures: bool,
+    /// Print one JSON document (with the verbs above)
     #[arg(long, requires = "verb")]
     pub(crate) json: bool,
 }

@@ -6,6 +6,7 @@
 mod admin;
 mod compose;
 mod configuration;
+mod decisions;
 mod env;
 mod flags;
 mod hands;
@@ -72,6 +73,9 @@ fn report(error: &Error, json: bool) {
 fn run(flags: &Flags, readiness: &Readiness, begun: Instant) -> Result<ExitCode> {
     if flags.config_template {
         return offline::template();
+    }
+    if flags.policy_figures {
+        return decisions::print_figures(flags.json);
     }
     let config_dir = config_dir(flags)?;
     if flags.check_config {

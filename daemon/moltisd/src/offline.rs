@@ -100,7 +100,7 @@ fn report(report: &CheckReport, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!problems.is_empty())))
 }
 
-fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .map_err(|error| Error::new(Code::Internal, format!("write to stdout: {error}")))

@@ -11,6 +11,7 @@ use moltis_proto::v1::event::Kind;
 use moltis_proto::v1::{
     AttachRequest, AttachResponse, QueueMode, SandboxProbeRequest, ToolFinished,
 };
+use serde::Deserialize;
 use serde_json::json;
 use tonic::Streaming;
 
@@ -18,7 +19,7 @@ use super::figure::{Figure, Target};
 use super::rig::Rig;
 use super::start::milliseconds;
 use super::talk;
-use crate::client::{Client, call};
+use crate::client::{self, Client, call};
 
 /// Rounds of calls that are made in one turn: one fewer than a turn may have by default.
 const ROUNDS: usize = 24;
@@ -28,7 +29,8 @@ const SIDE_BY_SIDE: usize = 100;
 
 /// All figures of acting; a program prints so many `bytes`.
 pub(crate) async fn figures(rig: &Rig, bytes: u64) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = side_by_side(rig).await?;
+    let mut figures = vec![decision(rig).await?];
+    figures.extend(side_by_side(rig).await?);
     let mut client = rig.client().await?;
     let probe = client.caller.call(&call::PROBE, &SandboxProbeRequest {}).await;
     let backend = probe.map_err(|failure| anyhow::anyhow!("{}", failure.message))?.backend;
@@ -41,6 +43,30 @@ pub(crate) async fn figures(rig: &Rig, bytes: u64) -> anyhow::Result<Vec<Figure>
     figures.extend(exec(rig, &backend).await?);
     figures.push(slow_consumer(rig, flood, bytes).await?);
     Ok(figures)
+}
+
+/// The dearest of the decisions that the daemon's program times.
+async fn decision(rig: &Rig) -> anyhow::Result<Figure> {
+    let mut daemon = rig.home().command(&client::daemon_program()?);
+    let output = daemon.args(["--policy-figures", "--json"]).output().await?;
+    let document: Decisions = serde_json::from_slice(&output.stdout)
+        .context("reading what `moltisd --policy-figures` says")?;
+    let dearest = document.decisions.iter().map(|decision| decision.ns).fold(0.0, f64::max);
+    let name = format!("policy: the dearest of {} decisions", document.decisions.len());
+    ensure!(dearest > 0.0, "`moltisd --policy-figures` timed nothing");
+    Ok(Figure::once(name, "us", dearest / 1e3).reach(Target::AtMost(5.0)))
+}
+
+/// What `moltisd --policy-figures` prints.
+#[derive(Deserialize)]
+struct Decisions {
+    decisions: Vec<Decision>,
+}
+
+#[derive(Deserialize)]
+struct Decision {
+    /// Nanoseconds.
+    ns: f64,
 }
 
 /// A warm `true` through the whole loop, and where that can be had here, what it takes without it.
