@@ -86,6 +86,8 @@ pub struct Change {
 pub struct Run {
     /// A command line for `sh -c`; for a running program: what is typed into it.
     pub command: String,
+    /// It is typed into a program that runs already, and means what that makes of it.
+    pub typed: bool,
     /// Where, relative to the workspace; empty is its root.
     pub directory: String,
     /// The longest that it may take.

@@ -102,6 +102,7 @@ fn calls() -> Vec<(&'static str, Call)> {
     let run = |command: &str, network| {
         Action::Run(Run {
             command: command.to_owned(),
+            typed: false,
             directory: "daemon".to_owned(),
             timeout: Duration::from_secs(120),
             network,

@@ -178,7 +178,9 @@ pub(crate) const SCHEMA: Schema = Schema {
                 Kind::List,
                 Preset::List(&["web_search:", "web_fetch:"]),
                 "Patterns of calls that are allowed. Where an agent knows things of yours and has read\n\
-                 words of others, only a pattern that names where something goes allows to send it.",
+                 words of others, only a pattern that names where something goes allows to send it.\n\
+                 `exec: git` covers whatever `git ...` can be made to do inside the sandbox: by its\n\
+                 arguments, and by files that the agent wrote; never another program.",
             )
         },
         Key {
@@ -188,7 +190,8 @@ pub(crate) const SCHEMA: Schema = Schema {
                 "approvals.deny",
                 Kind::List,
                 Preset::List(&[]),
-                "Patterns of calls that are forbidden: here the words may stand anywhere.",
+                "Patterns of calls that are forbidden: here the words may stand anywhere. A net for\n\
+                 accidents: what holds a program that wants to get around it is the sandbox.",
             )
         },
         Key::new(

@@ -94,6 +94,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn allowed() -> Authorized<Run> {
     let run = Run {
         command: "true".to_owned(),
+        typed: false,
         directory: String::new(),
         timeout: Duration::from_secs(60),
         network: Network::None,

@@ -46,6 +46,7 @@ async fn main() {
 fn allowed(command: &str) -> Authorized<Run> {
     let run = Run {
         command: command.to_owned(),
+        typed: false,
         directory: String::new(),
         timeout: Duration::from_secs(600),
         network: Network::None,

@@ -37,6 +37,7 @@ fn missing() -> bool {
 fn allowed(command: &str) -> Authorized<Run> {
     let run = Run {
         command: command.to_owned(),
+        typed: false,
         directory: String::new(),
         timeout: Duration::from_secs(30),
         network: Network::None,

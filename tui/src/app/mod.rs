@@ -50,6 +50,7 @@ pub(crate) use pager::{Pager, WIDEST as PAGER_WIDEST};
 pub(crate) use palette::Palette;
 pub(crate) use picker::Picker;
 pub(crate) use prompt::{Confirm, Prompt};
+pub(crate) use question::{COVERS, covers_programs};
 pub(crate) use session::title_or;
 pub(crate) use sessions::{Sessions, age};
 pub(crate) use slash::matching;

@@ -13,6 +13,15 @@ use crate::widget::{Hue, Ink, Line, Span, chop, reveal, wrap};
 /// argument can look like a row of the card.
 const EDGE: &str = "┊ ";
 
+/// What a pattern for a command does not say by itself.
+pub(crate) const COVERS: &str =
+    "and with it whatever that program can be made to do inside the sandbox";
+
+/// Whether a pattern for calls like this one covers what a program may do.
+pub(crate) fn covers_programs(asked: &v1::Approval) -> bool {
+    matches!(asked.tool.as_str(), "exec" | "process") && !asked.pattern.is_empty()
+}
+
 /// The rows of a question.
 pub(super) fn rows(asked: &v1::Approval, settings: &v1::Settings, width: usize) -> Vec<Line> {
     let mut card = Rows { rows: Vec::new(), width };
@@ -31,6 +40,9 @@ pub(super) fn rows(asked: &v1::Approval, settings: &v1::Settings, width: usize) 
         card.sentence("nothing sensible covers calls like it", Hue::Dim);
     } else {
         card.fact("always covers", &asked.pattern);
+        if covers_programs(asked) {
+            card.sentence(COVERS, Hue::Dim);
+        }
     }
     card.arguments(asked);
     card.rows

@@ -6,6 +6,7 @@
 use moltis_proto::v1::{AnswerRequest, AnswerResponse, Approval, ApprovalsRequest};
 use serde_json::Value;
 
+use crate::app::{COVERS, covers_programs};
 use crate::client::{Client, EXIT_WAITING, Failure, call, op_id};
 use crate::widget::is_allowed;
 
@@ -124,6 +125,9 @@ pub(super) fn text(question: &Approval) -> String {
     }
     if !question.pattern.is_empty() {
         text.push_str(&format!("  calls like it: {}\n", visible(&question.pattern)));
+        if covers_programs(question) {
+            text.push_str(&format!("  {COVERS}\n"));
+        }
     }
     text.push_str(&format!("  digest {}\n", beginning(&question.digest)));
     text

@@ -27,6 +27,7 @@ fn a_person_is_shown_all_that_is_approved_and_nothing_is_hidden_in_it() {
               "timeout": 5
             }
           calls like it: exec: rm
+          and with it whatever that program can be made to do inside the sandbox
           digest 0123456789abcdef
     "#]]
     .assert_eq(&text(&question()));

@@ -151,6 +151,7 @@ fn place() -> Place {
 fn run(command: String) -> Run {
     Run {
         command,
+        typed: false,
         directory: String::new(),
         timeout: LONGEST,
         network: Network::None,

@@ -158,6 +158,7 @@ pub(crate) fn run_in(
 ) -> Authorized<Run> {
     let run = Run {
         command: command.to_owned(),
+        typed: false,
         directory: directory.to_owned(),
         timeout: Duration::from_secs(seconds),
         network: place.network,

@@ -105,6 +105,7 @@ impl Tool for Boxed {
             Does::BreakRun => Ok(Action::Inward),
             Does::Start | Does::Run(_) => Ok(Action::Run(Run {
                 command: "serve".to_owned(),
+                typed: false,
                 directory: String::new(),
                 timeout: Duration::from_secs(60),
                 network: Network::None,

@@ -24,10 +24,15 @@ const TIMEOUT: u64 = 30;
 const LONGEST: u64 = 1_800;
 
 /// Programs that run whatever they are given: a permission for one is a permission for all.
+/// With a version after the name (`python3.12`) they are the same.
 const RUNNERS: &[&str] = &[
-    "sh", "bash", "dash", "zsh", "python", "python3", "node", "perl", "ruby", "php", "lua", "env",
-    "xargs", "sudo", "su", "eval", "exec", "nohup", "timeout", "time", "nice", "watch", "ssh",
-    "find", "awk", "make", "npx", "uvx",
+    "sh", "ash", "bash", "dash", "ksh", "zsh", "fish", "busybox", "python", "pypy", "node", "deno",
+    "bun", "perl", "ruby", "php", "lua", "tclsh", "expect", "env", "xargs", "parallel", "sudo",
+    "doas", "su", "runuser", "setpriv", "chroot", "unshare", "nsenter", "eval", "exec", "command",
+    "builtin", "coproc", "source", "trap", ".", "!", "if", "while", "until", "for", "nohup",
+    "setsid", "timeout", "time", "nice", "ionice", "chrt", "taskset", "stdbuf", "flock", "script",
+    "strace", "gdb", "watch", "entr", "ssh", "find", "fd", "awk", "gawk", "mawk", "sed", "ed",
+    "vi", "vim", "tar", "make", "just", "npx", "uvx", "pipx", "docker", "podman",
 ];
 
 /// See the module.
@@ -115,7 +120,11 @@ pub(super) fn first_words(action: &Action) -> Option<String> {
     }
     let mut words = run.command.split_whitespace();
     let program = words.next()?;
-    if RUNNERS.contains(&program.rsplit('/').next().unwrap_or(program)) {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let versioned = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+    // What lies at a place of the workspace may be another program by the next time.
+    let is_made_here = program.contains('/') && !program.starts_with('/');
+    if RUNNERS.contains(&name) || RUNNERS.contains(&versioned) || is_made_here {
         return None;
     }
     let names_a_task = |word: &&str| {

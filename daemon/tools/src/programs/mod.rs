@@ -50,6 +50,7 @@ fn run(
     }
     Ok(Run {
         command: command.to_owned(),
+        typed: false,
         directory: directory.as_str().to_owned(),
         timeout,
         network: scene.network,

@@ -159,10 +159,9 @@ impl Tool for Process {
 
     fn plan(&self, arguments: &Value, scene: &Scene) -> Result<Action, String> {
         let arguments: Arguments = schema::read(&self.spec, arguments)?;
-        match arguments.ask()? {
-            Some((_, words)) => run(words, None, LONGEST, scene).map(Action::Run),
-            None => Ok(Action::Inward),
-        }
+        let Some((ask, words)) = arguments.ask()? else { return Ok(Action::Inward) };
+        let typed = matches!(ask, ProcessAsk::SendKeys { .. });
+        Ok(Action::Run(Run { typed, ..run(words, None, LONGEST, scene)? }))
     }
 
     fn prefix(&self, call: &Call) -> Option<String> {

@@ -28,7 +28,7 @@ async fn what_runs_is_what_was_authorized_in_the_scene_that_it_was_planned_for()
     let scene = Scene { mount: Mount::ReadOnly, network: Network::Listed, ..scene("/w") };
     let arguments = json!({"command": "ls -l", "timeout": "5", "working_dir": "/w/src/"});
     call(&tool, arguments, &scene).await;
-    expect![[r#"exec Run { command: "ls -l", directory: "src", timeout: 5s, network: Listed, mount: ReadOnly } ReadOnly Listed"#]]
+    expect![[r#"exec Run { command: "ls -l", typed: false, directory: "src", timeout: 5s, network: Listed, mount: ReadOnly } ReadOnly Listed"#]]
         .assert_eq(&sandbox.log().join("\n"));
 }
 
@@ -88,9 +88,17 @@ fn a_permission_for_commands_reaches_as_far_as_their_first_words_say() {
     assert_eq!(prefix("cargo test --all").as_deref(), Some("cargo test"));
     assert_eq!(prefix("ls -l").as_deref(), Some("ls"));
     assert_eq!(prefix("cat a.txt").as_deref(), Some("cat"));
-    for more_than_it_says in
-        ["cargo test; rm -r x", "python3 x.py", "/bin/sh x", "env rm x", "a $(b)"]
-    {
+    for more_than_it_says in [
+        "cargo test; rm -r x",
+        "python3.12 x.py",
+        "/bin/sh x",
+        "env rm x",
+        "a $(b)",
+        "./x.sh",
+        ". x",
+        "tar -I x a",
+        "find a -exec x",
+    ] {
         assert_eq!(prefix(more_than_it_says), None, "{more_than_it_says}");
     }
 }

@@ -136,6 +136,7 @@ fn without(option: &str, words: usize) -> impl FnOnce(&mut Vec<OsString>) {
 fn run(command: &str) -> Run {
     Run {
         command: command.to_owned(),
+        typed: false,
         directory: String::new(),
         timeout: Duration::from_secs(60),
         network: Network::None,

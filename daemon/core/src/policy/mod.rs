@@ -8,9 +8,12 @@
 //! Not here: asking a person, keeping what they answer, carrying anything out. The invariant: where
 //! it is not clear that something is allowed, it is asked; where nobody can be asked, it is denied.
 
+mod pattern;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub use self::pattern::{Pattern, is_plain, subject};
 use crate::event::Origin;
 use crate::sandbox::{Mount, Network};
 use crate::tool::{Action, Call, Outbound, Run};
@@ -22,7 +25,8 @@ pub enum Principal {
     Owner,
     /// A model wants it, in a session that the owner can be asked in.
     Model,
-    /// A model wants it where nobody is there to be asked: a job, a hook.
+    /// A model wants it in a turn that no person asked for, so that nobody is there to be asked: what
+    /// is done at the daemon's start, or of an agent's result that came in the background.
     Unattended,
 }
 
@@ -78,94 +82,6 @@ impl Mode {
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Ask, Self::OnMiss, Self::Auto].into_iter().find(|mode| mode.as_str() == name)
     }
-}
-
-/// Calls that the owner allowed, or forbade, beforehand: of this tool, with a subject that begins
-/// with this. Written `exec: cargo test` or `web_fetch: https://docs.rs/`; `exec:` is all of them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Pattern {
-    /// The tool; `*` is every tool.
-    pub tool: String,
-    /// What the subject begins with.
-    pub prefix: String,
-}
-
-impl Pattern {
-    /// The pattern that a line says.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(line: &str) -> Result<Self, String> {
-        let Some((tool, prefix)) = line.split_once(':') else {
-            return Err(format!("`{line}` has no colon: write `tool: beginning`, or `tool:`"));
-        };
-        let (tool, prefix) = (tool.trim(), prefix.trim());
-        if tool.is_empty() || tool.contains(char::is_whitespace) {
-            return Err(format!("`{line}` names no tool before its colon"));
-        }
-        Ok(Self { tool: tool.to_owned(), prefix: prefix.to_owned() })
-    }
-
-    /// The line that says it.
-    pub fn line(&self) -> String {
-        format!("{}: {}", self.tool, self.prefix).trim_end().to_owned()
-    }
-
-    /// Whether it allows this call. A command line that could do more than it begins with (one with
-    /// `;`, `|`, `$`, …) is covered by nothing but a pattern for all commands or for exactly it.
-    fn allows(&self, call: &Call) -> bool {
-        let subject = subject(&call.action);
-        self.tool_fits(call)
-            && (self.prefix.is_empty()
-                || subject == self.prefix
-                || (is_plain(&call.action) && begins(&call.action, &subject, &self.prefix)))
-    }
-
-    /// Whether it forbids this call: anywhere in a command line counts.
-    fn forbids(&self, call: &Call) -> bool {
-        self.tool_fits(call) && subject(&call.action).contains(&self.prefix)
-    }
-
-    fn tool_fits(&self, call: &Call) -> bool {
-        self.tool == "*" || self.tool == call.tool
-    }
-}
-
-/// What a pattern is compared with.
-pub fn subject(action: &Action) -> String {
-    match action {
-        Action::Inward => String::new(),
-        Action::Look(look) => look.path.clone(),
-        Action::Change(change) => change.path.clone(),
-        Action::Run(run) => run.command.trim().to_owned(),
-        Action::Send(outbound) => outbound.to.clone(),
-        Action::Spawn { task } => task.clone(),
-    }
-}
-
-/// Whether an action does no more than its subject's beginning says: only then can a pattern for a
-/// beginning cover it.
-pub fn is_plain(action: &Action) -> bool {
-    match action {
-        Action::Run(run) => !run.command.contains([
-            ';', '|', '&', '$', '`', '(', ')', '<', '>', '{', '}', '\n', '\r', '\\', '\'', '"',
-            '*', '?', '[', '~', '#', '=', '\0',
-        ]),
-        Action::Look(_) | Action::Change(_) | Action::Send(_) => {
-            !subject(action).split('/').any(|step| step == "..")
-        }
-        Action::Inward | Action::Spawn { .. } => true,
-    }
-}
-
-/// Whether a subject begins with a prefix, at the end of a word, a path's step or a URL's host.
-fn begins(action: &Action, subject: &str, prefix: &str) -> bool {
-    let Some(rest) = subject.strip_prefix(prefix) else { return false };
-    let ends: &[char] = match action {
-        Action::Run(_) => &[' ', '\t'],
-        _ => &['/', '?', '#'],
-    };
-    rest.is_empty() || prefix.ends_with(ends) || rest.starts_with(ends)
 }
 
 /// A permission that the owner gave when asked, for the rest of a session.
@@ -326,10 +242,9 @@ pub fn authorize(who: Principal, call: Call, label: Label, grants: &Grants) -> V
         return allowed(call, Why::Granted(line));
     }
     // A leak is covered only by a pattern that names where it goes; one of a program's name does not.
-    let goes =
-        |pattern: &Pattern| matches!(call.action, Action::Send(_)) && !pattern.prefix.is_empty();
-    let listed =
-        |pattern: &&Pattern| pattern.allows(&call) && named(pattern) && (!leak || goes(pattern));
+    let listed = |pattern: &&Pattern| {
+        pattern.allows(&call) && named(pattern) && (!leak || pattern.names_destination(&call))
+    };
     if grants.mode != Mode::Ask
         && let Some(pattern) = grants.allow.iter().find(listed)
     {

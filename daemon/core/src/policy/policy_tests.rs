@@ -14,6 +14,7 @@ fn call(tool: &str, action: Action) -> Call {
 fn run(command: &str, network: Network) -> Call {
     let run = Run {
         command: command.to_owned(),
+        typed: false,
         directory: String::new(),
         timeout: Duration::from_secs(30),
         network,
@@ -65,54 +66,6 @@ fn what_each_mode_does_without_asking() {
             let got = verdict(call.clone(), CLEAN, &grants(mode, &["exec: cargo"]));
             assert_eq!(got, expected, "{call:?} in {mode:?}");
         }
-    }
-}
-
-#[test]
-fn a_command_that_does_more_than_it_begins_with_is_not_covered() {
-    let allowed = grants(Mode::OnMiss, &["exec: git status"]);
-    for command in ["git status", "git status -s", "git status  --short"] {
-        assert_eq!(verdict(run(command, Network::None), CLEAN, &allowed), "allowed", "{command}");
-    }
-    let more = [
-        "git statusx",
-        "git status; rm x",
-        "git status && rm x",
-        "git status | sh",
-        "git status $(rm x)",
-        "git status `rm x`",
-        "git status\nrm x",
-        "git status > x",
-        "git status &",
-        "GIT_PAGER=x git status",
-        "git",
-        "git status 'a",
-        "git status \\\nrm",
-        "git status {a,b}",
-        "git status <(rm)",
-        "git status ~/x",
-        "git status *",
-    ];
-    for command in more {
-        assert_eq!(verdict(run(command, Network::None), CLEAN, &allowed), "asked", "{command}");
-    }
-}
-
-#[test]
-fn a_host_that_is_allowed_allows_no_other_that_looks_like_it() {
-    let allowed = grants(Mode::OnMiss, &["web_fetch: https://docs.rs"]);
-    for url in ["https://docs.rs", "https://docs.rs/", "https://docs.rs/serde?x#y"] {
-        assert_eq!(verdict(send(url), CLEAN, &allowed), "allowed", "{url}");
-    }
-    for url in [
-        "https://docs.rs.evil.example/",
-        "https://docs.rs@evil.example/",
-        "http://docs.rs/",
-        "https://docs.rs:8443/",
-        "https://docs.rsx/",
-        "https://docs.rs/../x",
-    ] {
-        assert_eq!(verdict(send(url), CLEAN, &allowed), "asked", "{url}");
     }
 }
 
@@ -200,16 +153,6 @@ fn an_approval_holds_for_the_bytes_that_were_shown_and_no_others() {
     let other = ask(json!({ "content": "y", "path": "a" }));
     assert!(other.approved(&digest).is_err());
     assert_eq!(question.approved(&digest).unwrap().why(), &Why::Approved);
-}
-
-#[test]
-fn a_pattern_reads_back_as_it_is_written() {
-    for line in ["exec: cargo test", "exec:", "*: x", "web_fetch: https://a.example/b"] {
-        assert_eq!(Pattern::parse(line).unwrap().line(), line);
-    }
-    for line in ["exec", ": x", "a b: c"] {
-        assert!(Pattern::parse(line).is_err(), "{line}");
-    }
 }
 
 fn any_call() -> impl Strategy<Value = Call> {
