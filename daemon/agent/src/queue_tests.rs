@@ -6,12 +6,7 @@ use super::{Place, place};
 fn open(turns: &[(&str, bool)]) -> Vec<OpenTurn> {
     turns
         .iter()
-        .map(|&(turn, started)| OpenTurn {
-            turn: TurnId::from(turn),
-            started,
-            model: None,
-            compacts: false,
-        })
+        .map(|&(turn, started)| OpenTurn { started, ..OpenTurn::new(TurnId::from(turn)) })
         .collect()
 }
 

@@ -46,6 +46,7 @@ pub fn spawned_to_wire(spawned: &Spawned) -> v1::Spawned {
         tools: spawned.tools.clone(),
         system: spawned.system.clone(),
         sensitive: spawned.sensitive,
+        unattended: spawned.unattended,
     }
 }
 
@@ -58,6 +59,7 @@ pub(crate) fn spawned_from_wire(spawned: v1::Spawned) -> Result<Spawned> {
         tools: spawned.tools,
         system: spawned.system,
         sensitive: spawned.sensitive,
+        unattended: spawned.unattended,
     })
 }
 

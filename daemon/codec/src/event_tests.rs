@@ -62,9 +62,10 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 fn spawned() -> impl Strategy<Value = Spawned> {
     let tools = prop::collection::vec(text(), 0..3);
-    (id(), id(), id(), any::<u32>(), tools, text(), any::<bool>()).prop_map(
-        |(parent, turn, call, depth, tools, system, sensitive)| Spawned {
+    (id(), id(), id(), any::<u32>(), tools, text(), any::<(bool, bool)>()).prop_map(
+        |(parent, turn, call, depth, tools, system, (sensitive, unattended))| Spawned {
             sensitive,
+            unattended,
             parent: parent.into(),
             turn: turn.into(),
             call: call.into(),
@@ -355,6 +356,8 @@ proptest! {
                 started,
                 model,
                 compacts: !started,
+                asked: started,
+                report: (!started).then(|| "agent".into()),
             })
             .collect();
         prop_assert_eq!(summary_from_row(&summary_to_row(&summary)), Ok(summary));

@@ -47,6 +47,8 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
                 started: open.started,
                 model: open.model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
                 compacts: open.compacts,
+                unasked: !open.asked,
+                report: open.report.as_ref().map(SessionId::to_string).unwrap_or_default(),
             })
             .collect(),
         last_ending: ending_to_wire(summary.last_ending).into(),
@@ -163,5 +165,13 @@ fn open_turn(n: usize, open: v1::OpenTurn) -> Result<OpenTurn> {
     let within = |error: Error| error.within(&format!("open_turns[{n}]"));
     let turn = filled("turn", open.turn).map_err(within)?;
     let model = optional_model_from_wire("model", &open.model).map_err(within)?;
-    Ok(OpenTurn { turn: TurnId::new(turn), started: open.started, model, compacts: open.compacts })
+    Ok(OpenTurn {
+        turn: TurnId::new(turn),
+        started: open.started,
+        model,
+        compacts: open.compacts,
+        // Rows of before do not say it, and their turns go on as they did.
+        asked: !open.unasked,
+        report: non_empty(open.report).map(SessionId::new),
+    })
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::budget::Limits;
-use crate::event::{Ending, Event, EventKind};
+use crate::event::{Cause, Ending, Event, EventKind};
 use crate::id::{ApprovalId, CallId, SessionId, TurnId};
 use crate::message::Usage;
 use crate::models::ModelRef;
-use crate::policy::{Grant, Label, Mode, Pattern, Reach};
+use crate::policy::{Grant, Label, Mode, Pattern, Principal, Reach};
 use crate::provider::Effort;
 use crate::sandbox::{Mount, Network};
 
@@ -61,6 +61,8 @@ pub struct Spawned {
     pub system: String,
     /// The agent that began it knows of the person's own things, and may have told it some.
     pub sensitive: bool,
+    /// No person asked for the turn that began it: none can be asked in its name either.
+    pub unattended: bool,
 }
 
 /// What a session is doing.
@@ -115,7 +117,22 @@ pub struct OpenTurn {
     pub model: Option<ModelRef>,
     /// It compacts the conversation, and answers nothing.
     pub compacts: bool,
+    /// A person had a say in it: one of its messages came from a client.
+    pub asked: bool,
+    /// The agent whose result opened it, if one did.
+    pub report: Option<SessionId>,
 }
+
+impl OpenTurn {
+    /// One that waits, of which nothing is known yet.
+    pub fn new(turn: TurnId) -> Self {
+        Self { turn, started: false, model: None, compacts: false, asked: false, report: None }
+    }
+}
+
+/// What the id of a command begins with by which an agent in the background tells its result; its
+/// session's id comes after it.
+pub const REPORT: &str = "report:";
 
 /// A session at a glance: the projection that lists show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +223,18 @@ impl Summary {
         }
     }
 
+    /// On whose behalf an open turn acts. Where no person asked for it, nobody is there to be asked: it
+    /// came of an agent's result that was told in the background or of the daemon's start, or belongs
+    /// to an agent that such a turn began. A message of a person's that joins it changes that.
+    pub fn principal(&self, turn: &TurnId) -> Principal {
+        let open = self.open_turns.iter().find(|open| open.turn == *turn);
+        let attended = self.spawned.as_ref().is_some_and(|spawned| !spawned.unattended);
+        match open {
+            Some(open) if open.asked || (attended && open.report.is_none()) => Principal::Model,
+            Some(_) | None => Principal::Unattended,
+        }
+    }
+
     /// Takes the next event into account. Folding a session's events over [`Summary::empty`] gives
     /// its summary: there is no other source of it.
     pub fn apply(&mut self, event: &Event) {
@@ -240,11 +269,7 @@ impl Summary {
             }
             EventKind::ArchivedChanged { archived } => self.archived = *archived,
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
-            EventKind::UserMessage { model, sensitive, .. } => {
-                self.messages += 1;
-                self.label = self.label.and(event.origin, *sensitive);
-                self.open(event.turn.as_ref(), model.as_ref(), false);
-            }
+            EventKind::UserMessage { .. } => self.hear(event),
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
             EventKind::AssistantMessage { answer, .. } => {
                 self.messages += 1;
@@ -264,7 +289,12 @@ impl Summary {
             | EventKind::ApprovalAsked { .. }
             | EventKind::ApprovalAnswered { .. }
             | EventKind::GrantRevoked { .. } => self.act(event),
-            EventKind::CompactionAsked => self.open(event.turn.as_ref(), None, true),
+            EventKind::CompactionAsked => {
+                if let Some(open) = self.open(event.turn.as_ref(), None) {
+                    open.compacts = true;
+                    open.asked = true;
+                }
+            }
             EventKind::Compacted { after_tokens, usage, .. } => {
                 self.usage = self.usage.plus(*usage);
                 self.context_tokens = *after_tokens;
@@ -343,17 +373,30 @@ impl Summary {
         }
     }
 
-    fn open(&mut self, turn: Option<&TurnId>, model: Option<&ModelRef>, compacts: bool) {
-        let Some(turn) = turn else { return };
-        match self.open_turns.iter_mut().find(|open| open.turn == *turn) {
-            Some(open) => open.model = model.or(open.model.as_ref()).cloned(),
-            None => self.open_turns.push(OpenTurn {
-                turn: turn.clone(),
-                started: false,
-                model: model.cloned(),
-                compacts,
-            }),
+    /// Takes into account what was said to the agent.
+    fn hear(&mut self, event: &Event) {
+        let EventKind::UserMessage { op, model, sensitive, .. } = &event.kind else { return };
+        self.messages += 1;
+        self.label = self.label.and(event.origin, *sensitive);
+        let opens = !self.open_turns.iter().any(|open| Some(&open.turn) == event.turn.as_ref());
+        let Some(open) = self.open(event.turn.as_ref(), model.as_ref()) else { return };
+        open.asked |= matches!(event.cause, Cause::Client(_));
+        if opens && event.cause == Cause::Model {
+            open.report = op.as_str().strip_prefix(REPORT).map(SessionId::from);
         }
+    }
+
+    /// The open turn of that name, opened if it is not.
+    fn open(&mut self, turn: Option<&TurnId>, model: Option<&ModelRef>) -> Option<&mut OpenTurn> {
+        let turn = turn?;
+        let at = self.open_turns.iter().position(|open| open.turn == *turn);
+        let at = at.unwrap_or_else(|| {
+            self.open_turns.push(OpenTurn::new(turn.clone()));
+            self.open_turns.len() - 1
+        });
+        let open = self.open_turns.get_mut(at)?;
+        open.model = model.or(open.model.as_ref()).cloned();
+        Some(open)
     }
 
     fn start(&mut self, turn: Option<&TurnId>) {

@@ -152,12 +152,7 @@ impl Actor {
             Place::Queued(turn) | Place::Running(turn) => turn,
             Place::New => {
                 let turn = TurnId::new(self.shared.env.fresh_id());
-                plan.open.push(OpenTurn {
-                    turn: turn.clone(),
-                    started: false,
-                    model: None,
-                    compacts: false,
-                });
+                plan.open.push(OpenTurn::new(turn.clone()));
                 turn
             }
         };

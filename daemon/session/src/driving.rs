@@ -156,6 +156,7 @@ impl Actor {
             at: self.epoch.elapsed(),
             conversation: self.log.conversation().unwrap_or(&self.nothing),
             label: self.log.summary.label,
+            principal: self.log.summary.principal(&running.id),
             grants: &|| self.grants(),
             pay: &|| running.account.pay_call(&self.shared.rules().budget),
             answer_by: &|| self.answer_by(),

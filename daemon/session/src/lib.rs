@@ -31,6 +31,7 @@ mod resume;
 mod running;
 mod secrets;
 mod sessions;
+mod stray;
 mod telling;
 mod titles;
 mod undo;

@@ -7,22 +7,19 @@
 //! loses its place, and no turn gets a second end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use moltis_agent::conversation::{Conversation, MOST_BYTES, bytes, estimate};
-use moltis_agent::turn::INTERRUPTED;
 use moltis_core::assistant::Page;
 use moltis_core::env::Env;
 use moltis_core::error::{Code, Error, Result};
-use moltis_core::event::{Answer, Cause, Ending, Event, EventKind, Level, NewEvent, Origin};
+use moltis_core::event::{Cause, Event, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
-use moltis_core::journal::{Draft, Journal};
+use moltis_core::journal::Journal;
 use moltis_core::message::{Part, Usage};
 use moltis_core::session::Summary;
 
 use crate::live::Live;
 use crate::own::Kept;
-use crate::resume::cut_off;
 
 /// Events read from the log in one go.
 pub(crate) const PAGE: u32 = 256;
@@ -240,51 +237,8 @@ impl Log {
         }
     }
 
-    /// What closes the turn that an earlier life of the daemon left running: the text that it
-    /// had saved, the ends of its calls, a word to the person, the end.
-    async fn end_of_stray(&self) -> Result<Option<Vec<NewEvent>>> {
-        let Some(open) = self.summary.open_turns.iter().find(|open| open.started) else {
-            return Ok(None);
-        };
-        let turn = &open.turn;
-        if self.summary.pending.iter().any(|pending| pending.turn == *turn) {
-            // It waits for a person, and goes on waiting.
-            return Ok(None);
-        }
-        let drafts = self.journal.drafts().await?;
-        let (usage, items) = self.answers(turn).await?;
-        let wanted = |(session, draft): &(SessionId, Draft)| {
-            *session == self.session && draft.turn == *turn && !items.contains(&draft.item)
-        };
-        let mut events = Vec::new();
-        if let Some((_, draft)) = drafts.into_iter().find(wanted) {
-            let answer = Answer {
-                model: draft.model,
-                usage: Usage::default(),
-                estimated: 0,
-                finish: None,
-                first_token: None,
-                took: Duration::ZERO,
-            };
-            let (item, parts) = (draft.item, draft.parts);
-            let kind = EventKind::AssistantMessage { item, parts, answer, partial: true };
-            events.push(self.event(Some(turn), Cause::Model, Origin::Tool, kind));
-        }
-        for kind in cut_off(self.resumed(turn).await?) {
-            events.push(self.event(Some(turn), Cause::Daemon, Origin::Owner, kind));
-        }
-        let item = ItemId::new(self.env.fresh_id());
-        let notice =
-            EventKind::Notice { item, level: Level::Warning, text: INTERRUPTED.to_owned() };
-        let end = EventKind::TurnEnded { ending: Ending::Interrupted, failure: None, usage };
-        for kind in [notice, end] {
-            events.push(self.event(Some(turn), Cause::Daemon, Origin::Owner, kind));
-        }
-        Ok(Some(events))
-    }
-
     /// What a started turn used, and its answers. Reads back to its start, however far that is.
-    async fn answers(&self, turn: &TurnId) -> Result<(Usage, Vec<ItemId>)> {
+    pub(crate) async fn answers(&self, turn: &TurnId) -> Result<(Usage, Vec<ItemId>)> {
         let (mut usage, mut items) = (Usage::default(), Vec::new());
         let mut seq = u64::MAX;
         loop {

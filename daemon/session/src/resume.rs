@@ -6,8 +6,9 @@ use moltis_agent::turn::{Past, Resumed, Wish};
 use moltis_core::assistant::Page;
 use moltis_core::error::Result;
 use moltis_core::event::{Event, EventKind, ToolEnding};
-use moltis_core::id::{ApprovalId, CallId, TurnId};
+use moltis_core::id::{ApprovalId, CallId, ItemId, TurnId};
 use moltis_core::message::Part;
+use moltis_core::policy::Reach;
 
 use crate::log::{Log, PAGE};
 
@@ -39,19 +40,29 @@ impl Log {
     }
 }
 
-/// The ends of the calls that were begun by a turn that does not go on.
-pub(crate) fn cut_off(resumed: Resumed) -> Vec<EventKind> {
+/// The ends of the calls that were begun or asked about by a turn that does not go on, for this reason.
+pub(crate) fn cut_off(resumed: Resumed, why: &str, fresh: &dyn Fn() -> ItemId) -> Vec<EventKind> {
     let Resumed { wishes, past, .. } = resumed;
-    let end = |Wish { id: call, tool, .. }: Wish| {
-        let item = past.iter().find_map(|(id, past)| match past {
-            Past::Started(item) if *id == call => Some(item.clone()),
-            _ => None,
-        })?;
-        let (ending, parts) = (ToolEnding::Interrupted, vec![Part::Text(UNKNOWN.to_owned())]);
-        let (sensitive, took) = (false, None);
-        Some(EventKind::ToolFinished { item, call, tool, ending, parts, sensitive, took })
-    };
-    wishes.into_iter().filter_map(end).collect()
+    let mut kinds = Vec::new();
+    for Wish { id: call, tool, .. } in wishes {
+        let Some((_, known)) = past.iter().find(|(id, _)| *id == call) else { continue };
+        let (item, ending, text) = match known {
+            Past::Started(item) => (item.clone(), ToolEnding::Interrupted, UNKNOWN.to_owned()),
+            Past::Asked(approval, _) => {
+                kinds.push(EventKind::ApprovalAnswered {
+                    approval: approval.clone(),
+                    allowed: false,
+                    reach: Reach::Once,
+                    reason: why.to_owned(),
+                });
+                (fresh(), ToolEnding::Cancelled, format!("not done: {why}"))
+            }
+            Past::Allowed(_) | Past::Denied(_) => continue,
+        };
+        let (parts, sensitive, took) = (vec![Part::Text(text)], false, None);
+        kinds.push(EventKind::ToolFinished { item, call, tool, ending, parts, sensitive, took });
+    }
+    kinds
 }
 
 /// Folds a turn's events, oldest first.

@@ -136,6 +136,9 @@ pub struct Spawned {
     /// The agent that began it knows of the person's own things.
     #[prost(bool, tag = "7")]
     pub sensitive: bool,
+    /// No person asked for the turn that began it.
+    #[prost(bool, tag = "8")]
+    pub unattended: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionForked {
@@ -975,6 +978,12 @@ pub struct OpenTurn {
     /// It compacts the conversation, and answers nothing.
     #[prost(bool, tag = "4")]
     pub compacts: bool,
+    /// No person had a say in it.
+    #[prost(bool, tag = "7")]
+    pub unasked: bool,
+    /// The session of the agent whose result opened it, or empty.
+    #[prost(string, tag = "8")]
+    pub report: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateRequest {
@@ -1035,7 +1044,7 @@ pub struct SendResponse {
 pub struct StopRequest {
     #[prost(string, tag = "1")]
     pub session: ::prost::alloc::string::String,
-    /// Also the queued turns.
+    /// Also the queued turns, and the agents that earlier ones left in the background.
     #[prost(bool, tag = "2")]
     pub all: bool,
     /// Only this turn, running or queued; empty is the running one.

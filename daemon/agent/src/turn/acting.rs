@@ -95,7 +95,7 @@ impl Turn {
                 Err(why) => (ToolEnding::Denied, format!("not done: {why}")),
                 Ok(()) => {
                     let label = self.instructions.label(ctx.label);
-                    let verdict = authorize(self.principal, call, label, &(ctx.grants)());
+                    let verdict = authorize(ctx.principal, call, label, &(ctx.grants)());
                     let kinds = doing.take(verdict, class, pattern, ctx);
                     if matches!(doing.stage, Stage::Finished) {
                         note(&mut self.failures, doing.fingerprint());

@@ -162,6 +162,8 @@ pub struct Context<'a> {
     pub conversation: &'a Conversation,
     /// How far that can be trusted; what the model is told first of all counts beside it.
     pub label: Label,
+    /// On whose behalf it acts.
+    pub principal: Principal,
     /// What the owner allowed and forbade.
     pub grants: &'a dyn Fn() -> Grants,
     /// Takes a call of a tool from the budget; says which one does not hold it.
@@ -234,7 +236,6 @@ pub struct Turn {
     progress: bool,
     usage: Usage,
     jitter: Jitter,
-    principal: Principal,
     /// The calls of the last answer, until each has its result.
     round: Option<Round>,
     /// Rounds of calls that are over.
@@ -269,7 +270,6 @@ impl Turn {
             progress: false,
             usage: Usage::default(),
             jitter: Jitter::new(seed),
-            principal: Principal::Model,
             round: None,
             rounds: 0,
             failures: Vec::new(),
@@ -295,12 +295,6 @@ impl Turn {
         let mut all = std::mem::take(&mut self.instructions.system);
         all.extend(more);
         self.instructions.system = system::ordered(all);
-    }
-
-    /// The same turn on behalf of somebody else.
-    #[must_use]
-    pub fn for_principal(self, principal: Principal) -> Self {
-        Self { principal, ..self }
     }
 
     /// Whether it has asked for its end.

@@ -21,6 +21,7 @@ use moltis_core::message::text_of;
 use moltis_core::models::ModelInfo;
 use moltis_core::policy::Grants;
 use moltis_core::policy::Label;
+use moltis_core::policy::Principal;
 use moltis_core::provider::Chunk;
 use moltis_core::provider::Failure;
 use moltis_core::provider::FailureKind;
@@ -40,6 +41,7 @@ pub(super) struct Run {
     pub(super) finished: u32,
     pub(super) keeps: bool,
     pub(super) label: Label,
+    pub(super) principal: Principal,
     pub(super) grants: Grants,
     /// What the model was asked last.
     pub(super) request: Option<Box<Request>>,
@@ -59,6 +61,7 @@ impl Run {
             finished: 0,
             keeps: true,
             label: Label::CLEAN,
+            principal: Principal::Model,
             grants: Grants::default(),
             request: None,
             pay: Ok(()),
@@ -85,6 +88,7 @@ impl Run {
             at: self.at,
             conversation: &conversation,
             label: self.label,
+            principal: self.principal,
             grants: &|| self.grants.clone(),
             pay: &|| self.pay.clone(),
             answer_by: &|| Timestamp::UNIX_EPOCH,

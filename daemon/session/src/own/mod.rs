@@ -20,7 +20,7 @@ pub(crate) use spawn::Children;
 pub use spawn::{Preset, Presets};
 pub(crate) use state::{Kept, StateAsk};
 
-/// How many agents may stand above another.
+/// How many agents may stand above another; those whose results led to it count.
 const DEEPEST: u32 = 3;
 
 /// The tools of a session.

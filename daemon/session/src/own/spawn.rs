@@ -3,6 +3,10 @@
 //! Its session is one like any other: it can be attached to, its questions are answered where all are,
 //! its calls pass the policy. It inherits the workspace and what is allowed without asking, never the
 //! grants of a person; and its words are trusted no more than those of the agent that began it.
+//!
+//! Two bounds hold where nobody watches. Depth is counted across reports: a turn that an agent's result
+//! opened stands below that agent, so that no chain of results grows on and on. And no agent outlives
+//! the daemon (`crate::stray`): the call that waited for it, or the turn that began it, is gone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,13 +21,13 @@ use moltis_core::feed::{Feed, From};
 use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::message::{Part, text_of};
 use moltis_core::models::ModelRef;
-use moltis_core::policy::Authorized;
+use moltis_core::policy::{Authorized, Principal};
 use moltis_core::provider::ToolSpec;
-use moltis_core::session::{QueueMode, Settings, Spawned};
+use moltis_core::session::{QueueMode, REPORT, Settings, Spawned, Summary};
 use moltis_core::tool::{Action, Call, Class, Outcome, Output, Scene, Tool};
 use serde_json::{Value, json};
 
-use super::{going, needed, text};
+use super::{DEEPEST, going, needed, text};
 use crate::sessions::Sessions;
 
 /// Agents that one turn may have at work at once.
@@ -187,11 +191,18 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
     let listed = listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
     let own = parent.spawned.as_ref().map(|spawned| spawned.tools.clone()).unwrap_or_default();
     let tools = narrowed(own, narrowed(preset.tools, listed.collect())?)?;
+    let above = above(sessions, &parent, &scene.turn).await;
+    if above >= DEEPEST {
+        let message = "the results of agents led here, one after another, without a word of a person: \
+                       no more agents are begun";
+        return Err(Error::new(Code::Invalid, message));
+    }
     let spawned = Spawned {
         parent: scene.session.clone(),
         turn: scene.turn.clone(),
         call: call.id.clone(),
-        depth: parent.spawned.as_ref().map_or(0, |spawned| spawned.depth) + 1,
+        depth: above + 1,
+        unattended: parent.principal(&scene.turn) == Principal::Unattended,
         tools,
         system: preset.system,
         sensitive: parent.label.sensitive,
@@ -230,6 +241,17 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
     let sent = sessions.send(&caller, message).await;
     at_work.done = sent.is_err();
     Ok((at_work, sent?.turn))
+}
+
+/// How many agents stand above one that a turn begins: those above its session and, where an agent's
+/// result opened the turn and no person joined it since, that agent and those above it.
+async fn above(sessions: &Arc<Sessions>, parent: &Summary, turn: &TurnId) -> u32 {
+    let own = parent.spawned.as_ref().map_or(0, |spawned| spawned.depth);
+    let open = parent.open_turns.iter().find(|open| open.turn == *turn && !open.asked);
+    let Some(agent) = open.and_then(|open| open.report.as_ref()) else { return own };
+    // One whose session was deleted meanwhile may have stood anywhere.
+    let agent = sessions.summary(agent).await.ok().and_then(|summary| summary.spawned);
+    own.max(agent.map_or(DEEPEST, |spawned| spawned.depth))
 }
 
 /// The tools that both lists have; an empty list has all, and so must not come of two that are not.
@@ -294,7 +316,7 @@ async fn report(mut at_work: AtWork, turn: TurnId) {
     let Ok(summary) = sessions.summary(child).await else { return };
     let label = summary.label;
     let message = NewMessage {
-        op: OpId::new(format!("report:{child}")),
+        op: OpId::new(format!("{REPORT}{child}")),
         session: scene.session.clone(),
         parts: vec![Part::Text(format!("[the result of agent `{child}`]\n{said}"))],
         queue: Some(QueueMode::Steer),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use moltis_core::assistant::{Assistant, Filter, StopScope};
-use moltis_core::event::{Ending, EventKind};
+use moltis_core::assistant::{Assistant, Caller, Filter, NewMessage, StopScope};
+use moltis_core::event::{Cause, Ending, Event, EventKind, Origin, ToolEnding};
 use moltis_core::feed::From;
-use moltis_core::id::{OpId, SessionId};
+use moltis_core::id::{OpId, SessionId, TurnId};
 use moltis_core::policy::Mode;
-use moltis_core::session::{State, Summary, TurnRules};
+use moltis_core::session::{QueueMode, State, Summary, TurnRules};
 use moltis_session::{Hands, Preset, Presets};
 use moltis_testkit::provider::{Gate, Script, ScriptedModels, ScriptedProvider};
 use moltis_testkit::tools::ScriptedTools;
@@ -198,7 +198,7 @@ async fn an_agent_in_the_background_tells_its_result_as_a_message() {
 #[tokio::test(start_paused = true)]
 async fn an_agent_knows_no_more_than_its_parent_may_tell() {
     let (home, tools) = home().await;
-    let page = moltis_core::tool::Outcome::said("a page").from(moltis_core::event::Origin::Web);
+    let page = moltis_core::tool::Outcome::said("a page").from(Origin::Web);
     tools.give(page);
     home.provider.push(Script::calls(&[("c1", "look", r#"{"at":"a"}"#)]));
     home.provider.push(Script::calls(&[("c2", "spawn_agent", r#"{"task":"send it away"}"#)]));
@@ -213,4 +213,137 @@ async fn an_agent_knows_no_more_than_its_parent_may_tell() {
     view.until(|view| view.caught_up && view.summary().state() == State::Waiting).await;
     assert!(view.summary().pending[0].tainted);
     assert_eq!(tools.done(), ["look a"]);
+}
+
+/// A session whose agent has begun another one, which asks whether it may send something.
+async fn child_that_asks(background: bool) -> (Home, Arc<ScriptedTools>, SessionId) {
+    let (home, tools) = home().await;
+    let call = format!(r#"{{"task":"send it","background":{background}}}"#);
+    home.provider.push(Script::calls(&[("c1", "spawn_agent", &call)]));
+    let send = Script::calls(&[("c2", "send", r#"{"at":"https://a.example/"}"#)]);
+    match background {
+        // Parent and child ask at the same time.
+        true => home.provider.otherwise(send),
+        false => home.provider.push(send),
+    }
+    home.send("begin").await;
+    let child = soon(async {
+        loop {
+            let waiting = home.sessions.approvals().await.unwrap();
+            if let Some((child, _)) = waiting.into_iter().find(|(id, _)| *id != home.session) {
+                return child;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let child = child.await;
+    (home, tools, child)
+}
+
+async fn view_of(home: &Home, session: &SessionId) -> crate::harness::View {
+    let feed = home.sessions.attach(session, From::Seq(0)).await.unwrap();
+    let mut view = crate::harness::View::new(feed);
+    view.until(|view| view.caught_up).await;
+    view
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_waits_for_an_answer_ends_with_the_daemon_that_its_parent_ran_in() {
+    for background in [false, true] {
+        let (mut home, tools, child) = child_that_asks(background).await;
+        home.restart();
+        soon(home.sessions.recover()).await.unwrap();
+        let mut view = view_of(&home, &child).await;
+        view.until(|view| view.summary().state() == State::Idle).await;
+        assert_eq!(view.summary().last_ending, Some(Ending::Cancelled), "{background}");
+        let refused = view.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::ApprovalAnswered { allowed: false, reason, .. }
+                if reason.contains("went with the daemon"))
+        });
+        let told = view.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::Notice { text, .. } if text.contains("went with"))
+        });
+        assert!(refused && told, "{background}");
+        let of_child = home.sessions.approvals().await.unwrap();
+        assert!(of_child.iter().all(|(session, _)| *session != child), "nothing is asked any more");
+        assert!(tools.done().is_empty(), "{:?}", tools.done());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_asked_of_an_agent_goes_on_without_the_one_that_began_it() {
+    let (mut home, tools, child) = child_that_asks(false).await;
+    let message = NewMessage {
+        session: child.clone(),
+        queue: Some(QueueMode::Steer),
+        ..home.message("and hurry")
+    };
+    soon(home.sessions.send(&owner(), message)).await.unwrap();
+    home.restart();
+    soon(home.sessions.recover()).await.unwrap();
+    let waiting = home.sessions.approvals().await.unwrap();
+    assert_eq!(waiting.iter().filter(|(session, _)| *session == child).count(), 1);
+    assert!(tools.done().is_empty());
+}
+
+/// Sends as no client does.
+async fn unasked(home: &Home, op: &str, cause: Cause) -> TurnId {
+    let message = NewMessage {
+        op: OpId::new(op),
+        queue: Some(QueueMode::Steer),
+        ..home.message("[the result of an agent]")
+    };
+    let origin = Origin::Tool;
+    let caller = Caller { cause, origin };
+    soon(home.sessions.send(&caller, message)).await.unwrap().turn
+}
+
+/// Sends as an agent in the background does that tells its result.
+async fn reported(home: &Home, from: &SessionId) -> TurnId {
+    unasked(home, &format!("report:{from}"), Cause::Model).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_of_agents_do_not_lead_to_agents_without_end() {
+    let (home, _) = home().await;
+    let spawn = Script::calls(&[("c", "spawn_agent", r#"{"task":"the next one"}"#)]);
+    let mut turn = home.send("begin").await.turn;
+    let mut depths = Vec::new();
+    for _ in 0..4 {
+        home.provider.push(spawn.clone());
+        home.provider.otherwise(Script::answer("done"));
+        assert_eq!(home.ended(&turn).await, Ending::Done);
+        let spawned = children(&home).await.into_iter();
+        let mine = spawned.filter(|child| child.spawned.as_ref().unwrap().turn == turn);
+        let Some(child) = mine.last() else { break };
+        let spawned = child.spawned.unwrap();
+        depths.push((spawned.depth, spawned.unattended));
+        turn = reported(&home, &child.id).await;
+    }
+    assert_eq!(depths, [(1, false), (2, true), (3, true)]);
+    assert!(home.story().contains("no more agents are begun"), "{}", home.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_turn_that_nobody_asked_for_nobody_is_asked_until_a_person_joins_it() {
+    for (op, cause) in [("report:agent", Cause::Model), ("boot", Cause::Daemon)] {
+        let (home, tools) = home().await;
+        let send = |id: &str| Script::calls(&[(id, "send", r#"{"at":"https://a.example/"}"#)]);
+        let gate = Gate::closed();
+        home.provider.push(send("c1"));
+        home.provider.push(send("c2").after(&gate));
+        let turn = unasked(&home, op, cause).await;
+        let mut view = home.attach(From::Seq(0)).await;
+        let denied = |event: &Arc<Event>| {
+            matches!(&event.kind, EventKind::ToolFinished { ending, .. }
+                if *ending == ToolEnding::Denied)
+        };
+        view.until(|view| view.events.iter().any(denied)).await;
+        assert!(home.sessions.approvals().await.unwrap().is_empty());
+        let message = NewMessage { queue: Some(QueueMode::Steer), ..home.message("I am here") };
+        assert_eq!(soon(home.sessions.send(&owner(), message)).await.unwrap().turn, turn);
+        gate.open();
+        view.until(|view| view.summary().state() == State::Waiting).await;
+        assert!(tools.done().is_empty());
+    }
 }
