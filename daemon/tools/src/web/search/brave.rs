@@ -1,7 +1,9 @@
 //! Brave: `GET /res/v1/web/search`, the key in `x-subscription-token`.
 //!
-//! Source: Brave Search API, Web Search. Errors are an `ErrorResponse` with a code; a wrong key is
-//! answered with 422 and `SUBSCRIPTION_TOKEN_INVALID`.
+//! Source: Brave Search API, `api-dashboard.search.brave.com/api-reference/web/search/get`, read in
+//! November 2026: a query has at most 400 characters and 50 words, `count` is 1 to 20, a language is one
+//! of an enumeration of Brave's own. Errors are an `ErrorResponse` with a code; a wrong key is answered
+//! with 422 and `SUBSCRIPTION_TOKEN_INVALID`, as is (422, `VALIDATION`) what is wrong otherwise.
 
 use moltis_net::Request;
 use moltis_net::web::Page;
@@ -33,7 +35,7 @@ fn ask(endpoint: &str, query: &Query, key: Option<&SecretString>) -> Result<Requ
             pairs.append_pair("country", country);
         }
         if let Some(language) = &query.language {
-            pairs.append_pair("search_lang", language);
+            pairs.append_pair("search_lang", own_code(language));
         }
         if let Some(freshness) = query.freshness {
             let code = match freshness {
@@ -50,6 +52,20 @@ fn ask(endpoint: &str, query: &Query, key: Option<&SecretString>) -> Result<Requ
         Some(key) => request.secret_header("x-subscription-token", key),
         None => request,
     })
+}
+
+/// Brave's name of a language, where it is not the usual one: anything else than a name of its own is
+/// answered with 422.
+fn own_code(language: &str) -> &str {
+    match language {
+        "ja" => "jp",
+        "zh" | "zh-cn" | "zh-sg" => "zh-hans",
+        "zh-tw" | "zh-hk" => "zh-hant",
+        "pt" => "pt-pt",
+        "no" => "nb",
+        "en-gb" | "pt-br" | "pt-pt" | "zh-hans" | "zh-hant" => language,
+        other => other.split('-').next().unwrap_or(other),
+    }
 }
 
 #[derive(Deserialize)]

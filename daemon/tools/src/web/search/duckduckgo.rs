@@ -1,10 +1,11 @@
 //! DuckDuckGo: `GET /html/`, the page that it makes for browsers without scripts.
 //!
-//! There is no documentation: the page is read as it was seen in 2025 and 2026. Results are `.result`
-//! with a link `.result__a` and a text `.result__snippet`; advertisements are marked `.result--ad`;
-//! links lead through `/l/?uddg=`. Robots are answered with 202, or with a page that has
-//! `.anomaly-modal__title` or `#challenge-form`. A page that has none of that and no `.no-results` is
-//! an error, not an empty result: it has changed.
+//! There is no documentation: the page is read as it was seen in 2025 and 2026, and as other readers
+//! of it describe it (the marks of a challenge were compared with theirs in November 2026). Results
+//! are `.result` with a link `.result__a` and a text `.result__snippet`; advertisements are marked
+//! `.result--ad`; links lead through `/l/?uddg=`. Robots are answered with 202, or with a page that
+//! has `.anomaly-modal__title` or `#challenge-form`. A page that has none of that and no
+//! `.no-results` is an error, not an empty result: it has changed.
 
 use moltis_net::Request;
 use moltis_net::web::Page;

@@ -29,8 +29,9 @@ use super::host_prefix;
 use super::plain;
 use super::visible::line;
 
-/// The longest query, in characters: Brave's limit.
+/// The longest query, in characters and in words: Brave's limits.
 const LONGEST: usize = 400;
+const MOST_WORDS: usize = 50;
 /// The most results that are told.
 const MOST: usize = 10;
 /// The most characters of a result's text.
@@ -191,6 +192,9 @@ impl WebSearch {
         let words = line(&read.query, usize::MAX);
         if words.is_empty() || words.chars().count() > LONGEST {
             return Err(format!("`query` has 1 to {LONGEST} characters"));
+        }
+        if words.split_whitespace().count() > MOST_WORDS {
+            return Err(format!("`query` has at most {MOST_WORDS} words"));
         }
         let count = read.count.unwrap_or(self.options.count);
         if !(1..=MOST).contains(&count) {

@@ -1,7 +1,10 @@
 //! Perplexity: `POST /search`, the key as a bearer.
 //!
-//! Source: Perplexity Search API. Its snippets are whole passages, so that it is asked for short
-//! ones.
+//! Source: Perplexity Search API, `docs.perplexity.ai/api-reference/search-post`, and the types of its
+//! own client (`perplexityai/perplexity-py`, `types/search_create_params.py`), read in November 2026:
+//! `max_results` is 1 to 20, languages are ISO 639-1 (two lower-case letters, at most ten), `country` is
+//! ISO 3166-1, a recency is `hour`, `day`, `week`, `month` or `year`. Its snippets are whole passages, so
+//! that it is asked for short ones.
 
 use moltis_net::Request;
 use moltis_net::web::Page;
@@ -21,7 +24,7 @@ pub(super) const SERVICE: Service = Service {
     read,
 };
 
-/// Tokens of a page: the least that it takes.
+/// Tokens that a page's passage may have: more than is told of it ([`super::SNIPPET`]).
 const PASSAGE: usize = 256;
 
 #[derive(Serialize)]
@@ -43,7 +46,11 @@ fn ask(endpoint: &str, query: &Query, key: Option<&SecretString>) -> Result<Requ
         max_results: query.count,
         max_tokens_per_page: PASSAGE,
         country: query.country.as_deref(),
-        search_language_filter: query.language.as_deref().map(|language| [language]),
+        search_language_filter: query
+            .language
+            .as_deref()
+            .and_then(|code| code.split('-').next().filter(|code| code.len() == 2))
+            .map(|code| [code]),
         search_recency_filter: query.freshness.map(|freshness| match freshness {
             Freshness::Day => "day",
             Freshness::Week => "week",

@@ -94,6 +94,35 @@ async fn brave_is_asked_as_its_api_wants_it() {
 }
 
 #[tokio::test]
+async fn a_language_is_called_what_each_service_calls_it() {
+    let server = Vendor::start().await;
+    let asked = async |engine, reply: Value, language: &str| {
+        server.script(Reply::json(200, &reply));
+        let arguments = json!({"query": "x", "search_lang": language});
+        call(&tool_with(&server, engine, Some("key")), arguments).await;
+        server.requests().pop().unwrap()
+    };
+    let mut names = Vec::new();
+    for language in ["ja", "zh", "ZH-TW", "pt-br", "pt", "de-at", "en-gb"] {
+        let seen = asked(Engine::Brave, json!({"web": {"results": []}}), language).await;
+        names.push(seen.path.rsplit('=').next().unwrap().to_owned());
+    }
+    expect!["jp zh-hans zh-hant pt-br pt-pt de en-gb"].assert_eq(&names.join(" "));
+    let seen = asked(Engine::Perplexity, json!({"results": []}), "pt-br").await;
+    assert_eq!(seen.json()["search_language_filter"], json!(["pt"]));
+}
+
+#[tokio::test]
+async fn a_query_of_more_words_than_services_take_is_refused_before_it_is_sent() {
+    let server = Vendor::start().await;
+    let tool = tool_with(&server, Engine::Brave, Some("key"));
+    let words = |count: usize| json!({"query": vec!["x"; count].join(" ")});
+    assert!(planned(&tool, words(50)).is_ok());
+    expect!["`query` has at most 50 words"].assert_eq(&planned(&tool, words(51)).unwrap_err());
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
 async fn what_brave_complains_of_is_told() {
     let server = Vendor::start().await;
     let error = |status: u16, code: &str| {
