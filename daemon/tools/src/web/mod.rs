@@ -9,6 +9,8 @@ mod desk;
 pub mod document;
 pub mod extract;
 mod fetch;
+#[cfg(test)]
+mod fetchers_tests;
 mod kind;
 mod plain;
 mod search;
