@@ -10,5 +10,6 @@ mod hands;
 mod hooks;
 mod keys;
 mod local;
+mod security;
 mod spine;
 mod terminal;

@@ -9,3 +9,4 @@ mod images;
 mod places;
 mod process;
 mod support;
+mod unguarded;

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod files;
+mod obeys;
 mod programs;
 mod puppet;
 
