@@ -193,7 +193,7 @@ pub struct Undo {
 pub enum StopScope {
     /// The running turn.
     Running,
-    /// The running turn and every queued one.
+    /// The running turn, every queued one, and the agents that earlier ones left in the background.
     All,
     /// This turn, running or queued.
     Turn(TurnId),

@@ -123,23 +123,32 @@ impl Actor {
     pub(crate) async fn end_all(&mut self) {
         let scene = self.scene(&TurnId::new(""), &self.shared.rules());
         let shared = self.shared.clone();
-        let children = async {
-            let Some(sessions) = shared.sessions.upgrade() else { return };
-            let working = shared.journal.unfinished().await.unwrap_or_default();
-            let mine = |child: &Summary| {
-                child.spawned.as_ref().is_some_and(|spawned| spawned.parent == scene.session)
+        let programs = soon(&scene.session, shared.hands.toolbox.stop(&scene));
+        tokio::join!(self.end_agents(), programs);
+    }
+
+    /// Ends the agents that the session's turns began, whenever that was.
+    pub(crate) fn end_agents(&self) -> impl Future<Output = ()> + use<> {
+        let (shared, session) = (self.shared.clone(), self.log.session.clone());
+        async move {
+            let agents = async {
+                let Some(sessions) = shared.sessions.upgrade() else { return };
+                let working = shared.journal.unfinished().await.unwrap_or_default();
+                let mine = |child: &Summary| {
+                    child.spawned.as_ref().is_some_and(|spawned| spawned.parent == session)
+                };
+                let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
+                join_all(working.into_iter().filter(mine).map(async |child| {
+                    let op = OpId::new(shared.env.fresh_id());
+                    let stopped = sessions.stop(&caller, op, &child.id, StopScope::All).await;
+                    if let Err(error) = stopped {
+                        tracing::warn!(session = %child.id, %error, "failed to stop an agent");
+                    }
+                }))
+                .await;
             };
-            let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
-            join_all(working.into_iter().filter(mine).map(async |child| {
-                let op = OpId::new(shared.env.fresh_id());
-                if let Err(error) = sessions.stop(&caller, op, &child.id, StopScope::All).await {
-                    tracing::warn!(session = %child.id, %error, "failed to stop an agent");
-                }
-            }))
-            .await;
-        };
-        let programs = shared.hands.toolbox.stop(&scene);
-        tokio::join!(soon(&scene.session, children), soon(&scene.session, programs));
+            soon(&session, agents).await;
+        }
     }
 
     /// Takes note of which questions of the running turn wait.

@@ -214,9 +214,14 @@ impl Actor {
         }
         let last = op.filter(|_| hit.is_none());
         let queued = self.stop_queued(caller, last, scope, running.as_ref()).await;
-        if hit.is_some() {
-            self.drive(Input::Stop).await?;
+        let driven = match hit {
+            Some(_) => self.drive(Input::Stop).await,
+            None => Ok(()),
+        };
+        if *scope == StopScope::All {
+            self.end_agents().await;
         }
+        driven?;
         Ok(hit.into_iter().chain(queued?).collect())
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct StopArgs {
     /// Key, id, beginning of an id, or title
     #[arg(default_value = "main", add = ArgValueCandidates::new(complete::sessions))]
     session: String,
-    /// Stop the turns that wait as well
+    /// Stop the turns that wait as well, and agents in the background
     #[arg(long)]
     all: bool,
 }
@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context, args: StopArgs) -> Result<(), Failure
     };
     let turns = client.caller.call(&call::STOP, &request).await?.turns;
     let line = match turns.as_slice() {
+        [] if args.all => "no turn was running".to_owned(),
         [] => "nothing was running".to_owned(),
         turns => format!("stopped {}", turns.join(" ")),
     };

@@ -161,6 +161,42 @@ async fn an_agent_ends_when_the_one_that_began_it_is_stopped() {
     assert_eq!(summary.await.unwrap().last_ending, Some(Ending::Cancelled));
 }
 
+#[tokio::test(start_paused = true)]
+async fn stopping_all_ends_agents_that_an_earlier_turn_left_in_the_background_and_theirs() {
+    let (a, b) = (ScriptedProvider::new("a"), ScriptedProvider::new("b"));
+    let models = ScriptedModels::new(&[a.clone(), b.clone()]);
+    let hands = Hands { toolbox: ScriptedTools::new(), ..Hands::none() };
+    let rules = TurnRules { approvals: Mode::Auto, ..rules() };
+    let home = Home::with_hands(a, models, rules, hands).await;
+    let background = r#"{"task":"x","background":true,"model":"b/model"}"#;
+    home.provider.push(Script::calls(&[("c1", "spawn_agent", background)]));
+    home.provider.otherwise(Script::answer("it is at work"));
+    // The agent begins another one, and both go on.
+    b.push(Script::calls(&[("c2", "spawn_agent", background)]));
+    b.otherwise(Script::new().text("I be").hang());
+    let turn = home.send("begin it").await.turn;
+    assert_eq!(home.ended(&turn).await, Ending::Done);
+    let both = soon(async {
+        loop {
+            let children = children(&home).await;
+            if children.len() == 2 {
+                return children;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let (caller, op) = (owner(), OpId::from("stop"));
+    let stopped = home.sessions.stop(&caller, op, &home.session, StopScope::All);
+    assert!(soon(stopped).await.unwrap().is_empty(), "none of its own turns runs");
+    for child in both {
+        let mut view = view_of(&home, &child.id).await;
+        view.until(|view| view.summary().state() == State::Idle).await;
+        assert_eq!(view.summary().last_ending, Some(Ending::Cancelled), "{child:?}");
+    }
+    assert!(!home.story().contains("the result of agent"), "{}", home.story());
+}
+
 /// The session of the one agent that is at work.
 async fn running_child(home: &Home) -> SessionId {
     let mut view = home.attach(From::Seq(0)).await;
