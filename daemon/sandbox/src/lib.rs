@@ -9,6 +9,7 @@ mod backend;
 mod bubblewrap;
 mod engine;
 mod image;
+mod linked;
 mod options;
 mod output;
 mod sandboxes;

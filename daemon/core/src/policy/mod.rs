@@ -328,11 +328,16 @@ fn destination(action: &Action) -> String {
     }
 }
 
+/// Where a repository keeps what belongs to each of its worktrees, and says which configuration they
+/// have.
+pub const WORKTREES: &str = ".git/worktrees";
+
 /// Directories and files of a workspace that make programs outside of the sandbox do things.
 pub const STEERING: &[&str] = &[
     ".git/hooks",
     ".git/config",
     ".git/modules",
+    WORKTREES,
     ".gitmodules",
     ".gitattributes",
     ".moltis",

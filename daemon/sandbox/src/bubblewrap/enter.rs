@@ -22,6 +22,7 @@ use super::Bubblewrap;
 use super::limits::Manager;
 use super::room::{Floor, HOME, Room, WORKSPACE};
 use super::wards::Ward;
+use crate::linked::{Linked, Seen};
 
 /// What a shell inside says when it is there.
 const HERE: u8 = 6;
@@ -89,9 +90,9 @@ impl Bubblewrap {
                 format!("`{directory}` leads out of the workspace"),
             ));
         }
-        let floor = self.floor(place, run.mount).await?;
+        let (floor, repository) = self.floor(place, run.mount).await?;
         let told = self.told(script).await?;
-        let command = self.command(&floor, directory, telling, manager);
+        let command = self.command(&floor, &repository, directory, telling, manager);
         let mut ward = self.launcher.start(command, place.session.clone(), floor).await?;
         match timeout(SETTING_UP, hear(&mut ward)).await {
             Ok(heard) => heard?,
@@ -109,23 +110,25 @@ impl Bubblewrap {
         Ok(ward)
     }
 
-    /// The workspace of a place, made sure of.
-    async fn floor(&self, place: &Place, mount: Mount) -> Result<Floor> {
-        let Some(workspace) = place.workspace.clone() else { return Ok(Floor::None) };
-        if mount == Mount::None {
-            return Ok(Floor::None);
-        }
+    /// The workspace of a place, made sure of, and what is seen of the repository that it is a
+    /// worktree of.
+    async fn floor(&self, place: &Place, mount: Mount) -> Result<(Floor, Vec<(PathBuf, Seen)>)> {
+        let workspace = place.workspace.clone().filter(|_| mount != Mount::None);
+        let Some(workspace) = workspace else { return Ok((Floor::None, Vec::new())) };
+        let hidden = self.hidden.clone();
         let seams = self.seams.clone();
         let floor = tokio::task::spawn_blocking(move || {
             let workspace = real(&workspace)?;
-            Ok(match mount {
+            let repository = repository(&workspace, mount, &hidden);
+            let floor = match mount {
                 Mount::None => Floor::None,
                 Mount::ReadOnly => Floor::ReadOnly(workspace),
                 Mount::ReadWrite => {
                     let lease = seams.take(&workspace)?;
                     Floor::ReadWrite(workspace, lease)
                 }
-            })
+            };
+            Ok((floor, repository))
         });
         floor.await.map_err(|error| Error::new(Code::Internal, error.to_string()))?
     }
@@ -147,6 +150,7 @@ impl Bubblewrap {
     fn command(
         &self,
         floor: &Floor,
+        repository: &[(PathBuf, Seen)],
         directory: &str,
         telling: Telling,
         manager: Option<Manager>,
@@ -159,6 +163,7 @@ impl Bubblewrap {
             programs: &self.programs,
             own: &self.own,
             floor,
+            repository,
             hidden: &self.hidden,
             directory: start,
             folder: self.limits.folder,
@@ -178,6 +183,15 @@ impl Bubblewrap {
         command.args(words).env_clear().envs(self.bus.iter().cloned()).current_dir("/");
         command
     }
+}
+
+/// What is seen of the repository that a workspace is a worktree of. Blocks on the disk.
+fn repository(workspace: &Path, mount: Mount, hidden: &[PathBuf]) -> Vec<(PathBuf, Seen)> {
+    let Some(linked) = Linked::of(workspace) else { return Vec::new() };
+    if hidden.iter().any(|path| linked.holds(path)) || linked.packed().is_none() {
+        return Vec::new();
+    }
+    linked.places(mount == Mount::ReadWrite)
 }
 
 /// Waits for the shell inside.

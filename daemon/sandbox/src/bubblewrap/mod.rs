@@ -147,6 +147,10 @@ impl Backend for Bubblewrap {
             "Below the root of a workspace, programs can change what steers others outside: \
              `.git/hooks` and the like of repositories within it.",
         );
+        say(
+            true,
+            "In a git worktree, branches and tags can't be deleted and nothing is packed (`git gc`).",
+        );
         say(true, "A workspace can be filled up to the size of the disk that it is on.");
         say(self.filter.is_none(), "No calls to the kernel are filtered on this processor.");
         say(

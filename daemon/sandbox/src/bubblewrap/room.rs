@@ -1,7 +1,8 @@
 //! What there is inside of a sandbox: the command line of bubblewrap.
 //!
 //! Made of nothing but these lines: programs and libraries of the machine to be read, a handful of
-//! files of `/etc`, three folders in memory, and the workspace. There is no word here for the
+//! files of `/etc`, three folders in memory, the workspace, and the repository that it is a worktree
+//! of. There is no word here for the
 //! machine's network, its processes, its devices or its home folders. Not here: how it is started.
 //! The invariant: every command line that this module makes contains as much as any other.
 
@@ -10,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::seams::{Lease, Seam};
+use crate::linked::Seen;
 
 /// Where the workspace is inside.
 pub(super) const WORKSPACE: &str = "/workspace";
@@ -101,6 +103,8 @@ pub(super) struct Room<'a> {
     pub(super) own: &'a Path,
     /// The workspace.
     pub(super) floor: &'a Floor,
+    /// What is seen under its own path: the repository that the workspace is a worktree of.
+    pub(super) repository: &'a [(PathBuf, Seen)],
     /// Folders that are not to be seen though they are in the workspace: the daemon's own.
     pub(super) hidden: &'a [PathBuf],
     /// Where the command begins.
@@ -136,6 +140,7 @@ impl Room<'_> {
             line.words(&["--perms", "0700", "--size", &size, "--tmpfs", folder]);
         }
         self.workspace(&mut line);
+        self.repository(&mut line);
         // What could be written still is the root itself, which is in memory without a bound.
         line.words(&["--remount-ro", "/", "--chdir", &self.directory]);
         line.0
@@ -157,6 +162,20 @@ impl Room<'_> {
         line.words(&["--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
         // For the socket of a program that goes on.
         line.words(&["--perms", "0700", "--size", "1000000", "--tmpfs", "/run"]);
+    }
+
+    fn repository(&self, line: &mut Line) {
+        for (path, seen) in self.repository {
+            match seen {
+                Seen::Memory => {
+                    line.words(&["--perms", "0700", "--size", &self.folder.to_string()]);
+                    line.words(&["--tmpfs"]);
+                    line.0.push(path.into());
+                }
+                Seen::Writable => line.paths("--bind", path, path),
+                Seen::ReadOnly => line.paths("--ro-bind", path, path),
+            }
+        }
     }
 
     fn workspace(&self, line: &mut Line) {

@@ -15,6 +15,7 @@ use moltis_core::policy::STEERING;
 use moltis_core::sandbox::Mount;
 
 use super::spec::{Bind, HOME, WORKSPACE};
+use crate::linked::{Linked, Seen};
 
 /// What is mounted of a workspace. Blocks on the disk. `private` are paths that a workspace may not
 /// hold: the daemon's data, the engine's socket.
@@ -44,6 +45,7 @@ pub(super) fn binds(workspace: &Path, mount: Mount, private: &[PathBuf]) -> Resu
         writable,
     }];
     if writable {
+        keep_worktrees(&source);
         for steering in STEERING {
             protect(&source, steering, &mut binds)?;
         }
@@ -65,7 +67,8 @@ fn protect(workspace: &Path, steering: &str, binds: &mut Vec<Bind>) -> Result<()
             let hint = "what steers other programs can't be protected so: mount it read-only";
             return Err(Error::new(Code::Denied, text).with_hint(hint));
         }
-        let last = steps.peek().is_none();
+        // That of a worktree: a file, which says where its repository is.
+        let last = steps.peek().is_none() || found.is_file();
         if !last && !found.is_dir() {
             return Ok(());
         }
@@ -78,8 +81,60 @@ fn protect(workspace: &Path, steering: &str, binds: &mut Vec<Bind>) -> Result<()
             };
             binds.push(bind);
         }
+        if last {
+            break;
+        }
     }
     Ok(())
+}
+
+/// Makes the folder of a repository's worktrees, so that it can be protected: git makes it anyway, as
+/// soon as there is one, and a container that is there by then would not have it protected.
+fn keep_worktrees(workspace: &Path) {
+    let git = workspace.join(".git");
+    let is_repository = git.symlink_metadata().is_ok_and(|found| found.is_dir());
+    if is_repository && git.join("HEAD").is_file() {
+        // Where it can't be made, nor can it be made inside.
+        let _ = std::fs::create_dir(git.join("worktrees"));
+    }
+}
+
+/// What is mounted of the repository that a workspace is a worktree of, and the folder in memory that
+/// this is mounted in. Blocks on the disk.
+pub(super) fn repository(
+    workspace: &Path,
+    mount: Mount,
+    private: &[PathBuf],
+) -> Result<(Vec<Bind>, Option<String>)> {
+    let (mut binds, mut memory) = (Vec::new(), None);
+    let Some(linked) = linked(workspace).filter(|_| mount != Mount::None) else {
+        return Ok((binds, memory));
+    };
+    if private.iter().any(|path| linked.holds(path)) || linked.packed().is_none() {
+        return Ok((binds, memory));
+    }
+    for (path, seen) in linked.places(mount == Mount::ReadWrite) {
+        // An engine takes no other.
+        let Some(target) = path.to_str().map(str::to_owned) else { return Ok((Vec::new(), None)) };
+        if seen == Seen::Memory {
+            memory = Some(target);
+            continue;
+        }
+        let found = path.symlink_metadata();
+        let found = found.map_err(|error| Error::new(Code::Invalid, error.to_string()))?;
+        let (inode, writable) = (proved(found.ino()), seen == Seen::Writable);
+        binds.push(Bind { source: path, target, writable, inode });
+    }
+    Ok((binds, memory))
+}
+
+/// Which `packed-refs` that repository has. Blocks on the disk.
+pub(super) fn packed(workspace: &Path) -> Option<u64> {
+    linked(workspace)?.packed()
+}
+
+fn linked(workspace: &Path) -> Option<Linked> {
+    Linked::of(&workspace.canonicalize().ok()?)
 }
 
 /// A session's home that is kept, made if it is not there. Blocks on the disk.

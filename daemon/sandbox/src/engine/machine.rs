@@ -31,6 +31,9 @@ pub(super) fn lacks_by_nature(found: &Found) -> Vec<String> {
     let text = "programs that go on can make what steers others outside where nothing was, and all can \
                 below the root of a workspace: `.git/hooks` and the like of repositories within it";
     lacks.push(text.to_owned());
+    let text =
+        "in a git worktree, branches and tags can't be deleted and nothing is packed (`git gc`)";
+    lacks.push(text.to_owned());
     lacks.push("single hosts can't be allowed: the network is none, or all of it".to_owned());
     lacks
 }

@@ -33,6 +33,7 @@ use moltis_core::tool::{Output, Run};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::container::{Container, fresh, remove};
@@ -57,6 +58,9 @@ struct Key {
     workspace: Option<PathBuf>,
     mount: Mount,
     network: Network,
+    /// Which `packed-refs` the repository has that the workspace is a worktree of: a container goes on
+    /// seeing the one that was there as it began.
+    packed: Option<u64>,
 }
 
 type Slot = Arc<OnceCell<Arc<Container>>>;
@@ -126,11 +130,15 @@ impl Engine {
     /// The session's container for this, made if there is none.
     async fn container(&self, place: &Place, run: &Run) -> Result<(Key, Arc<Container>)> {
         let mount = if place.workspace.is_some() { run.mount } else { Mount::None };
+        let workspace = place.workspace.clone().filter(|_| mount != Mount::None);
+        let looked = workspace.clone();
+        let packed = spawn_blocking(move || looked.and_then(|workspace| binds::packed(&workspace)));
         let key = Key {
             session: place.session.clone(),
-            workspace: place.workspace.clone().filter(|_| mount != Mount::None),
+            workspace,
             mount,
             network: run.network,
+            packed: packed.await.unwrap_or_default(),
         };
         let slot = self.slot(&key)?;
         let made = slot.get_or_try_init(|| self.make(&key)).await;
@@ -183,19 +191,22 @@ impl Engine {
         let private = [self.options.data_dir.clone(), self.found.socket.clone()];
         let (workspace, mount) = (key.workspace.clone(), key.mount);
         let home = self.options.home_persistence.then(|| self.home(&key.session));
-        let looking = tokio::task::spawn_blocking(move || {
+        let looking = spawn_blocking(move || {
             let private: Vec<_> =
                 private.iter().map(|path| path.canonicalize().unwrap_or(path.clone())).collect();
-            let mut binds = match workspace {
-                Some(workspace) => binds::binds(&workspace, mount, &private)?,
-                None => Vec::new(),
-            };
+            let (mut binds, mut memory) = (Vec::new(), None);
+            if let Some(workspace) = workspace {
+                binds = binds::binds(&workspace, mount, &private)?;
+                let (repository, folder) = binds::repository(&workspace, mount, &private)?;
+                binds.extend(repository);
+                memory = folder;
+            }
             if let Some(home) = home {
                 binds.push(binds::home(&home, user)?);
             }
-            Ok::<_, Error>((binds, machine::timezone()))
+            Ok::<_, Error>((binds, memory, machine::timezone()))
         });
-        let (binds, timezone) =
+        let (binds, memory, timezone) =
             looking.await.map_err(|error| Error::new(Code::Internal, error.to_string()))??;
         Ok(Spec {
             image: self.recipe.tag(),
@@ -204,6 +215,7 @@ impl Engine {
             user,
             keep_id: self.found.kind == Kind::Podman && self.found.rootless,
             binds,
+            memory,
             open,
             memory_mb: self.options.memory_mb,
             cpus: self.options.cpus,
@@ -314,7 +326,8 @@ impl Backend for Engine {
             return Ok(());
         }
         let session = SessionId::new(format!("probe-{}", fresh()?));
-        let key = Key { session, workspace: None, mount: Mount::None, network: Network::None };
+        let (mount, network) = (Mount::None, Network::None);
+        let key = Key { session, workspace: None, mount, network, packed: None };
         let container = timeout(PROBE, self.make(&key)).await.map_err(|_| {
             Error::new(Code::Unavailable, "the engine takes too long to make a container")
         })??;

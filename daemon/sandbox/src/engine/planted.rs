@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use moltis_core::policy::STEERING;
+use moltis_core::policy::{STEERING, WORKTREES};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, openat, renameat_with, statat};
 use rustix::io::Errno;
 use tokio::task::spawn_blocking;
@@ -71,7 +71,8 @@ impl Absent {
     /// Looks. Blocks on the disk.
     pub(super) fn look(workspace: &Path) -> Self {
         let mut places = Vec::new();
-        for steering in STEERING {
+        // What comes there while a program runs is another session's worktree.
+        for steering in STEERING.iter().filter(|steering| **steering != WORKTREES) {
             let steps = Path::new(steering).ancestors().filter(|step| *step != Path::new(""));
             let missing = steps.filter(|step| workspace.join(step).symlink_metadata().is_err());
             // The topmost: with it goes what is below.

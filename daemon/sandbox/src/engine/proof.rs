@@ -40,16 +40,18 @@ impl Proof {
                 self.status.insert(key, values.join(" "));
             }
             ("mount", [_, path, kind, options, ..]) if self.mounts.len() < MOST => {
-                let mount = (*path, *kind, *options);
-                self.mounts.push((mount.0.to_owned(), mount.1.to_owned(), mount.2.to_owned()));
+                let mount = (unescaped(path), (*kind).to_owned(), (*options).to_owned());
+                self.mounts.push(mount);
             }
             ("net", [name]) if self.networks.len() < MOST => self.networks.push((*name).to_owned()),
             ("limit", [name, value]) => {
                 self.limits.insert((*name).to_owned(), (*value).to_owned());
             }
-            ("inode", [inode, path]) => {
-                if let Ok(inode) = inode.parse() {
-                    self.inodes.insert((*path).to_owned(), inode);
+            ("inode", [inode, ..]) => {
+                // The rest of the line is a path, whatever is in it.
+                let path = line.split_once(*inode).map(|(_, path)| path.trim_start_matches(' '));
+                if let (Ok(inode), Some(path)) = (inode.parse(), path) {
+                    self.inodes.insert(path.to_owned(), inode);
                 }
             }
             ("tool", [name]) if self.tools.len() < MOST => self.tools.push((*name).to_owned()),
@@ -176,6 +178,12 @@ impl Proof {
 
 /// What is said where there is no tmux.
 pub(super) const NO_TMUX: &str = "the image has no `tmux`: programs that go on can't be run";
+
+/// A path as `/proc/self/mounts` has it: what would end a word there is an octal number.
+fn unescaped(path: &str) -> String {
+    let letters = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    letters.iter().fold(path.to_owned(), |path, (written, letter)| path.replace(written, letter))
+}
 
 /// Kinds of file systems that are not the machine's disks.
 const VIRTUAL: &[&str] =

@@ -56,6 +56,8 @@ pub(super) struct Spec {
     /// The engine runs as an ordinary user: that user's id is the same inside.
     pub(super) keep_id: bool,
     pub(super) binds: Vec<Bind>,
+    /// A folder in memory that some of them are mounted in.
+    pub(super) memory: Option<String>,
     /// It reaches everything through the engine's bridge; if not, nothing.
     pub(super) open: bool,
     pub(super) memory_mb: u64,
@@ -142,7 +144,10 @@ impl Spec {
         let options = format!("rw,exec,nosuid,nodev,size={}m,mode=1777", self.tmp_mb);
         let mut tmpfs = HashMap::from([("/tmp".to_owned(), options.clone())]);
         if !self.binds.iter().any(|bind| bind.target == HOME) {
-            tmpfs.insert(HOME.to_owned(), options);
+            tmpfs.insert(HOME.to_owned(), options.clone());
+        }
+        if let Some(folder) = &self.memory {
+            tmpfs.insert(folder.clone(), options);
         }
         tmpfs
     }

@@ -22,6 +22,7 @@ pub(crate) fn spec() -> Spec {
             bind("/workspace/.git", true),
             bind("/workspace/.git/hooks", false),
         ],
+        memory: None,
         open: false,
         memory_mb: 2048,
         cpus: 1.5,

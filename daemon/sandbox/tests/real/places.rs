@@ -156,3 +156,78 @@ async fn a_home_is_kept_only_where_that_is_wanted() {
         }
     }
 }
+
+/// A repository and a worktree of it that user 1000 may write, or `None` without git.
+fn worktree(scene: &Scene) -> Option<std::path::PathBuf> {
+    let repository = scene.folder().join("the repository");
+    let git = |words: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=b@c", "-C"]).arg(&repository);
+        command.args(words).output().is_ok_and(|output| output.status.success())
+    };
+    std::fs::create_dir(&repository).unwrap();
+    if !git(&["init", "-q", "-b", "main"]) {
+        assert!(std::env::var_os("CI").is_none(), "CI must have git");
+        eprintln!("git is not installed: not tested");
+        return None;
+    }
+    let workspace = scene.workspace().to_str().unwrap().to_owned();
+    assert!(git(&["commit", "-q", "--allow-empty", "-m", "one"]));
+    assert!(git(&["worktree", "add", "-q", "--lock", "-b", "side", &workspace]));
+    // Programs are another user than who runs the tests, if that is root.
+    if rustix::process::getuid().is_root() {
+        for folder in [&repository, &scene.workspace().to_owned()] {
+            let mut chown = std::process::Command::new("chown");
+            assert!(chown.args(["-R", "1000"]).arg(folder).status().unwrap().success());
+        }
+    }
+    Some(repository.join(".git").canonicalize().unwrap())
+}
+
+/// What git outside says, whoever's the repository is.
+fn log_of(common: &std::path::Path, words: &[&str]) -> String {
+    let mut command = std::process::Command::new("git");
+    command.args(["-c", "safe.directory=*", "--git-dir"]).arg(common).args(words);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn log(common: &std::path::Path, branch: &str) -> String {
+    log_of(common, &["log", "--format=%s", branch])
+}
+
+#[tokio::test]
+async fn a_worktree_is_committed_in_and_what_steers_its_repository_is_not_changed() {
+    for engine in engines() {
+        let scene = Scene::new(&engine);
+        let Some(common) = worktree(&scene) else { return };
+        let own = std::fs::read_dir(common.join("worktrees")).unwrap().next().unwrap().unwrap();
+        let (at, own) = (common.display(), own.path());
+        for refused in [
+            format!("echo x >'{at}/hooks/post-commit'"),
+            format!("echo x >>'{at}/config'"),
+            format!("mv '{at}/hooks' '{at}/old'"),
+            format!("echo x >'{}/commondir'", own.display()),
+            format!("rm -f '{}/gitdir'", own.display()),
+            "echo x >.git".to_owned(),
+            "rm -f .git".to_owned(),
+            "mv .git old".to_owned(),
+        ] {
+            assert_ne!(scene.exec(&refused).await.code, 0, "{refused}");
+        }
+        let commit = "echo text >'a file' && git add . && \
+                      git -c user.name=a -c user.email=b@c commit -qm two && git log --format=%s";
+        let exit = scene.exec(commit).await;
+        assert_eq!(exit.stdout, "two\none\n", "{}", exit.stderr);
+        assert_eq!(log(&common, "side"), "two\none\n");
+        // Git outside packs the branches: they are found where they are now.
+        assert!(log_of(&common, &["pack-refs", "--all", "--prune"]).is_empty());
+        assert_eq!(scene.exec("git log --format=%s").await.stdout, "two\none\n");
+        // What is put beside that is in memory, and so is not outside.
+        assert_eq!(scene.exec(&format!("echo x >'{at}/commondir2'")).await.code, 0);
+        assert!(!common.join("commondir2").exists() && !common.join("hooks/post-commit").exists());
+        assert!(scene.workspace().join(".git").is_file());
+        scene.end().await;
+    }
+}

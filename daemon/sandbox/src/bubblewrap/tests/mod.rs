@@ -4,6 +4,7 @@ mod contains;
 mod ends;
 mod keeps;
 mod steers;
+mod worktrees;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -95,6 +96,7 @@ impl Rig {
             programs: &self.backend.programs,
             own: &self.backend.own,
             floor: &Floor::None,
+            repository: &[],
             hidden: &[],
             directory: "/".to_owned(),
             folder: 1_000_000,

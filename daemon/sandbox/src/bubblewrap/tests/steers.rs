@@ -29,7 +29,7 @@ fn attack() -> String {
 }
 
 /// All files and folders, with what is in them.
-fn tree(root: &Path) -> String {
+pub(super) fn tree(root: &Path) -> String {
     let mut lines = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
