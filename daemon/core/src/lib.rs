@@ -34,6 +34,7 @@ pub mod session;
 pub mod tool;
 pub mod variable;
 pub mod vault;
+pub mod worktree;
 
 pub use error::{Code, Error, Result};
 pub use id::{ApprovalId, CallId, ItemId, OpId, SessionId, TurnId};
