@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::json::{at, milliseconds, some, text_of};
 use crate::v1::event::Kind;
 use crate::v1::part::Part as Inner;
-use crate::v1::{Approval, ApprovalAsked, FileChange, Spawned, ToolFinished, ToolStarted};
+use crate::v1::{
+    Approval, ApprovalAsked, FileChange, Spawned, ToolFinished, ToolStarted, Worktree,
+};
 
 /// What happened, by its `kind`; `None` for what this module does not know.
 pub(crate) fn kind(kind: &Kind) -> Option<Value> {
@@ -37,6 +39,10 @@ pub(crate) fn kind(kind: &Kind) -> Option<Value> {
             "files": files(&restored.files),
             "kept": restored.kept,
         }),
+        Kind::WorktreeSet(set) => json!({
+            "kind": "worktree",
+            "worktree": set.worktree.as_ref().map(worktree),
+        }),
         Kind::StateSet(state) => json!({
             "kind": "state_set",
             "namespace": state.namespace,
@@ -44,6 +50,16 @@ pub(crate) fn kind(kind: &Kind) -> Option<Value> {
             "value": state.value,
         }),
         _ => return None,
+    })
+}
+
+/// A session's worktree.
+pub fn worktree(worktree: &Worktree) -> Value {
+    json!({
+        "path": worktree.path,
+        "repository": worktree.repository,
+        "branch": worktree.branch,
+        "base": worktree.base,
     })
 }
 

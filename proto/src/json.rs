@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::act;
-pub use crate::act::{approval, files};
+pub use crate::act::{approval, files, worktree};
 use crate::v1::event::Kind;
 use crate::v1::part::Part as Inner;
 use crate::v1::{
@@ -91,6 +91,7 @@ pub fn kind(event: &Event) -> Value {
         | Kind::GrantRevoked(_)
         | Kind::WorkspaceChanged(_)
         | Kind::WorkspaceRestored(_)
+        | Kind::WorktreeSet(_)
         | Kind::StateSet(_) => act::kind(kind).unwrap_or_default(),
     }
 }
@@ -247,6 +248,7 @@ pub fn settings(settings: &Settings) -> Value {
         "approvals": some(&settings.approvals),
         "mount": some(&settings.mount),
         "network": some(&settings.network),
+        "tree": some(&settings.tree),
     })
 }
 

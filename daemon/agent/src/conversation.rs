@@ -238,6 +238,7 @@ impl Conversation {
             | EventKind::GrantRevoked { .. }
             | EventKind::WorkspaceChanged { .. }
             | EventKind::StateSet { .. }
+            | EventKind::WorktreeSet { .. }
             | EventKind::SettingsChanged { .. } => {}
         }
     }

@@ -8,6 +8,7 @@ use moltis_core::id::{ApprovalId, CallId, ItemId, TurnId};
 use moltis_core::policy::Reach;
 use moltis_core::session::Spawned;
 use moltis_core::tool::Class;
+use moltis_core::worktree::Worktree;
 use moltis_proto::v1;
 
 use crate::event::{
@@ -131,6 +132,9 @@ pub(crate) fn act_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
                 kept: kept.clone(),
             })
         }
+        EventKind::WorktreeSet { worktree } => {
+            Kind::WorktreeSet(v1::WorktreeSet { worktree: worktree.as_ref().map(worktree_to_wire) })
+        }
         EventKind::StateSet { namespace, key, value } => Kind::StateSet(v1::StateSet {
             namespace: namespace.clone(),
             key: key.clone(),
@@ -227,5 +231,23 @@ pub(crate) fn workspace_restored(restored: v1::WorkspaceRestored) -> Result<Even
         undone: TurnId::new(filled("undone", restored.undone)?),
         files: files_from_wire(restored.files)?,
         kept: restored.kept,
+    })
+}
+
+pub(crate) fn worktree_set(set: v1::WorktreeSet) -> Result<EventKind> {
+    Ok(EventKind::WorktreeSet { worktree: set.worktree.map(worktree_from_wire).transpose()? })
+}
+
+pub(crate) fn worktree_to_wire(worktree: &Worktree) -> v1::Worktree {
+    let Worktree { path, repository, branch, base } = worktree.clone();
+    v1::Worktree { path, repository, branch, base }
+}
+
+pub(crate) fn worktree_from_wire(worktree: v1::Worktree) -> Result<Worktree> {
+    Ok(Worktree {
+        path: filled("path", worktree.path)?,
+        repository: filled("repository", worktree.repository)?,
+        branch: filled("branch", worktree.branch)?,
+        base: filled("base", worktree.base)?,
     })
 }

@@ -272,6 +272,7 @@ fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
         | EventKind::GrantRevoked { .. }
         | EventKind::WorkspaceChanged { .. }
         | EventKind::WorkspaceRestored { .. }
+        | EventKind::WorktreeSet { .. }
         | EventKind::StateSet { .. } => return None,
     })
 }
@@ -361,6 +362,9 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
         }
         Kind::WorkspaceRestored(restored) => {
             act::workspace_restored(restored).map_err(|error| error.within("workspace_restored"))
+        }
+        Kind::WorktreeSet(set) => {
+            act::worktree_set(set).map_err(|error| error.within("worktree_set"))
         }
         Kind::StateSet(state) => Ok(EventKind::StateSet {
             namespace: state.namespace,

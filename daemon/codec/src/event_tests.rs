@@ -5,6 +5,7 @@ use moltis_core::provider::Effort;
 use moltis_core::sandbox::{Mount, Network};
 use moltis_core::session::{OpenTurn, Settings, Spawned, Summary};
 use moltis_core::tool::Class;
+use moltis_core::worktree::{Tree, Worktree};
 use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
@@ -55,9 +56,19 @@ fn settings() -> impl Strategy<Value = Settings> {
     let said = (option::of(model()), option::of(effort()), option::of(queue()));
     let done =
         (option::of(filled_text()), option::of(mode), option::of(mount), option::of(network));
-    (said, done).prop_map(|((model, effort, queue), (workspace, approvals, mount, network))| {
-        Settings { model, effort, queue, workspace, approvals, mount, network }
-    })
+    let tree = option::of(prop::sample::select(vec![Tree::Shared, Tree::Own]));
+    (said, done, tree).prop_map(
+        |((model, effort, queue), (workspace, approvals, mount, network), tree)| Settings {
+            model,
+            effort,
+            queue,
+            workspace,
+            approvals,
+            mount,
+            network,
+            tree,
+        },
+    )
 }
 
 fn spawned() -> impl Strategy<Value = Spawned> {
@@ -119,6 +130,11 @@ fn call_kind() -> impl Strategy<Value = EventKind> {
     ]
 }
 
+fn worktree() -> impl Strategy<Value = Worktree> {
+    (filled_text(), filled_text(), filled_text(), filled_text())
+        .prop_map(|(path, repository, branch, base)| Worktree { path, repository, branch, base })
+}
+
 fn act_kind() -> impl Strategy<Value = EventKind> {
     let reach = prop::sample::select(vec![Reach::Once, Reach::Session, Reach::Always]);
     let asked = (id(), id(), text(), text(), text(), text(), text());
@@ -148,6 +164,7 @@ fn act_kind() -> impl Strategy<Value = EventKind> {
         (id(), files(), prop::collection::vec(text(), 0..3)).prop_map(|(undone, files, kept)| {
             EventKind::WorkspaceRestored { undone: undone.into(), files, kept }
         }),
+        option::of(worktree()).prop_map(|worktree| EventKind::WorktreeSet { worktree }),
         (text(), text(), option::of(text()))
             .prop_map(|(namespace, key, value)| { EventKind::StateSet { namespace, key, value } }),
     ]

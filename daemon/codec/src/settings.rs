@@ -7,6 +7,7 @@ use moltis_core::policy::Mode;
 use moltis_core::provider::Effort;
 use moltis_core::sandbox::{Mount, Network};
 use moltis_core::session::{QueueMode, Settings};
+use moltis_core::worktree::Tree;
 use moltis_proto::v1;
 
 use crate::act::optional_word;
@@ -26,6 +27,7 @@ pub fn settings_to_wire(settings: &Settings) -> v1::Settings {
         approvals: settings.approvals.map(Mode::as_str).unwrap_or_default().to_owned(),
         mount: settings.mount.map(Mount::as_str).unwrap_or_default().to_owned(),
         network: settings.network.map(Network::as_str).unwrap_or_default().to_owned(),
+        tree: settings.tree.map(Tree::as_str).unwrap_or_default().to_owned(),
     }
 }
 
@@ -43,6 +45,7 @@ pub fn settings_from_wire(settings: Option<v1::Settings>) -> Result<Settings> {
         approvals: optional_word("approvals", &settings.approvals, Mode::parse)?,
         mount: optional_word("mount", &settings.mount, Mount::parse)?,
         network: optional_word("network", &settings.network, Network::parse)?,
+        tree: optional_word("tree", &settings.tree, Tree::parse)?,
     })
 }
 

@@ -7,7 +7,7 @@ use moltis_core::policy::{Grant, Label, Pattern};
 use moltis_core::session::{OpenTurn, Pending, Summary};
 use moltis_proto::v1;
 
-use crate::act::{spawned_from_wire, spawned_to_wire};
+use crate::act::{spawned_from_wire, spawned_to_wire, worktree_from_wire, worktree_to_wire};
 use crate::event::{
     Error, Result, ending_from_wire, ending_to_wire, filled, non_empty, optional_model_from_wire,
     origin_from_wire, origin_to_wire, timestamp_from_wire, timestamp_to_wire, usage_from_wire,
@@ -57,6 +57,7 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
         taint: origin_to_wire(summary.label.taint).into(),
         sensitive: summary.label.sensitive,
         spawned: summary.spawned.as_ref().map(spawned_to_wire),
+        worktree: summary.worktree.as_ref().map(worktree_to_wire),
     }
 }
 
@@ -158,6 +159,11 @@ pub fn summary_from_wire(session: v1::Session) -> Result<Summary> {
             .map(spawned_from_wire)
             .transpose()
             .map_err(|error| error.within("spawned"))?,
+        worktree: session
+            .worktree
+            .map(worktree_from_wire)
+            .transpose()
+            .map_err(|error| error.within("worktree"))?,
     })
 }
 

@@ -373,8 +373,9 @@ pub trait Assistant: Send + Sync {
         seq: u64,
     ) -> Result<Summary>;
 
-    /// Stops everything in a session and removes it for good.
-    async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<()>;
+    /// Stops everything in a session and removes it for good. What is in its worktree and nowhere
+    /// else is kept: then this says where it is, why, and how it is removed.
+    async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<Option<String>>;
 
     /// Some events of a session.
     async fn history(&self, session: &SessionId, page: Page) -> Result<Vec<Event>>;

@@ -14,6 +14,7 @@ use crate::policy::Reach;
 use crate::provider::{FailureKind, FinishReason};
 use crate::session::{QueueMode, Settings, Spawned};
 use crate::tool::Class;
+use crate::worktree::Worktree;
 
 /// Where a text came from, from most to least trusted. A text of several sources has the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -355,6 +356,11 @@ pub enum EventKind {
         files: Vec<FileChange>,
         /// Files that were left alone, because they were changed since.
         kept: Vec<String>,
+    },
+    /// The session works in another worktree from the next turn on.
+    WorktreeSet {
+        /// Where; `None` is in the directory that it is bound to.
+        worktree: Option<Worktree>,
     },
     /// A value that the session's agent keeps for itself.
     StateSet {

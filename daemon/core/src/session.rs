@@ -12,6 +12,7 @@ use crate::models::ModelRef;
 use crate::policy::{Grant, Label, Mode, Pattern, Principal, Reach};
 use crate::provider::Effort;
 use crate::sandbox::{Mount, Network};
+use crate::worktree::{Tree, Worktree};
 
 /// What becomes of a message that arrives while a turn is running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub struct Settings {
     pub mount: Option<Mount>,
     /// What the sandbox can reach.
     pub network: Option<Network>,
+    /// Where it works, given a directory that is a git repository.
+    pub tree: Option<Tree>,
 }
 
 /// An agent's session that another agent's call began.
@@ -170,6 +173,8 @@ pub struct Summary {
     pub parent: Option<(SessionId, u64)>,
     /// The call that it was begun by, if an agent began it.
     pub spawned: Option<Spawned>,
+    /// Where it works, if that is a git worktree of its own.
+    pub worktree: Option<Worktree>,
     /// Whether it is put away.
     pub archived: bool,
     /// Its turns that have not ended, oldest first.
@@ -205,6 +210,7 @@ impl Summary {
             compacted_seq: 0,
             parent: None,
             spawned: None,
+            worktree: None,
             archived: false,
             open_turns: Vec::new(),
             last_ending: None,
@@ -255,6 +261,7 @@ impl Summary {
                 self.created_at = event.at;
                 self.key = None;
                 self.spawned = None;
+                self.worktree = None;
                 self.archived = false;
                 self.usage = Usage::default();
                 self.open_turns.clear();
@@ -269,7 +276,8 @@ impl Summary {
             }
             EventKind::ArchivedChanged { archived } => self.archived = *archived,
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
-            EventKind::UserMessage { .. } => self.hear(event),
+EventKind::UserMessage { .. } => self.hear(event),
+            EventKind::WorktreeSet { worktree } => self.worktree.clone_from(worktree),
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
             EventKind::AssistantMessage { answer, .. } => {
                 self.messages += 1;
@@ -441,6 +449,8 @@ pub struct TurnRules {
     pub answer_within: Duration,
     /// The directory of sessions that name none, absolute.
     pub workspace: Option<String>,
+    /// Where sessions work on a git repository that say nothing of that.
+    pub tree: Tree,
     /// How the sandbox sees the workspace, in sessions that say nothing else.
     pub mount: Mount,
     /// What the sandbox can reach, in sessions that say nothing else.
@@ -465,6 +475,7 @@ impl Default for TurnRules {
             deny: Vec::new(),
             answer_within: Duration::from_hours(1),
             workspace: None,
+            tree: Tree::Shared,
             mount: Mount::default(),
             network: Network::default(),
         }

@@ -287,8 +287,8 @@ impl Assistant for Ports {
         self.0.ask(format!("fork {op:?} {id:?} {seq}"), summary())
     }
 
-    async fn delete(&self, _: &Caller, id: &SessionId) -> Result<()> {
-        self.0.ask(format!("delete {id:?}"), ())
+    async fn delete(&self, _: &Caller, id: &SessionId) -> Result<Option<String>> {
+        self.0.ask(format!("delete {id:?}"), None)
     }
 
     /// Fewer than were asked for, as heavy events are given.

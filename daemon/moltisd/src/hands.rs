@@ -1,4 +1,4 @@
-//! What agents act with, made of adapters: tools, the sandbox, the web, checkpoints.
+//! What agents act with, made of adapters: tools, the sandbox, the web, checkpoints, worktrees.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +9,14 @@ use moltis_context::Files;
 use moltis_core::checkpoint::Checkpoints;
 use moltis_core::sandbox::Sandbox;
 use moltis_core::vault::Vault;
+use moltis_core::worktree::Worktrees;
 use moltis_core::{Code, Error, Result};
 use moltis_net::web::Web;
 use moltis_sandbox::{Choice, Sandboxes};
 use moltis_session::{Hands, Preset, Presets};
 use moltis_tools::web::{Engine, FetchOptions, Keys, SearchOptions};
 use moltis_tools::{Builtin, Catalogue};
+use moltis_worktree::GitWorktrees;
 use secrecy::SecretString;
 
 use crate::configuration::Configuration;
@@ -48,11 +50,14 @@ pub(crate) fn hands(
     let toolbox = Catalogue::new(vec![Arc::new(Builtin::new(port, web))], settings.lazy_above);
     let checkpoints: Arc<dyn Checkpoints> =
         Arc::new(Checkpointer::open(&data_dir.join("checkpoints"), settings.checkpoint_bytes)?);
+    let worktrees: Arc<dyn Worktrees> =
+        Arc::new(GitWorktrees::open(&data_dir.join("worktrees"), &settings.branch_prefix)?);
     let hands = Hands {
         toolbox: Arc::new(toolbox),
         allow_list: configuration.clone(),
         secrets: variables.clone(),
         checkpoints: Some(checkpoints),
+        worktrees: Some(worktrees),
         files: Files::new(data_dir.to_owned(), std::env::home_dir()),
         presets: Some(Arc::new(PresetFiles(data_dir.join("agents/presets")))),
         ..Hands::none()

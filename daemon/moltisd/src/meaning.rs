@@ -9,6 +9,7 @@ use moltis_core::policy::{Mode, Pattern};
 use moltis_core::provider::Effort;
 use moltis_core::sandbox::{Mount, Network};
 use moltis_core::session::{QueueMode, Titles, TurnRules};
+use moltis_core::worktree::Tree;
 use moltis_providers::ProviderConfig;
 use secrecy::SecretString;
 
@@ -62,6 +63,8 @@ pub(crate) struct HandSettings {
     pub(crate) home_persistence: bool,
     /// Bytes that snapshots of workspaces may have.
     pub(crate) checkpoint_bytes: u64,
+    /// What branches of worktrees begin with.
+    pub(crate) branch_prefix: String,
     /// Bytes of tools' descriptions above which most are only found by searching.
     pub(crate) lazy_above: usize,
     /// Hosts that `web_fetch` may ask although they are not public.
@@ -100,6 +103,7 @@ impl HandSettings {
             tmp_mb: number("sandbox.tmp_mb"),
             home_persistence: config.is_on("sandbox.keep_home"),
             checkpoint_bytes: number("workspace.checkpoints_mb") << 20,
+            branch_prefix: config.text("workspace.branch_prefix").to_owned(),
             lazy_above: size("chat.tools_bytes"),
             web_allow: config.list("web.allow").to_vec(),
             web_timeout: Duration::from_secs(number("web.timeout_s")),
@@ -136,6 +140,7 @@ impl Settings {
                 deny: patterns(config, "approvals.deny"),
                 answer_within: Duration::from_secs(number("approvals.wait_s")),
                 workspace: some(config.text("workspace.path")),
+                tree: if config.is_on("workspace.worktree") { Tree::Own } else { Tree::Shared },
                 mount: Mount::parse(config.text("sandbox.mount")).unwrap_or_default(),
                 network: Network::parse(config.text("sandbox.network")).unwrap_or_default(),
             },

@@ -210,6 +210,22 @@ pub(crate) const SCHEMA: Schema = Schema {
                  data directory.",
             )
         },
+        Key::new(
+            "workspace.worktree",
+            Kind::Bool,
+            Preset::Bool(false),
+            "Sessions that are bound to a git repository work in a worktree of their own, on a branch of\n\
+             their own, if they say nothing else.",
+        ),
+        restarts(Key {
+            check: Some(is_branch),
+            ..Key::new(
+                "workspace.branch_prefix",
+                Kind::Text,
+                Preset::Text("moltis"),
+                "What the branches of worktrees begin with: `moltis` makes `moltis/0k3j9x2a`.",
+            )
+        }),
         restarts(Key::new(
             "workspace.checkpoints_mb",
             Kind::Integer { min: 1, max: 1_000_000 },
@@ -487,6 +503,21 @@ fn is_directory(value: &moltis_config::Value) -> Result<(), String> {
     match value {
         moltis_config::Value::Text(text) if text.is_empty() || text.starts_with('/') => Ok(()),
         _ => Err("a directory is an absolute path".to_owned()),
+    }
+}
+
+/// Part of what git takes for the name of a branch; plain everywhere.
+fn is_branch(value: &moltis_config::Value) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_step = |step: &str| {
+        let sound = !step.starts_with(['.', '-']) && !step.ends_with('.') && !step.contains("..");
+        !step.is_empty() && sound && !step.ends_with(".lock") && step.chars().all(plain)
+    };
+    match value {
+        moltis_config::Value::Text(text) if text.len() <= 100 && text.split('/').all(is_step) => {
+            Ok(())
+        }
+        _ => Err("a branch begins with letters, digits, `-`, `_`, `.`, and `/` between".to_owned()),
     }
 }
 

@@ -12,6 +12,7 @@ use moltis_core::id::{CallId, SessionId};
 use moltis_core::models::{Candidate, ModelRef, Models};
 use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
 use moltis_core::tool;
+use moltis_core::worktree::Worktree;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use crate::context::Told;
 use crate::hands::Hands;
 use crate::telling;
+use crate::worktrees;
 
 /// Pieces of an answer that wait for the actor.
 pub(crate) const INBOX: usize = 64;
@@ -53,7 +55,11 @@ pub(crate) async fn choose(
     call: u32,
     inbox: mpsc::Sender<Outcome>,
 ) {
-    let About { hands, session, workspace, .. } = about;
+    let About { hands, session, workspace, worktree, .. } = about;
+    if let Some(error) = worktrees::lost(worktree.as_ref()).await {
+        give(&inbox, call, What::Candidates(Err(error))).await;
+        return;
+    }
     let facts = || {
         let model = wanted.as_ref().map(ToString::to_string);
         json!({ "session_key": session.as_str(), "model": model })
@@ -126,6 +132,8 @@ pub(crate) struct About {
     pub(crate) hands: Hands,
     pub(crate) session: SessionId,
     pub(crate) workspace: Option<PathBuf>,
+    /// The worktree that this is, if it is one.
+    pub(crate) worktree: Option<Worktree>,
     /// Messages of the conversation.
     pub(crate) messages: usize,
     /// Which answer of the turn it is to give, from 1.

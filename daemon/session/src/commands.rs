@@ -32,8 +32,8 @@ impl Actor {
             Command::Stop { caller, op, scope, reply } => {
                 reply.send(self.retry_or_stop(&caller, &op, &scope).await).is_ok()
             }
-            Command::Change { caller, op, change, reply } => {
-                reply.send(self.change(&caller, op, change).await).is_ok()
+            Command::Change { caller, op, change, with, reply } => {
+                reply.send(self.change(&caller, op, change, with).await).is_ok()
             }
             Command::Compact { caller, op, reply } => {
                 reply.send(self.ask_to_compact(&caller, op).await).is_ok()
@@ -253,8 +253,16 @@ impl Actor {
         Ok(queued)
     }
 
-    async fn change(&mut self, caller: &Caller, op: OpId, change: Change) -> Result<Summary> {
+    async fn change(
+        &mut self,
+        caller: &Caller,
+        op: OpId,
+        change: Change,
+        with: Vec<EventKind>,
+    ) -> Result<Summary> {
         self.log.settle().await?;
+        let before = self.log.summary.worktree.clone();
+        let puts_away = change == Change::Archived(true);
         let summary = &self.log.summary;
         if let Change::Settings(Settings { model: Some(model), .. }) = &change
             && summary.settings.model.as_ref() != Some(model)
@@ -274,23 +282,36 @@ impl Actor {
             }
         };
         match self.log.known(&op).await? {
-            Some(event) if discriminant(&event.kind) != discriminant(&kind) => {
+            Some(event)
+                if discriminant(&event.kind) != discriminant(&kind)
+                    && !matches!(event.kind, EventKind::WorktreeSet { .. }) =>
+            {
                 return Err(another(&op));
             }
             Some(_) => {}
             // What is so already is not written again, and so may be tried again.
-            None if there => {}
+            None if there && with.is_empty() => {}
             None => {
-                let event = self.log.event(None, caller.cause.clone(), caller.origin, kind);
-                self.log.commit(vec![NewEvent { op: Some(op), ..event }]).await?;
+                self.may_move(&with)?;
+                let kinds = Some(kind).filter(|_| !there).into_iter().chain(with);
+                let event = |kind| self.log.event(None, caller.cause.clone(), caller.origin, kind);
+                let mut events: Vec<NewEvent> = kinds.map(event).collect();
+                if let Some(first) = events.first_mut() {
+                    first.op = Some(op);
+                }
+                self.log.commit(events).await?;
+                self.leave_old(before).await;
+                if puts_away {
+                    self.put_away().await;
+                }
             }
         }
         Ok(self.log.summary.clone())
     }
 
     /// Ends everything, then removes the session. If the removal fails, the session is as it was
-    /// but for its turns, which were stopped.
-    async fn delete(&mut self) -> Result<()> {
+    /// but for its turns, which were stopped. Says what is left of its worktree, if anything is.
+    async fn delete(&mut self) -> Result<Option<String>> {
         let caller = Caller { cause: Cause::Daemon, origin: Origin::Owner };
         self.stop(&caller, None, &StopScope::All).await?;
         self.chores.abort_all();
@@ -302,9 +323,13 @@ impl Actor {
             // The session is gone all the same; what it kept goes as the room for it is used up.
             tracing::warn!(session = %self.log.session, %error, "failed to forget checkpoints");
         }
+        let kept = match &self.log.summary.worktree {
+            Some(worktree) => self.shared.leave(worktree).await,
+            None => None,
+        };
         self.live.close(Closed::Deleted);
         self.gone = true;
-        Ok(())
+        Ok(kept)
     }
 }
 

@@ -14,6 +14,7 @@ use moltis_core::tool::{Scene, Tool};
 
 use crate::actor::Actor;
 use crate::hands::Hands;
+use crate::telling;
 
 /// The files that are told in a session.
 pub(crate) struct Told {
@@ -24,11 +25,11 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn new(hands: &Hands, summary: &Summary, rules: &TurnRules) -> Self {
-        let workspace = summary.settings.workspace.as_ref().or(rules.workspace.as_ref());
+        let workspace = telling::workspace(summary, rules);
         Self {
             files: hands.files.clone(),
             agent: summary.agent.clone(),
-            workspace: workspace.filter(|_| rules.project_files).map(Into::into),
+            workspace: workspace.filter(|_| rules.project_files),
         }
     }
 

@@ -107,6 +107,7 @@ impl Actor {
             hands: self.shared.hands.clone(),
             session: self.log.session.clone(),
             workspace: running.scene.workspace.clone(),
+            worktree: self.log.summary.worktree.clone(),
             messages: self.log.conversation().map_or(0, |talk| talk.entries().len()),
             iteration: running.done.answers + 1,
         };

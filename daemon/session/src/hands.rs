@@ -18,6 +18,7 @@ use moltis_core::id::CallId;
 use moltis_core::message::{Part, text_of};
 use moltis_core::policy::{Authorized, Pattern};
 use moltis_core::tool::{Call, Outcome, Output, Scene, Tool, Toolbox};
+use moltis_core::worktree::Worktrees;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
@@ -45,6 +46,8 @@ pub struct Hands {
     pub files: Arc<dyn ContextFiles>,
     /// What workspaces were like; `None` keeps nothing of that.
     pub checkpoints: Option<Arc<dyn Checkpoints>>,
+    /// Makes worktrees of repositories; `None` makes none.
+    pub worktrees: Option<Arc<dyn Worktrees>>,
     /// Kinds of agents that are described in files.
     pub presets: Option<Arc<dyn Presets>>,
     /// What is kept out of all that tools give.
@@ -70,6 +73,7 @@ impl Hands {
             allow_list: Arc::new(Nothing),
             files: Arc::new(Nothing),
             checkpoints: None,
+            worktrees: None,
             presets: None,
             secrets: Arc::new(NoSecrets),
         }

@@ -35,6 +35,7 @@ mod stray;
 mod telling;
 mod titles;
 mod undo;
+mod worktrees;
 
 pub use hands::{AllowList, Hands};
 pub use own::{Preset, Presets};

@@ -9,6 +9,7 @@ use moltis_core::assistant::{
 };
 use moltis_core::context::SystemFragment;
 use moltis_core::error::Result;
+use moltis_core::event::EventKind;
 use moltis_core::id::{OpId, TurnId};
 use moltis_core::models::ModelInfo;
 use moltis_core::session::Summary;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
         caller: Caller,
         op: OpId,
         change: Change,
+        /// What is written along with it.
+        with: Vec<EventKind>,
         reply: Reply<Summary>,
     },
     Compact {
@@ -72,8 +75,9 @@ pub(crate) enum Command {
         pattern: String,
         reply: Reply<Summary>,
     },
+    /// Tell what is left of it, if anything is.
     Delete {
-        reply: Reply<()>,
+        reply: Reply<Option<String>>,
     },
     /// Bring the log in order and tell how many turns of an earlier life were closed.
     Settle {

@@ -293,7 +293,10 @@ impl Sessions {
             return self.shared.summary(&id).await;
         }
         let id = SessionId::new(self.shared.env.fresh_id());
-        self.begin(caller, &id, self.first_events(caller, Some(key), title, settings)).await
+        let works = self.shared.begins_in(&id, &settings).await?;
+        let mut events = self.first_events(caller, Some(key), title, settings);
+        events.extend(works.into_iter().map(|kind| self.event(caller, kind)));
+        self.begin(caller, &id, events).await
     }
 
     fn first_events(
@@ -324,7 +327,13 @@ impl Assistant for Sessions {
             return self.keyed(caller, key, title, new.settings).await;
         }
         let id = id_of("create", &new.op);
-        self.begin(caller, &id, self.first_events(caller, None, title, new.settings)).await
+        if let Some(summary) = self.shared.journal.summary(&id).await? {
+            return Ok(summary);
+        }
+        let works = self.shared.begins_in(&id, &new.settings).await?;
+        let mut events = self.first_events(caller, None, title, new.settings);
+        events.extend(works.into_iter().map(|kind| self.event(caller, kind)));
+        self.begin(caller, &id, events).await
     }
 
     async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Summary> {
@@ -403,11 +412,18 @@ impl Assistant for Sessions {
             Change::Settings(settings) => ("configure", Change::Settings(settings)),
         };
         self.command(session, action, caller).await;
-        let ends =
-            change == Change::Archived(true) && !self.shared.summary(session).await?.archived;
+        let before = self.shared.summary(session).await?;
+        let ends = change == Change::Archived(true) && !before.archived;
+        let with = match &change {
+            Change::Settings(settings) => self.shared.moves_to(&before, settings).await?,
+            Change::Archived(false) if before.archived && before.worktree.is_none() => {
+                self.shared.begins_in(session, &before.settings).await?
+            }
+            Change::Archived(_) | Change::Title(_) => Vec::new(),
+        };
         let caller = caller.clone();
-        let summary =
-            self.ask(session, |reply| Command::Change { caller, op, change, reply }).await?;
+        let asked = |reply| Command::Change { caller, op, change, with, reply };
+        let summary = self.ask(session, asked).await?;
         // A retry may find it taken out again since.
         if ends && summary.archived {
             self.over(&summary).await;
@@ -488,6 +504,8 @@ impl Assistant for Sessions {
             let kind = EventKind::TitleChanged { title, automatic, usage: Usage::default() };
             events.push(self.event(caller, kind));
         }
+        let works = self.shared.forks_in(&parent, &child).await?;
+        events.extend(works.into_iter().map(|kind| self.event(caller, kind)));
         self.command(session, "fork", caller).await;
         match self.shared.journal.fork(session, seq, &child, events).await {
             Err(error) if error.code != Code::Conflict => Err(error),
@@ -500,12 +518,12 @@ impl Assistant for Sessions {
         }
     }
 
-    async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<()> {
+    async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<Option<String>> {
         self.command(session, "delete", caller).await;
         let summary = self.shared.summary(session).await?;
-        self.ask(session, |reply| Command::Delete { reply }).await?;
+        let kept = self.ask(session, |reply| Command::Delete { reply }).await?;
         self.over(&summary).await;
-        Ok(())
+        Ok(kept)
     }
 
     async fn history(&self, session: &SessionId, page: Page) -> Result<Vec<Event>> {

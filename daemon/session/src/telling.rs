@@ -197,8 +197,11 @@ impl Actor {
     }
 }
 
-/// The directory that a session works on: its own, or else the one that all have.
+/// The directory that a session works on: its worktree, its own, or else the one that all have.
 pub(crate) fn workspace(summary: &Summary, rules: &TurnRules) -> Option<PathBuf> {
+    if let Some(worktree) = &summary.worktree {
+        return Some(PathBuf::from(&worktree.path));
+    }
     summary.settings.workspace.as_ref().or(rules.workspace.as_ref()).map(PathBuf::from)
 }
 

@@ -30,6 +30,26 @@ pub struct Settings {
     /// What the sandbox can reach: `none`, `listed` or `open`.
     #[prost(string, tag = "7")]
     pub network: ::prost::alloc::string::String,
+    /// Where it works, given a workspace that is a git repository: `own` is in a worktree of its own,
+    /// `shared` in the directory itself.
+    #[prost(string, tag = "8")]
+    pub tree: ::prost::alloc::string::String,
+}
+/// A session's copy of the files of a repository.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Worktree {
+    /// Where it is, absolute.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// The root of the repository, absolute.
+    #[prost(string, tag = "2")]
+    pub repository: ::prost::alloc::string::String,
+    /// Its branch.
+    #[prost(string, tag = "3")]
+    pub branch: ::prost::alloc::string::String,
+    /// The commit that it began at.
+    #[prost(string, tag = "4")]
+    pub base: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
@@ -53,7 +73,7 @@ pub struct Event {
     pub op_id: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35"
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -101,6 +121,8 @@ pub mod event {
         WorkspaceRestored(super::WorkspaceRestored),
         #[prost(message, tag = "35")]
         StateSet(super::StateSet),
+        #[prost(message, tag = "36")]
+        WorktreeSet(super::WorktreeSet),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -382,6 +404,13 @@ pub struct WorkspaceRestored {
     /// Files that were left alone, because they were changed since.
     #[prost(string, repeated, tag = "3")]
     pub kept: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// The session works in another worktree from the next turn on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorktreeSet {
+    /// Absent: in none.
+    #[prost(message, optional, tag = "1")]
+    pub worktree: ::core::option::Option<Worktree>,
 }
 /// A value that the session's agent keeps for itself.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -827,6 +856,9 @@ pub struct Session {
     /// The call that it was begun by, if an agent began it.
     #[prost(message, optional, tag = "24")]
     pub spawned: ::core::option::Option<Spawned>,
+    /// Where it works, if that is a git worktree of its own.
+    #[prost(message, optional, tag = "25")]
+    pub worktree: ::core::option::Option<Worktree>,
 }
 /// Calls that were allowed for the rest of a session.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1174,8 +1206,12 @@ pub struct DeleteRequest {
     #[prost(string, tag = "2")]
     pub op_id: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeleteResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteResponse {
+    /// What is left of it, why, and how that is removed: a sentence, mostly none.
+    #[prost(string, tag = "1")]
+    pub kept: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HistoryRequest {
     #[prost(string, tag = "1")]

@@ -302,7 +302,7 @@ fn a_session_is_deleted_only_after_a_yes() {
     assert!(chat.press("n").is_empty());
     chat.press("Delete");
     assert_eq!(chat.press("y"), [Cmd::Delete { session: "s2".into() }]);
-    chat.reply(Reply::Deleted { session: "s2".into(), result: Ok(()) });
+    chat.reply(Reply::Deleted { session: "s2".into(), result: Ok(String::new()) });
     assert_eq!(chat.cmds, [Cmd::ListSessions { archived: false }]);
 }
 

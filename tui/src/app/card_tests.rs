@@ -285,9 +285,14 @@ fn a_setting_is_changed_and_the_others_are_kept() {
         change(&mut settings);
         settings
     };
-    let cases: [(&str, fn(&mut v1::Settings)); 5] = [
+    let cases: [(&str, fn(&mut v1::Settings)); 8] = [
         ("/mode on-miss", |settings| settings.approvals = "on-miss".into()),
         ("/workspace /home/me/a b", |settings| settings.workspace = "/home/me/a b".into()),
+        ("/workspace worktree", |settings| settings.tree = "own".into()),
+        ("/workspace worktree /a b", |settings| {
+            (settings.tree, settings.workspace) = ("own".into(), "/a b".into());
+        }),
+        ("/workspace shared", |settings| settings.tree = "shared".into()),
         ("/sandbox network listed", |settings| settings.network = "listed".into()),
         ("/sandbox mount rw network none", |settings| {
             (settings.mount, settings.network) = ("rw".into(), "none".into());

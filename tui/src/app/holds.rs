@@ -13,6 +13,8 @@ use crate::widget::SafeText;
 const MODES: [&str; 3] = ["ask", "on-miss", "auto"];
 const NETWORKS: [&str; 3] = ["none", "listed", "open"];
 const MOUNTS: [&str; 3] = ["none", "ro", "rw"];
+/// What is typed for where it works in a repository, and what that is on the wire.
+const TREES: [(&str, &str); 2] = [("worktree", "own"), ("shared", "shared")];
 /// Stands for what is configured.
 const CONFIGURED: &str = "default";
 
@@ -49,16 +51,40 @@ pub(super) fn mode(model: &mut Model, word: &str) -> Vec<Cmd> {
     }
 }
 
-pub(super) fn workspace(model: &mut Model, path: &str) -> Vec<Cmd> {
-    let path = match path {
-        "" => {
-            let now = settings(model).workspace;
-            return say(model, &format!("workspace: {}", or_configured(&now)));
+/// `worktree`, `shared`, either with a path behind it, or a path alone, which leaves that as it is.
+pub(super) fn workspace(model: &mut Model, words: &str) -> Vec<Cmd> {
+    if words.is_empty() {
+        return say(model, &works(model));
+    }
+    if words == CONFIGURED {
+        return configure(model, |settings| {
+            settings.workspace.clear();
+            settings.tree.clear();
+        });
+    }
+    let (word, path) = words.split_once(' ').unwrap_or((words, ""));
+    let tree = TREES.into_iter().find(|(typed, _)| *typed == word);
+    let path = if tree.is_some() { path.trim() } else { words }.to_owned();
+    configure(model, |settings| {
+        if let Some((_, tree)) = tree {
+            settings.tree = tree.to_owned();
         }
-        CONFIGURED => "",
-        path => path,
-    };
-    configure(model, |settings| settings.workspace = path.to_owned())
+        if !path.is_empty() {
+            settings.workspace = path;
+        }
+    })
+}
+
+/// Where it works.
+fn works(model: &Model) -> String {
+    let now = settings(model).workspace;
+    let worktree = model.session.as_ref().and_then(|session| session.worktree.as_ref());
+    match worktree {
+        Some(v1::Worktree { path, branch, repository, .. }) => {
+            format!("worktree: {path}, branch {branch}, of {repository}")
+        }
+        None => format!("workspace: {}", or_configured(&now)),
+    }
 }
 
 pub(super) fn sandbox(model: &mut Model, words: &str) -> Vec<Cmd> {

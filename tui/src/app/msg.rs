@@ -90,7 +90,8 @@ pub(crate) enum Reply {
     /// To `Rename`, `Archive`, `Configure` and `Revoke`: the session as it is now.
     Changed(Result<v1::Session, Trouble>),
     /// To `Delete`.
-    Deleted { session: String, result: Result<(), Trouble> },
+    /// With what is left of it, if anything is.
+    Deleted { session: String, result: Result<String, Trouble> },
     /// To `Stop`: the turns that were stopped.
     Stopped(Result<Vec<String>, Trouble>),
     /// To `Compact`: whether it will be done.

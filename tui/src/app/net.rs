@@ -145,8 +145,11 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         }
         Reply::Changed(Ok(_)) => return sessions::refresh(model),
         Reply::Changed(Err(trouble)) => model.complain("not changed", &trouble),
-        Reply::Deleted { session, result: Ok(()) } => {
+        Reply::Deleted { session, result: Ok(kept) } => {
             model.drafts.remove(&session);
+            if !kept.is_empty() {
+                model.say(SafeText::one_line(&kept));
+            }
             return sessions::refresh(model);
         }
         Reply::Deleted { result: Err(trouble), .. } => model.complain("not deleted", &trouble),

@@ -35,6 +35,7 @@ pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
             add(session.usage.get_or_insert_default(), &changed.usage.unwrap_or_default());
         }
         Some(Fact::ArchivedChanged(changed)) => session.archived = changed.archived,
+        Some(Fact::WorktreeSet(set)) => session.worktree.clone_from(&set.worktree),
         Some(Fact::SettingsChanged(changed)) => session.settings.clone_from(&changed.settings),
         Some(Fact::UserMessage(_)) => {
             session.messages += 1;

@@ -76,6 +76,10 @@ impl Acts {
                 };
                 format!("undone: {}{kept}", files(&restored.files))
             }
+            Kind::WorktreeSet(set) => match &set.worktree {
+                Some(tree) => format!("works in {} on branch {}", tree.path, tree.branch),
+                None => "works in no worktree of its own any more".to_owned(),
+            },
             Kind::GrantRevoked(revoked) => format!("revoked: {}", revoked.pattern),
             _ => return None,
         };

@@ -33,6 +33,9 @@ pub(crate) struct SendArgs {
     /// The directory that the new session works on
     #[arg(long, value_name = "DIR", requires = "new", value_hint = ValueHint::DirPath)]
     workspace: Option<String>,
+    /// The new session works in a git worktree of its own of that directory
+    #[arg(long, requires = "new")]
+    worktree: bool,
     /// Ask this model from now on in the session: `provider/model`
     #[arg(long, short, value_name = "MODEL", add = ArgValueCandidates::new(complete::models))]
     model: Option<String>,
@@ -60,6 +63,13 @@ enum Queue {
     Steer,
 }
 
+/// What holds in a session that is begun.
+fn new_settings(workspace: Option<&str>, worktree: bool) -> Result<Settings, Failure> {
+    let workspace = workspace.map(settings::workspace).transpose()?.unwrap_or_default();
+    let tree = if worktree { "own".to_owned() } else { String::new() };
+    Ok(Settings { workspace, tree, ..Settings::default() })
+}
+
 /// Sends, and unless detached, prints until the turn has ended.
 pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure> {
     let parts = files::parts(&args.text, &args.file)?;
@@ -77,14 +87,8 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
         queue: queue.into(),
         model: args.model.unwrap_or_default(),
     };
-    let settings = match (args.new, &args.workspace) {
-        (false, _) => None,
-        (true, None) => Some(Settings::default()),
-        (true, Some(directory)) => {
-            let workspace = settings::workspace(directory)?;
-            Some(Settings { workspace, ..Settings::default() })
-        }
-    };
+    let settings = args.new.then(|| new_settings(args.workspace.as_deref(), args.worktree));
+    let settings = settings.transpose()?;
     let begin = async {
         let mut client = context.connect().await?;
         let session = open_session(&mut client, &args.session, settings).await?;

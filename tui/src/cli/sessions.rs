@@ -242,9 +242,12 @@ async fn delete(
     );
     context.consent(yes, &question)?;
     let request = DeleteRequest { op_id: op_id(), session: session.id.clone() };
-    client.caller.call(&call::DELETE, &request).await?;
-    let line = format!("{} is deleted", session.id);
-    context.output.either(&json!({ "deleted": session.id }), &line)
+    let kept = client.caller.call(&call::DELETE, &request).await?.kept;
+    let mut line = format!("{} is deleted", session.id);
+    if !kept.is_empty() {
+        line = format!("{line}; {kept}");
+    }
+    context.output.either(&json!({ "deleted": session.id, "kept": shape::some(&kept) }), &line)
 }
 
 async fn fork(

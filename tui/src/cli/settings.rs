@@ -30,6 +30,9 @@ struct Wanted {
     /// The directory that it works on; "" is the configured one, as with all of these
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     workspace: Option<String>,
+    /// Where it works, given a git repository: in the directory itself, or in a worktree of its own
+    #[arg(long, value_name = "TREE", value_parser = words(["shared", "own"]))]
+    tree: Option<String>,
     /// What is done without asking
     #[arg(long, value_name = "MODE", value_parser = words(["ask", "on-miss", "auto"]))]
     approvals: Option<String>,
@@ -66,11 +69,12 @@ pub(super) async fn set(
 }
 
 fn merged(mut settings: Settings, wanted: Wanted) -> Result<Settings, Failure> {
-    let Wanted { workspace, approvals, mount, network, model, effort } = wanted;
+    let Wanted { workspace, tree, approvals, mount, network, model, effort } = wanted;
     if let Some(directory) = workspace {
         settings.workspace = self::workspace(&directory)?;
     }
     for (held, wanted) in [
+        (&mut settings.tree, tree),
         (&mut settings.approvals, approvals),
         (&mut settings.mount, mount),
         (&mut settings.network, network),
@@ -110,6 +114,7 @@ mod tests {
     fn wanted() -> Wanted {
         Wanted {
             workspace: None,
+            tree: None,
             approvals: None,
             mount: None,
             network: None,

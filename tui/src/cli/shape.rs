@@ -3,7 +3,7 @@
 //!
 //! Scripts read these. Names are only ever added.
 
-use moltis_proto::json::{approval, cause, kind, origin, settings, usd};
+use moltis_proto::json::{approval, cause, kind, origin, settings, usd, worktree};
 pub(super) use moltis_proto::json::{at, ending, event as flat_event, some, text_of, usage};
 use moltis_proto::v1::{Event, Session, Strand};
 use serde_json::{Value, json};
@@ -47,6 +47,7 @@ pub(super) fn session(session: &Session) -> Value {
         })).collect::<Vec<_>>(),
         "taint": origin(session.taint()),
         "sensitive": session.sensitive,
+        "worktree": session.worktree.as_ref().map(worktree),
         "spawned": session.spawned.as_ref().map(|spawned| json!({
             "parent": spawned.parent,
             "turn": spawned.turn,

@@ -47,6 +47,7 @@ fn fields(session: &Session, changed: Option<&DiffResponse>) -> Vec<(&'static st
         ("model", chosen.clone()),
         ("effort", settings.effort),
         ("workspace", settings.workspace),
+        ("tree", settings.tree),
         ("approvals", settings.approvals),
         ("mount", settings.mount),
         ("network", settings.network),
@@ -63,6 +64,10 @@ fn fields(session: &Session, changed: Option<&DiffResponse>) -> Vec<(&'static st
         ("last turn", last.as_str().unwrap_or_default().to_owned()),
         ("archived", if session.archived { "yes".to_owned() } else { String::new() }),
     ];
+    if let Some(worktree) = &session.worktree {
+        fields.push(("worktree", worktree.path.clone()));
+        fields.push(("branch", format!("{} from {:.12}", worktree.branch, worktree.base)));
+    }
     if let Some(spawned) = &session.spawned {
         fields.push(("spawned by", format!("{} (depth {})", spawned.parent, spawned.depth)));
     }

@@ -145,6 +145,7 @@ impl<'a> Transcript<'a> {
             | Kind::ApprovalAnswered(_)
             | Kind::WorkspaceChanged(_)
             | Kind::WorkspaceRestored(_)
+            | Kind::WorktreeSet(_)
             | Kind::GrantRevoked(_) => self.act(kind),
             Kind::StateSet(_)
             | Kind::SettingsChanged(_)

@@ -342,8 +342,8 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
         Cmd::Delete { session } => {
             let request =
                 v1::DeleteRequest { op_id: crate::client::op_id(), session: session.clone() };
-            let result =
-                client.caller.call(&call::DELETE, &request).await.map(drop).map_err(failed);
+            let deleted = client.caller.call(&call::DELETE, &request).await;
+            let result = deleted.map(|deleted| deleted.kept).map_err(failed);
             Reply::Deleted { session, result }
         }
         cmd => return ask(client, cmd).await,

@@ -185,7 +185,7 @@ fn some_reply(kind: u8, number: u16, epoch: u64) -> Reply {
         0 => Reply::Sent { op: format!("op{:04}", number % 6), result: result(number / 6, ()) },
         1 => Reply::Made(result(number, some_session(number))),
         2 => Reply::Changed(result(number, some_session(number))),
-        3 => Reply::Deleted { session: "s1".into(), result: result(number, ()) },
+        3 => Reply::Deleted { session: "s1".into(), result: result(number, String::new()) },
         4 => Reply::Stopped(result(number, vec!["t1".into()])),
         5 => Reply::Page { epoch, result: result(number, events()) },
         6 => Reply::Sessions(result(number, sessions())),

@@ -402,7 +402,7 @@ impl Sessions for Service {
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Answer<DeleteResponse> {
         self.0.heard.lock().unwrap().deletes.push(request.into_inner());
-        Ok(Response::new(DeleteResponse {}))
+        Ok(Response::new(DeleteResponse::default()))
     }
 
     async fn history(&self, request: Request<HistoryRequest>) -> Answer<HistoryResponse> {

@@ -75,6 +75,7 @@ pub(super) fn write(event: &Event, text: &mut String) {
         | EventKind::CompactionAsked
         | EventKind::GrantRevoked { .. }
         | EventKind::StateSet { .. }
+        | EventKind::WorktreeSet { .. }
         | EventKind::TurnStarted { .. } => {}
     }
 }

@@ -212,8 +212,8 @@ impl Service for Sessions {
     ) -> Result<Response<v1::DeleteResponse>, Status> {
         let caller = caller(request.metadata())?;
         let session = session_id(request.into_inner().session)?;
-        self.assistant.delete(&caller, &session).await.map_err(to_status)?;
-        Ok(Response::new(v1::DeleteResponse {}))
+        let kept = self.assistant.delete(&caller, &session).await.map_err(to_status)?;
+        Ok(Response::new(v1::DeleteResponse { kept: kept.unwrap_or_default() }))
     }
 
     async fn history(

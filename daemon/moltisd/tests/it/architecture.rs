@@ -27,6 +27,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("moltis-tools", &["moltis-core", "moltis-net"]),
     ("moltis-sandbox", &["moltis-core"]),
     ("moltis-context", &["moltis-core"]),
+    ("moltis-worktree", &["moltis-core"]),
     ("moltis-edge", &["moltis-core", "moltis-codec", "moltis-proto"]),
     ("moltis-testkit", &["moltis-core", "moltis-proto"]),
     ("moltis", &["moltis-proto"]),

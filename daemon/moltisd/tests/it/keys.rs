@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::context::working;
 use crate::spine::{history, home, main_session, message, turn_end};
+use crate::worktrees::Repository;
 
 /// What is done with a daemon that has the key set.
 #[derive(Clone, Copy)]
@@ -37,6 +38,8 @@ enum Act {
     Call(&'static [(&'static str, &'static str)]),
     /// The sandbox is looked for.
     Probe,
+    /// A session is begun in a git repository.
+    Tree,
 }
 
 /// A model whose price is known: an answer may cost more than a cent.
@@ -195,6 +198,13 @@ const ROWS: &[Row] = &[
         Act::Call(&[("read", r#"{"file_path": "passwd"}"#)]),
         "root:x:0:",
     ),
+    ("workspace.worktree", &[("WORKSPACE__WORKTREE", "true")], Act::Tree, "branch: \"moltis/"),
+    (
+        "workspace.branch_prefix",
+        &[("WORKSPACE__WORKTREE", "true"), ("WORKSPACE__BRANCH_PREFIX", "agents/mine")],
+        Act::Tree,
+        "branch: \"agents/mine/",
+    ),
     ("workspace.checkpoints_mb", &[], Act::Set("3"), "needs_restart: true"),
     (
         "sandbox.backend",
@@ -277,7 +287,7 @@ async fn seen(row: &Row) -> String {
             vendor.otherwise(|_| Some(Reply::sse("").after(&Gate::new())));
             vendor
         }
-        Act::Talk | Act::Work | Act::Hook | Act::List | Act::Set(_) | Act::Probe => {
+        Act::Talk | Act::Work | Act::Hook | Act::List | Act::Set(_) | Act::Probe | Act::Tree => {
             Vendor::openai(&["Yes."]).await
         }
         Act::Acts => {
@@ -332,6 +342,12 @@ async fn seen(row: &Row) -> String {
             let (key, value) = ((*key).to_owned(), (*value).to_owned());
             let change = daemon.config().set(v1::SetConfigRequest { key, value }).await.unwrap();
             write!(seen, "{:?}", change.into_inner()).unwrap();
+        }
+        Act::Tree => {
+            // Its absence was said.
+            let Some(repository) = Repository::new() else { return row.3.to_owned() };
+            let new = repository.session("tree", "");
+            write!(seen, "{:?}", daemon.sessions().create(new).await.unwrap()).unwrap();
         }
         Act::Probe => {
             let status = daemon.sandbox().probe(v1::SandboxProbeRequest {}).await.unwrap();

@@ -13,3 +13,4 @@ mod local;
 mod security;
 mod spine;
 mod terminal;
+mod worktrees;

@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 
 use super::{DEEPEST, going, needed, text};
 use crate::sessions::Sessions;
+use crate::worktrees;
 
 /// Agents that one turn may have at work at once.
 const WIDEST: usize = 8;
@@ -213,7 +214,7 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
             Some(model) => Some(ModelRef::parse(&model)?),
             None => parent.settings.model.clone(),
         },
-        ..parent.settings.clone()
+        ..worktrees::inherited(&parent)
     };
     // Its words are worth what those of the agent that began it are.
     let caller = Caller { cause: Cause::Model, origin: parent.label.taint };

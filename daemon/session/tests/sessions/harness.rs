@@ -229,6 +229,10 @@ fn story(event: &Event) -> String {
         EventKind::GrantRevoked { pattern } => format!("revoked {pattern}"),
         EventKind::WorkspaceChanged { files, .. } => format!("changed {} files", files.len()),
         EventKind::WorkspaceRestored { files, .. } => format!("restored {} files", files.len()),
+        EventKind::WorktreeSet { worktree } => {
+            let branch = worktree.as_ref().map(|worktree| worktree.branch.as_str());
+            format!("worktree {}", branch.unwrap_or("none"))
+        }
         EventKind::StateSet { key, .. } => format!("state {key}"),
         EventKind::TurnEnded { ending, failure, .. } => {
             let why = failure.as_ref().map(|failure| format!(": {}", failure.message));

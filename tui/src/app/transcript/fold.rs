@@ -198,6 +198,7 @@ impl Transcript {
                 return Some(SafeText::one_line(&format!("changed {files} · /diff · /undo")));
             }
             Fact::WorkspaceRestored(restored) => return Some(marks::restored(&restored)),
+            Fact::WorktreeSet(set) => return Some(marks::worktree(set.worktree.as_ref())),
             _ => {}
         }
         None

@@ -17,6 +17,7 @@ pub(super) fn settings(settings: Option<v1::Settings>) -> Option<SafeText> {
         ("approvals", settings.approvals),
         ("mount", settings.mount),
         ("network", settings.network),
+        ("tree", settings.tree),
     ]
     .into_iter()
     .filter(|(_, value)| !value.is_empty())
@@ -26,6 +27,17 @@ pub(super) fn settings(settings: Option<v1::Settings>) -> Option<SafeText> {
         return None;
     }
     Some(SafeText::one_line(&format!("from here on: {}", said.join(", "))))
+}
+
+/// Where it works from here on.
+pub(super) fn worktree(worktree: Option<&v1::Worktree>) -> SafeText {
+    let text = match worktree {
+        Some(v1::Worktree { path, branch, .. }) => {
+            format!("works in a worktree of its own: {path}, branch {branch}")
+        }
+        None => "works in no worktree of its own any more".to_owned(),
+    };
+    SafeText::one_line(&text)
 }
 
 /// Files with what became of them: `src/a.rs, +src/b.rs, -c`.
