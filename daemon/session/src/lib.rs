@@ -11,6 +11,7 @@
 
 mod acting;
 mod actor;
+mod beginning;
 mod budget;
 mod call;
 mod commands;

@@ -39,7 +39,7 @@ use crate::telling;
 const MAIN: &str = "main";
 
 /// The agent that sessions belong to.
-const AGENT: &str = "main";
+pub(crate) const AGENT: &str = "main";
 
 /// Characters of a title that a person gives.
 const LONGEST_TITLE: usize = 200;
@@ -61,9 +61,9 @@ pub struct Activity {
 
 /// All sessions.
 pub struct Sessions {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// Held while a session with a key is created: a key is given once.
-    creating: Mutex<()>,
+    pub(crate) creating: Mutex<()>,
 }
 
 impl Sessions {
@@ -224,7 +224,7 @@ impl Sessions {
         if self.shared.closing.is_cancelled() { Err(stopping()) } else { Ok(()) }
     }
 
-    fn event(&self, caller: &Caller, kind: EventKind) -> NewEvent {
+    pub(crate) fn event(&self, caller: &Caller, kind: EventKind) -> NewEvent {
         NewEvent {
             at: self.shared.env.now(),
             turn: None,
@@ -235,29 +235,8 @@ impl Sessions {
         }
     }
 
-    /// Begins a session of this id; one that is there already is given back as it is.
-    async fn begin(
-        &self,
-        caller: &Caller,
-        id: &SessionId,
-        events: Vec<NewEvent>,
-    ) -> Result<Summary> {
-        match self.shared.journal.append(id, 0, events).await {
-            Err(error) if error.code == Code::Conflict => {
-                self.shared.journal.summary(id).await?.ok_or(error)
-            }
-            Err(error) => Err(error),
-            Ok(_) => {
-                let summary = self.shared.summary(id).await?;
-                self.command(id, "new", caller).await;
-                self.began(&summary).await;
-                Ok(summary)
-            }
-        }
-    }
-
     /// Tells hooks of a person's command to a session.
-    async fn command(&self, session: &SessionId, action: &str, caller: &Caller) {
+    pub(crate) async fn command(&self, session: &SessionId, action: &str, caller: &Caller) {
         let Cause::Client(client) = &caller.cause else { return };
         let Ok(Some(summary)) = self.shared.journal.summary(session).await else { return };
         let key = session.as_str();
@@ -266,54 +245,11 @@ impl Sessions {
         self.shared.hands.tell(Point::Command, workspace, facts).await;
     }
 
-    /// Tells hooks that a session began.
-    async fn began(&self, summary: &Summary) {
-        let facts = || json!({ "session_key": summary.id.as_str(), "channel": null });
-        let workspace = telling::workspace(summary, &self.shared.rules());
-        self.shared.hands.tell(Point::SessionStart, workspace, facts).await;
-    }
-
     /// Tells hooks that a session is over.
     async fn over(&self, summary: &Summary) {
         let facts = || json!({ "session_key": summary.id.as_str() });
         let workspace = telling::workspace(summary, &self.shared.rules());
         self.shared.hands.tell(Point::SessionEnd, workspace, facts).await;
-    }
-
-    /// The session with this key, created if it is not there.
-    async fn keyed(
-        &self,
-        caller: &Caller,
-        key: String,
-        title: String,
-        settings: Settings,
-    ) -> Result<Summary> {
-        let _one_at_a_time = self.creating.lock().await;
-        if let Some(id) = self.shared.journal.by_key(&key).await? {
-            return self.shared.summary(&id).await;
-        }
-        let id = SessionId::new(self.shared.env.fresh_id());
-        let works = self.shared.begins_in(&id, &settings).await?;
-        let mut events = self.first_events(caller, Some(key), title, settings);
-        events.extend(works.into_iter().map(|kind| self.event(caller, kind)));
-        self.begin(caller, &id, events).await
-    }
-
-    fn first_events(
-        &self,
-        caller: &Caller,
-        key: Option<String>,
-        title: String,
-        settings: Settings,
-    ) -> Vec<NewEvent> {
-        let (agent, spawned) = (AGENT.to_owned(), None);
-        let created = EventKind::SessionCreated { agent, key, settings, spawned };
-        let mut events = vec![self.event(caller, created)];
-        if !title.is_empty() {
-            let kind = EventKind::TitleChanged { title, automatic: false, usage: Usage::default() };
-            events.push(self.event(caller, kind));
-        }
-        events
     }
 }
 
@@ -331,9 +267,8 @@ impl Assistant for Sessions {
             return Ok(summary);
         }
         let works = self.shared.begins_in(&id, &new.settings).await?;
-        let mut events = self.first_events(caller, None, title, new.settings);
-        events.extend(works.into_iter().map(|kind| self.event(caller, kind)));
-        self.begin(caller, &id, events).await
+        let events = self.first_events(caller, None, title, new.settings);
+        self.begin_in(caller, &id, events, works).await
     }
 
     async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Summary> {
@@ -422,8 +357,15 @@ impl Assistant for Sessions {
             Change::Archived(_) | Change::Title(_) => Vec::new(),
         };
         let caller = caller.clone();
+        let made = with.clone();
         let asked = |reply| Command::Change { caller, op, change, with, reply };
-        let summary = self.ask(session, asked).await?;
+        let summary = match self.ask(session, asked).await {
+            Ok(summary) => summary,
+            Err(error) => {
+                self.shared.take_back(&made, before.worktree.as_ref()).await;
+                return Err(error);
+            }
+        };
         // A retry may find it taken out again since.
         if ends && summary.archived {
             self.over(&summary).await;

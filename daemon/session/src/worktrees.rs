@@ -145,6 +145,18 @@ impl Shared {
         vec![self.notice(Level::Info, text)]
     }
 
+    /// Leaves what was made for events that were not written, if it is not what the session has.
+    pub(crate) async fn take_back(&self, kinds: &[EventKind], held: Option<&Worktree>) {
+        for kind in kinds {
+            let EventKind::WorktreeSet { worktree: Some(made) } = kind else { continue };
+            if held.is_none_or(|held| held.path != made.path)
+                && let Some(kept) = self.leave(made).await
+            {
+                tracing::warn!(kept, "a worktree that no session has");
+            }
+        }
+    }
+
     fn notice(&self, level: Level, text: String) -> EventKind {
         EventKind::Notice { item: ItemId::new(self.env.fresh_id()), level, text }
     }

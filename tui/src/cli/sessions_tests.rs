@@ -59,6 +59,7 @@ fn the_json_of_a_session_is_the_contract() {
             "mount": null,
             "network": null,
             "queue": null,
+            "tree": null,
             "workspace": null
           },
           "spawned": null,
@@ -77,7 +78,8 @@ fn the_json_of_a_session_is_the_contract() {
           ],
           "unread": null,
           "updated_at": "2026-11-24T11:30:00.250Z",
-          "waiting_for": null
+          "waiting_for": null,
+          "worktree": null
         }"#]]
     .assert_eq(&format!("{:#}", shape::session(&session())));
 }

@@ -32,7 +32,7 @@ pub(crate) fn message(session: &str, op: &str, text: &str) -> v1::SendRequest {
 }
 
 /// Waits until a turn's start is on disk.
-async fn turn_started(daemon: &Daemon, session: &str, turn: &str) {
+pub(crate) async fn turn_started(daemon: &Daemon, session: &str, turn: &str) {
     let request = v1::AttachRequest { session: session.to_owned(), after_seq: Some(0), tail: 0 };
     let mut feed = daemon.sessions().attach(request).await.unwrap().into_inner();
     while let Some(next) = feed.message().await.unwrap() {

@@ -7,11 +7,11 @@ use std::process::Command;
 use moltis_proto::v1;
 use moltis_proto::v1::event::Kind;
 use moltis_testkit::daemon::Daemon;
-use moltis_testkit::vendor::Vendor;
+use moltis_testkit::vendor::{Gate, Reply, Vendor};
 use serde_json::json;
 
 use crate::client::run;
-use crate::spine::{history, home, message, turn_end};
+use crate::spine::{history, home, message, turn_end, turn_started};
 
 /// A repository with one commit, of `file`.
 pub(crate) struct Repository(tempfile::TempDir);
@@ -185,6 +185,24 @@ async fn a_directory_that_can_have_no_worktree_is_refused_and_there_is_no_sessio
     let listed = daemon.sessions().list(v1::ListSessionsRequest::default()).await.unwrap();
     assert_eq!(listed.into_inner().sessions.len(), 0);
     daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_does_not_move_while_a_turn_runs_and_nothing_is_left_of_the_try() {
+    let Some(repository) = Repository::new() else { return };
+    let vendor = Vendor::start().await;
+    vendor.otherwise(|_| Some(Reply::sse("").after(&Gate::new())));
+    let home = home(&vendor);
+    let daemon = home.start().await;
+    let session = daemon.sessions().create(repository.session("1", "")).await.unwrap().into_inner();
+    let sent = daemon.sessions().send(message(&session.id, "hangs", "hello")).await.unwrap();
+    turn_started(&daemon, &session.id, &sent.into_inner().turn).await;
+    let ran = run(&home, &["sessions", "set", &session.id, "--tree", "own"]).await;
+    assert!(ran.code != Some(0) && ran.stderr.contains("a turn is running"), "{ran:?}");
+    let known = git(&repository.root(), &["worktree", "list", "--porcelain"]);
+    assert_eq!(known.matches("worktree ").count(), 1, "{known}");
+    assert_eq!(git(&repository.root(), &["branch", "--format=%(refname:short)"]), "main\n");
+    daemon.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
