@@ -91,7 +91,8 @@ impl Keeper {
             ends.push(head);
         }
         for end in ends {
-            if end != worktree.base && !is_elsewhere(git, repository, &end, &branch).await? {
+            // Where it began is no exception: a fork may be all that still has what its parent did.
+            if !is_elsewhere(git, repository, &end, &branch).await? {
                 return Ok(Some(format!("no branch but {} has its commits", worktree.branch)));
             }
         }
@@ -105,7 +106,8 @@ async fn tip(git: &Git, repository: &Repository, branch: &str) -> Option<String>
     git.ask(Ask::new(&repository.root, words)).await.ok()
 }
 
-/// Whether another branch, of here or of a remote, or a tag leads to a commit.
+/// Whether another branch, of here or of a remote, a tag, or what is checked out in the repository
+/// leads to a commit.
 async fn is_elsewhere(
     git: &Git,
     repository: &Repository,
@@ -116,7 +118,11 @@ async fn is_elsewhere(
     let words = ["for-each-ref", "--count=2", "--format=%(refname)", "--contains", commit];
     let ask = Ask::new(&repository.root, words);
     let names = git.ask(ask.word("refs/heads").word("refs/remotes").word("refs/tags")).await?;
-    Ok(names.lines().any(|name| name != branch))
+    if names.lines().any(|name| name != branch) {
+        return Ok(true);
+    }
+    let words = ["merge-base", "--is-ancestor", commit, &repository.head];
+    Ok(git.ask(Ask::new(&repository.root, words)).await.is_ok())
 }
 
 /// As a shell takes it.
