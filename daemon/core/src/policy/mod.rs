@@ -332,12 +332,16 @@ fn destination(action: &Action) -> String {
 /// have.
 pub const WORKTREES: &str = ".git/worktrees";
 
+/// The file by which a git folder says that its configuration is another's; a plain repository has none.
+pub const ELSEWHERE: &str = ".git/commondir";
+
 /// Directories and files of a workspace that make programs outside of the sandbox do things.
 pub const STEERING: &[&str] = &[
     ".git/hooks",
     ".git/config",
     ".git/modules",
     WORKTREES,
+    ELSEWHERE,
     ".gitmodules",
     ".gitattributes",
     ".moltis",

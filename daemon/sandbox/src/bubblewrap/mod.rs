@@ -223,6 +223,7 @@ fn prepare(options: &Options) -> io::Result<Option<Prepared>> {
     let set_user = fs::metadata(&program)?.permissions().mode() & 0o4000 != 0;
     let own = options.data_dir.join("run").join("sandbox").join("bubblewrap");
     fs::create_dir_all(own.join("empty"))?;
+    fs::write(own.join("here"), seams::HERE)?;
     fs::set_permissions(&own, fs::Permissions::from_mode(0o700))?;
     let own = own.canonicalize()?;
     for (name, text) in room::STUBS {

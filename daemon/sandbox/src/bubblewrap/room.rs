@@ -199,6 +199,7 @@ impl Room<'_> {
                 match seam {
                     Seam::Pinned => line.paths("--bind", &out, &inside),
                     Seam::Fixed => line.paths("--ro-bind", &out, &inside),
+                    Seam::Here => line.paths("--ro-bind", &self.own.join("here"), &inside),
                     Seam::Absent => line.paths("--ro-bind", &self.own.join("empty"), &inside),
                 }
             }

@@ -4,9 +4,10 @@
 //! above it can not be moved away, since the kernel does not move what something is mounted on. What
 //! is not there can not be made either: an empty folder is put in its place and hidden below a
 //! read-only one while programs run (a folder, since git takes no notice of an empty one), and taken
-//! away when the last of them has ended. Not here: folders below the root, which a program may make
+//! away when the last of them has ended. One place is a file, which git does not take a folder for: it
+//! is made to say what holds without it. Not here: folders below the root, which a program may make
 //! anew anyway; the checks of the file tools. The invariant: what is taken away was put here, and is
-//! an empty folder.
+//! an empty folder or that file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use moltis_core::error::{Code, Error, Result};
-use moltis_core::policy::STEERING;
+use moltis_core::policy::{ELSEWHERE, STEERING};
 
 /// How a place of the workspace is seen inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,12 @@ pub(super) enum Seam {
     Fixed,
     /// As an empty folder.
     Absent,
+    /// As a file that says [`HERE`].
+    Here,
 }
+
+/// What a git folder says whose configuration is its own: the same as nothing.
+pub(super) const HERE: &str = ".\n";
 
 /// The seams of the workspaces that are in use.
 pub(super) struct Seams {
@@ -78,7 +84,8 @@ impl Seams {
                 path.push(step);
                 let seam = self.seam(&mut absent, workspace, &path, path == Path::new(steering))?;
                 let Some(seam) = seam else { break };
-                if seam == Seam::Absent && !lease.places.iter().any(|(known, _)| *known == path) {
+                let is_put = matches!(seam, Seam::Absent | Seam::Here);
+                if is_put && !lease.places.iter().any(|(known, _)| *known == path) {
                     lease.taken.push(workspace.join(&path));
                     *absent.entry(workspace.join(&path)).or_default() += 1;
                 }
@@ -105,14 +112,14 @@ impl Seams {
     ) -> Result<Option<Seam>> {
         let whole = workspace.join(path);
         if absent.contains_key(&whole) {
-            return Ok(Some(Seam::Absent));
+            return Ok(Some(put(&whole)));
         }
         match fs::symlink_metadata(&whole) {
             Ok(found) if found.is_symlink() => Err(linked(path)),
             Ok(found) if found.is_dir() && !last => Ok(Some(Seam::Pinned)),
             Ok(_) => Ok(Some(Seam::Fixed)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::create_dir(&whole) {
-                Ok(()) => Ok(Some(Seam::Absent)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match make(&whole) {
+                Ok(()) => Ok(Some(put(&whole))),
                 Err(error) if unwritable(&error) => Ok(None),
                 Err(error) => Err(unsure(path, &error)),
             },
@@ -151,9 +158,27 @@ impl Drop for Lease {
     }
 }
 
-/// Removes an empty folder; anything else there is someone's.
+/// What is put in a place where nothing is.
+fn put(path: &Path) -> Seam {
+    if path.ends_with(ELSEWHERE) { Seam::Here } else { Seam::Absent }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    if put(path) == Seam::Absent {
+        return fs::create_dir(path);
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    io::Write::write_all(&mut file, HERE.as_bytes())
+}
+
+/// Removes what was put; anything else there is someone's.
 fn remove(path: &Path) {
-    match fs::remove_dir(path) {
+    let is_ours = || fs::read_to_string(path).is_ok_and(|text| text == HERE);
+    let removed = match put(path) {
+        Seam::Here if is_ours() => fs::remove_file(path),
+        _ => fs::remove_dir(path),
+    };
+    match removed {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {

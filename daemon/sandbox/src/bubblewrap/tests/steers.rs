@@ -151,6 +151,12 @@ async fn a_repository_can_be_worked_on() {
     assert_eq!(exit.stdout, "1\nfile\n", "{}", exit.stderr);
     let config = fs::read_to_string(root.join(".git/config")).expect("it is there");
     assert!(!config.contains("evil"));
+    // That another configuration holds can't be said either, and git outside is not held up.
+    rig.sh("mkdir evil; echo ../evil >.git/commondir; rm -f .git/commondir; ls .git").await;
+    let git = std::process::Command::new("git").arg("-C").arg(root).arg("status").output();
+    assert!(git.expect("git runs").status.success());
+    settled(&rig).await;
+    assert!(!root.join(".git/commondir").exists());
 }
 
 /// An empty folder of the person's is not taken for one of ours.
