@@ -204,7 +204,7 @@ async fn gather(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>, most: 
 fn reason(complaint: &str) -> String {
     let lines = || complaint.lines().map(str::trim).filter(|line| !line.is_empty());
     let fatal = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
-    let line = lines().filter(fatal).next_back().or_else(|| lines().next_back());
+    let line = lines().rfind(fatal).or_else(|| lines().next_back());
     let line = line.unwrap_or("git failed and does not say why");
     let line = line.trim_start_matches("fatal: ").trim_start_matches("error: ");
     line.chars().filter(|c| !c.is_control()).take(400).collect()

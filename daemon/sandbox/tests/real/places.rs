@@ -176,7 +176,7 @@ fn worktree(scene: &Scene) -> Option<std::path::PathBuf> {
     assert!(git(&["worktree", "add", "-q", "--lock", "-b", "side", &workspace]));
     // Programs are another user than who runs the tests, if that is root.
     if rustix::process::getuid().is_root() {
-        for folder in [&repository, &scene.workspace().to_owned()] {
+        for folder in [&repository, &scene.workspace()] {
             let mut chown = std::process::Command::new("chown");
             assert!(chown.args(["-R", "1000"]).arg(folder).status().unwrap().success());
         }
