@@ -65,6 +65,9 @@ pub(super) fn workspace(model: &mut Model, words: &str) -> Vec<Cmd> {
     let (word, path) = words.split_once(' ').unwrap_or((words, ""));
     let tree = TREES.into_iter().find(|(typed, _)| *typed == word);
     let path = if tree.is_some() { path.trim() } else { words }.to_owned();
+    if matches!(tree, Some((_, "own"))) {
+        model.say("a worktree is made …");
+    }
     configure(model, |settings| {
         if let Some((_, tree)) = tree {
             settings.tree = tree.to_owned();

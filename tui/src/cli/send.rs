@@ -66,7 +66,7 @@ enum Queue {
 /// What holds in a session that is begun.
 fn new_settings(workspace: Option<&str>, worktree: bool) -> Result<Settings, Failure> {
     let workspace = workspace.map(settings::workspace).transpose()?.unwrap_or_default();
-    let tree = if worktree { "own".to_owned() } else { String::new() };
+    let tree = if worktree { settings::OWN.to_owned() } else { String::new() };
     Ok(Settings { workspace, tree, ..Settings::default() })
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
     let settings = settings.transpose()?;
     let begin = async {
         let mut client = context.connect().await?;
-        let session = open_session(&mut client, &args.session, settings).await?;
+        let session = open_session(context, &mut client, &args.session, settings).await?;
         Ok::<_, Failure>((client, session))
     };
     let (mut client, session) = tokio::select! {
@@ -139,6 +139,7 @@ pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), Failure
 
 /// The session of that name, or a new one with those settings.
 async fn open_session(
+    context: &Context,
     client: &mut Client,
     name: &str,
     new: Option<Settings>,
@@ -147,7 +148,8 @@ async fn open_session(
         return Ok(find(client, name).await?.id);
     }
     let request = CreateRequest { op_id: op_id(), settings: new, ..CreateRequest::default() };
-    Ok(client.caller.call(&call::CREATE, &request).await?.id)
+    let makes = request.settings.as_ref().is_some_and(|settings| settings.tree == settings::OWN);
+    Ok(settings::told(context, makes, client.caller.call(&call::CREATE, &request)).await?.id)
 }
 
 /// Sends the message, again and again while the daemon is away: the op id makes it one message.

@@ -178,7 +178,7 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
         }
         SessionsCommand::Set(args) => {
             let session = find(client, &args.named.session).await?;
-            let session = settings::set(client, session, args).await?;
+            let session = settings::set(context, client, session, args).await?;
             done(context, &session, &format!("{} is set", session.id))
         }
         SessionsCommand::Diff(OfTurn { named, turn }) => {

@@ -4,6 +4,7 @@
 //! a workspace reaches the daemon as an absolute path, because the daemon has another directory.
 
 use std::path::{Path, absolute};
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueHint};
@@ -11,8 +12,15 @@ use clap_complete::ArgValueCandidates;
 use moltis_proto::v1::{ConfigureRequest, Session, Settings};
 
 use super::complete;
+use super::context::Context;
 use super::sessions::Named;
 use crate::client::{Client, Failure, call, op_id};
+
+/// How long a worktree may be made without a word.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// In a worktree of its own.
+pub(super) const OWN: &str = "own";
 
 /// Words of `moltis sessions set`.
 #[derive(Args, Debug)]
@@ -31,7 +39,7 @@ struct Wanted {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     workspace: Option<String>,
     /// Where it works, given a git repository: in the directory itself, or in a worktree of its own
-    #[arg(long, value_name = "TREE", value_parser = words(["shared", "own"]))]
+    #[arg(long, value_name = "TREE", value_parser = words(["shared", OWN]))]
     tree: Option<String>,
     /// What is done without asking
     #[arg(long, value_name = "MODE", value_parser = words(["ask", "on-miss", "auto"]))]
@@ -58,6 +66,7 @@ fn words<const N: usize>(words: [&'static str; N]) -> PossibleValuesParser {
 
 /// Sets what is named.
 pub(super) async fn set(
+    context: &Context,
     client: &mut Client,
     session: Session,
     args: SetArgs,
@@ -65,7 +74,19 @@ pub(super) async fn set(
     let settings = merged(session.settings.unwrap_or_default(), args.wanted)?;
     let request =
         ConfigureRequest { op_id: op_id(), session: session.id, settings: Some(settings) };
-    client.caller.call(&call::CONFIGURE, &request).await
+    let makes = request.settings.as_ref().is_some_and(|settings| settings.tree == OWN);
+    told(context, makes, client.caller.call(&call::CONFIGURE, &request)).await
+}
+
+/// Waits, and says so where a worktree is made and that takes longer than a moment.
+pub(super) async fn told<T>(context: &Context, makes: bool, wait: impl Future<Output = T>) -> T {
+    let mut wait = Box::pin(wait);
+    tokio::select! {
+        done = &mut wait => return done,
+        () = tokio::time::sleep(MOMENT), if makes => {}
+    }
+    context.output.note("a worktree is made: that takes as long as the repository is large");
+    wait.await
 }
 
 fn merged(mut settings: Settings, wanted: Wanted) -> Result<Settings, Failure> {

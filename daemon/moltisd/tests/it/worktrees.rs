@@ -11,6 +11,7 @@ use moltis_testkit::vendor::{Gate, Reply, Vendor};
 use serde_json::json;
 
 use crate::client::run;
+use crate::hands::has_bubblewrap;
 use crate::spine::{history, home, message, turn_end, turn_started};
 
 /// A repository with one commit, of `file`.
@@ -184,6 +185,37 @@ async fn a_directory_that_can_have_no_worktree_is_refused_and_there_is_no_sessio
     assert!(error.message().contains("is not a git repository"), "{error:?}");
     let listed = daemon.sessions().list(v1::ListSessionsRequest::default()).await.unwrap();
     assert_eq!(listed.into_inner().sessions.len(), 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_commits_in_its_worktree_from_within_the_sandbox() {
+    let Some(repository) = Repository::new() else { return };
+    if !has_bubblewrap() {
+        return;
+    }
+    let vendor = Vendor::calling().await;
+    let home = home(&vendor).env("MOLTIS_SANDBOX__BACKEND", "bubblewrap");
+    let daemon = home.start().await;
+    let (session, worktree) = begun(&daemon, repository.session("1", "own")).await;
+    let steer = format!("{}/.git", repository.root().display());
+    let command = format!(
+        "echo two >>file; git -c user.name=a -c user.email=b@c commit -qam two; \
+         echo evil >>{steer}/config; echo evil >{steer}/hooks/post-commit; echo evil >{steer}/new"
+    );
+    vendor.calls(&[("exec", json!({ "command": command }))]);
+    let sent = daemon.sessions().send(message(&session.id, "go", "go on")).await.unwrap();
+    let end = turn_end(&daemon, &session.id, &sent.into_inner().turn).await;
+    assert_eq!(end.ending(), v1::Ending::Done, "{end:?}");
+    let log = git(&repository.root(), &["log", "--format=%s", &worktree.branch]);
+    assert_eq!(log, "two\none\n", "{:?}", history(&daemon, &session.id).await);
+    let config = fs::read_to_string(repository.root().join(".git/config")).unwrap();
+    assert!(!config.contains("evil"));
+    for evil in ["hooks/post-commit", "new"] {
+        assert!(!repository.root().join(".git").join(evil).exists(), "{evil}");
+    }
+    let deleted = run(&home, &["sessions", "delete", &session.id, "--yes"]).await;
+    assert!(deleted.stdout.contains("has its commits"), "{deleted:?}");
     daemon.stop().await;
 }
 

@@ -151,7 +151,7 @@ fn is_chat(asked: &Recorded) -> bool {
 }
 
 /// Whether bubblewrap is here; its absence is said, and fails in CI.
-fn has_bubblewrap() -> bool {
+pub(crate) fn has_bubblewrap() -> bool {
     if ["/usr/bin/bwrap", "/bin/bwrap"].iter().any(|path| std::path::Path::new(path).exists()) {
         return true;
     }
