@@ -33,6 +33,25 @@ fn what_steers_is_read_only_and_what_it_lies_in_can_not_be_moved() {
 }
 
 #[test]
+fn what_steers_the_worktrees_of_a_repository_is_read_only_before_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = folder.path().join(".git");
+    fs::create_dir(&git).unwrap();
+    fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    let bound = targets(folder.path(), Mount::ReadWrite);
+    assert!(bound.contains(&("/workspace/.git/worktrees".to_owned(), false)), "{bound:?}");
+}
+
+#[test]
+fn the_file_that_a_worktree_has_in_the_place_of_a_git_folder_is_read_only() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".git"), "gitdir: /nowhere\n").unwrap();
+    let wanted = [("/workspace", true), ("/workspace/.git", false)];
+    let wanted = wanted.map(|(target, writable)| (target.to_owned(), writable));
+    assert_eq!(targets(folder.path(), Mount::ReadWrite), wanted);
+}
+
+#[test]
 fn a_link_on_the_way_is_refused() {
     for (path, inside) in [(".vscode", false), (".git", false), (".git/hooks", true)] {
         let folder = tempfile::tempdir().unwrap();

@@ -59,6 +59,10 @@ async fn what_steers_other_programs_can_not_be_changed() {
         }
         // The rest of what git does goes on.
         assert_eq!(scene.exec("echo x > .git/HEAD && mv .git/HEAD .git/ORIG").await.code, 0);
+        // Nor is it said that the configuration is elsewhere.
+        let exit = scene.exec("echo ../evil > .git/commondir").await;
+        assert!(exit.stderr.contains("`.git/commondir.from-sandbox`"), "{}", exit.stderr);
+        assert!(!git.join("commondir").exists());
         assert_eq!(std::fs::read_dir(git.join("hooks")).unwrap().count(), 0);
         assert_eq!(std::fs::read_to_string(git.join("config")).unwrap(), "[core]\n");
         scene.end().await;
