@@ -22,6 +22,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// What was to name a host does not.
+    #[error("`{entry}` names no host: {reason}")]
+    Host {
+        /// What was written.
+        entry: String,
+        /// Why.
+        reason: String,
+    },
     /// A header can't be sent. Its value is not told, it may be a secret.
     #[error("the value for the header `{name}` has characters that HTTP does not allow")]
     Header {
@@ -116,6 +124,7 @@ impl Error {
         match self {
             Self::Setup { .. }
             | Self::Url { .. }
+            | Self::Host { .. }
             | Self::Header { .. }
             | Self::Json { .. }
             | Self::Redirect { .. }

@@ -33,12 +33,12 @@ impl Rules {
         Self { ports: PORTS, name: why_not_name, address: address::why_not };
 }
 
-/// A host that the owner opened.
+/// A host that the owner named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Opened {
-    host: Host<String>,
-    /// `None`: the ports of the web.
-    port: Option<u16>,
+pub(crate) struct Named {
+    pub(crate) host: Host<String>,
+    /// `None`: it names none.
+    pub(crate) port: Option<u16>,
 }
 
 /// Where a request goes.
@@ -62,7 +62,8 @@ impl fmt::Display for Target {
 /// The rules and what the owner opened beside them.
 pub(crate) struct Guard {
     rules: Rules,
-    open: Vec<Opened>,
+    /// Without a port: on the ports of the web.
+    open: Vec<Named>,
 }
 
 impl Guard {
@@ -71,7 +72,10 @@ impl Guard {
     /// # Errors
     /// When one of them is neither.
     pub(crate) fn new(rules: Rules, allow: &[String]) -> Result<Self, Error> {
-        let open = allow.iter().map(|entry| opened(entry)).collect::<Result<_, _>>()?;
+        let read = |entry: &String| {
+            named(entry).map_err(|reason| Error::Url { url: entry.clone(), reason })
+        };
+        let open = allow.iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self { rules, open })
     }
 
@@ -90,27 +94,44 @@ impl Guard {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(shown());
         }
-        let host = plain(&host);
+        let target = self.place(&host, port);
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(forbidden(&target, "its URL holds a user name"));
+        }
+        if !target.open && !self.rules.ports.contains(&port) {
+            return Err(forbidden(&target, "no web server has this port"));
+        }
+        self.judged(target)
+    }
+
+    /// Judges a host by itself; its port is for others to judge.
+    ///
+    /// # Errors
+    /// When it is not one that is asked.
+    pub(crate) fn host(&self, host: &Host<&str>, port: u16) -> Result<Target, Error> {
+        self.judged(self.place(host, port))
+    }
+
+    fn place(&self, host: &Host<&str>, port: u16) -> Target {
+        let host = plain(host);
         let open = self.open.iter().any(|opened| {
             opened.host == host
                 && opened.port.map_or(self.rules.ports.contains(&port), |only| only == port)
         });
-        let target = Target { host, port, open };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(forbidden(&target, "its URL holds a user name"));
-        }
-        if open {
-            return Ok(target);
-        }
-        if !self.rules.ports.contains(&port) {
-            return Err(forbidden(&target, "no web server has this port"));
-        }
+        Target { host, port, open }
+    }
+
+    fn judged(&self, target: Target) -> Result<Target, Error> {
         let reason = match &target.host {
+            _ if target.open => None,
             Host::Domain(name) => (self.rules.name)(name),
             Host::Ipv4(ip) => (self.rules.address)(IpAddr::V4(*ip)),
             Host::Ipv6(ip) => (self.rules.address)(IpAddr::V6(*ip)),
         };
-        reason.map_or(Ok(target.clone()), |reason| Err(forbidden(&target, reason)))
+        match reason {
+            Some(reason) => Err(forbidden(&target, reason)),
+            None => Ok(target),
+        }
     }
 
     /// Judges the addresses that a host has: one that is refused refuses all.
@@ -135,7 +156,7 @@ fn forbidden(target: &Target, reason: &'static str) -> Error {
 }
 
 /// A host in the one form that it has here: a name without the dot that ends it.
-fn plain(host: &Host<&str>) -> Host<String> {
+pub(crate) fn plain(host: &Host<&str>) -> Host<String> {
     match host {
         Host::Domain(name) => Host::Domain(name.trim_end_matches('.').to_ascii_lowercase()),
         Host::Ipv4(ip) => Host::Ipv4(*ip),
@@ -143,23 +164,26 @@ fn plain(host: &Host<&str>) -> Host<String> {
     }
 }
 
-fn opened(entry: &str) -> Result<Opened, Error> {
-    let wrong = |reason: &str| Error::Url { url: entry.to_owned(), reason: reason.to_owned() };
+/// Reads a host, or a host and a port.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn named(entry: &str) -> Result<Named, String> {
     let read = |scheme: &str| Url::parse(&format!("{scheme}://{}/", entry.trim()));
-    let url = read("http").map_err(|error| wrong(&error.to_string()))?;
+    let url = read("http").map_err(|error| error.to_string())?;
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("write a host, or a host and a port"));
+        return Err("write a host, or a host and a port".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("write a host without a user name"));
+        return Err("write a host without a user name".to_owned());
     }
     if entry.contains('*') {
-        return Err(wrong("name each host by itself"));
+        return Err("name each host by itself".to_owned());
     }
     // A scheme hides its own port: asking two of them finds each.
     let port = url.port().or(read("https").ok().and_then(|url| url.port()));
-    let host = url.host().ok_or_else(|| wrong("there is no host"))?;
-    Ok(Opened { host: plain(&host), port })
+    let host = url.host().ok_or("there is no host")?;
+    Ok(Named { host: plain(&host), port })
 }
 
 fn why_not_name(name: &str) -> Option<&'static str> {
@@ -180,4 +204,4 @@ fn without_secrets(url: &Url) -> String {
 
 #[cfg(test)]
 #[path = "guard_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -185,7 +185,7 @@ fn spellings_of_v6(text: &str) -> Vec<String> {
     ]
 }
 
-fn hosts() -> BTreeSet<String> {
+pub(crate) fn hosts() -> BTreeSet<String> {
     let v4 = INNER_V4.iter().flat_map(|octets| spellings_of_v4(Ipv4Addr::from(*octets)));
     let v6 = INNER_V6.iter().flat_map(|text| spellings_of_v6(text));
     v4.chain(v6).chain(INNER_NAMES.iter().map(|name| (*name).to_owned())).collect()

@@ -8,6 +8,9 @@
 //! The public web, which models and pages name and not the owner, is asked through [`web`] only,
 //! where every address is judged before anything connects to it.
 //!
+//! Programs that may reach single hosts only get to them through [`proxy`], which judges as the web
+//! does.
+//!
 //! What arrives as a stream is cut into events by [`sse`] or into lines by [`ndjson`]. This crate
 //! knows no vendor and no status code's meaning.
 
@@ -19,6 +22,7 @@ mod error;
 mod guard;
 mod names;
 pub mod ndjson;
+pub mod proxy;
 mod request;
 pub mod sse;
 pub mod web;

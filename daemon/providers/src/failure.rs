@@ -223,6 +223,7 @@ pub(crate) fn transport(error: &moltis_net::Error) -> Failure {
     let kind = match error {
         moltis_net::Error::Header { .. } => FailureKind::Auth,
         moltis_net::Error::Url { .. }
+        | moltis_net::Error::Host { .. }
         | moltis_net::Error::Json { .. }
         | moltis_net::Error::Redirect { .. }
         | moltis_net::Error::Forbidden { .. } => FailureKind::BadRequest,
