@@ -9,6 +9,7 @@
 use moltis_core::Timestamp;
 use moltis_core::context::{SystemFragment, SystemKind};
 use moltis_core::event::Origin;
+use moltis_core::sandbox::Network;
 use moltis_core::tool::Scene;
 
 /// What stands before the files of a project.
@@ -39,10 +40,28 @@ pub fn runtime(now: Timestamp, machine: &str, scene: &Scene, has_tools: bool) ->
         text.push_str(&format!(" Workspace: {path}"));
     }
     if has_tools {
-        let (mount, network) = (scene.mount.as_str(), scene.network.as_str());
+        let (mount, network) = (scene.mount.as_str(), network(scene));
         text.push_str(&format!("\nSandbox: workspace {mount}, network {network}."));
     }
     SystemFragment::new("runtime", SystemKind::Runtime, text, Origin::Owner)
+}
+
+/// What programs reach. Of a list a model is told how it begins.
+fn network(scene: &Scene) -> String {
+    const SHOWN: usize = 16;
+    let named = match scene.network {
+        Network::None | Network::Open => return scene.network.as_str().to_owned(),
+        Network::Listed => scene.hosts.iter().take(SHOWN).map(String::as_str),
+    };
+    let named: Vec<&str> = named.collect();
+    let more = match scene.hosts.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match named.is_empty() {
+        true => "none: no host is listed".to_owned(),
+        false => format!("by HTTP proxy (set in the environment) to {}{more}", named.join(", ")),
+    }
 }
 
 /// What a model is told for each of these fragments, which are in order.

@@ -22,6 +22,7 @@ fn scene() -> Scene {
         workspace: Some(PathBuf::from("/home/ada/bath")),
         mount: Mount::ReadOnly,
         network: Network::None,
+        hosts: Vec::new(),
         images: false,
     }
 }
@@ -65,6 +66,20 @@ fn a_model_is_told_who_it_is_then_of_the_project_then_of_the_day() {
         Today is 2026-11-26 (UTC). Moltis runs on linux x86_64. Workspace: /home/ada/bath
         Sandbox: workspace ro, network none."#]]
     .assert_eq(&worded(&told).join("\n\n"));
+}
+
+#[test]
+fn the_hosts_of_a_network_that_is_listed_are_named() {
+    let told = |hosts: Vec<String>| {
+        let scene = Scene { network: Network::Listed, hosts, ..scene() };
+        runtime(Timestamp::UNIX_EPOCH, "linux x86_64", &scene, true).text
+    };
+    let ending = "network by HTTP proxy (set in the environment) to crates.io, *.example.org.";
+    let some = told(vec!["crates.io".to_owned(), "*.example.org".to_owned()]);
+    assert!(some.ends_with(ending), "{some}");
+    assert!(told(Vec::new()).ends_with("network none: no host is listed."));
+    let many = told((0..1_000).map(|n| format!("{n}.example.org")).collect());
+    assert!(many.ends_with("15.example.org and 984 more."), "{many}");
 }
 
 #[test]

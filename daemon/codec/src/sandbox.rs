@@ -15,6 +15,7 @@ pub fn sandbox_to_wire(status: SandboxStatus) -> v1::SandboxStatus {
         image: status.image,
         image_ready: status.image_ready,
         running: status.running,
+        hosts: status.hosts,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Programs never run on the machine itself: an implementation that can't contain one refuses.
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,6 +145,8 @@ pub struct SandboxStatus {
     pub image_ready: bool,
     /// Sessions that have a sandbox now.
     pub running: u64,
+    /// The hosts that a network of [`Network::Listed`] reaches, as the configuration writes them.
+    pub hosts: Vec<String>,
 }
 
 /// An image that sandboxes are made of.
@@ -157,6 +160,20 @@ pub struct Image {
     pub size: u64,
     /// It is the one that the configuration asks for.
     pub current: bool,
+}
+
+/// The way out of sandboxes whose network is [`Network::Listed`].
+///
+/// Called by `sandbox`, which listens where nothing but the programs of one session can come;
+/// implemented where outbound connections are made.
+#[async_trait]
+pub trait Outlet: Send + Sync {
+    /// The hosts that are reached now, as the configuration writes them.
+    fn hosts(&self) -> Vec<String>;
+
+    /// Serves one connection of that session's programs to its end: it speaks to an HTTP proxy.
+    /// Dropping the call closes it, and what it led to.
+    async fn serve(&self, session: &SessionId, stream: UnixStream);
 }
 
 /// The place where programs run.

@@ -276,7 +276,7 @@ impl Summary {
             }
             EventKind::ArchivedChanged { archived } => self.archived = *archived,
             EventKind::SettingsChanged { settings } => self.settings.clone_from(settings),
-EventKind::UserMessage { .. } => self.hear(event),
+            EventKind::UserMessage { .. } => self.hear(event),
             EventKind::WorktreeSet { worktree } => self.worktree.clone_from(worktree),
             EventKind::TurnStarted { .. } => self.start(event.turn.as_ref()),
             EventKind::AssistantMessage { answer, .. } => {
@@ -455,6 +455,8 @@ pub struct TurnRules {
     pub mount: Mount,
     /// What the sandbox can reach, in sessions that say nothing else.
     pub network: Network,
+    /// The hosts that a network reaches which is listed, as the configuration writes them.
+    pub hosts: Vec<String>,
 }
 
 impl Default for TurnRules {
@@ -478,6 +480,7 @@ impl Default for TurnRules {
             tree: Tree::Shared,
             mount: Mount::default(),
             network: Network::default(),
+            hosts: Vec::new(),
         }
     }
 }

@@ -94,6 +94,8 @@ pub struct Run {
     pub timeout: Duration,
     /// What it can reach.
     pub network: Network,
+    /// The hosts of a network that is listed, as the configuration writes them; else none.
+    pub hosts: Vec<String>,
     /// Whether what it writes to the workspace stays.
     pub mount: Mount,
 }
@@ -135,6 +137,8 @@ pub struct Scene {
     pub mount: Mount,
     /// What the sandbox can reach.
     pub network: Network,
+    /// The hosts of a network that is listed, as the configuration writes them.
+    pub hosts: Vec<String>,
     /// The model sees pictures.
     pub images: bool,
 }

@@ -29,6 +29,7 @@ use crate::env::SystemEnv;
 use crate::hands;
 use crate::hooks::{self, Door};
 use crate::meaning::Settings;
+use crate::outlet::ListedHosts;
 use crate::variables::Variables;
 
 /// The daemon's parts, for whoever starts and stops them.
@@ -85,6 +86,7 @@ pub(crate) fn compose(
         local: local.clone(),
         log: log.clone(),
         data_dir: data_dir.clone(),
+        outlet: made.outlet,
     };
     keep_up(&configuration, holders);
     let stop = CancellationToken::new();
@@ -168,15 +170,17 @@ struct Holders {
     local: Arc<Local>,
     log: LogHandle,
     data_dir: PathBuf,
+    outlet: Arc<ListedHosts>,
 }
 
 /// Changed settings reach everyone who holds some.
 fn keep_up(configuration: &Configuration, holders: Holders) {
-    let Holders { sessions, hooks, providers, local, log, data_dir } = holders;
+    let Holders { sessions, hooks, providers, local, log, data_dir, outlet } = holders;
     configuration.on_change(Box::new(move |settings| {
         let setup = setup(settings, &local, &data_dir);
         providers.reconfigure(setup).map_err(|error| invalid(&error))?;
         log.set_level(&settings.log_level).map_err(|error| invalid(&error))?;
+        outlet.list(&settings.hands.listed_hosts)?;
         sessions.set_rules(rules(settings.rules.clone(), &data_dir)?);
         hooks.set(settings.hooks.clone());
         Ok(())

@@ -106,6 +106,7 @@ fn calls() -> Vec<(&'static str, Call)> {
             directory: "daemon".to_owned(),
             timeout: Duration::from_secs(120),
             network,
+            hosts: Vec::new(),
             mount: Mount::ReadWrite,
         })
     };

@@ -21,12 +21,14 @@ use secrecy::SecretString;
 
 use crate::configuration::Configuration;
 use crate::meaning::HandSettings;
+use crate::outlet::ListedHosts;
 use crate::variables::Variables;
 
 /// The hands, and the sandbox for whoever looks after it.
 pub(crate) struct Made {
     pub(crate) hands: Hands,
     pub(crate) sandbox: Arc<Sandboxes>,
+    pub(crate) outlet: Arc<ListedHosts>,
 }
 
 /// Connects everything that agents act with.
@@ -40,8 +42,10 @@ pub(crate) fn hands(
     variables: &Arc<Variables>,
     data_dir: &Path,
 ) -> Result<Made> {
+    let outlet = Arc::new(ListedHosts::new(settings)?);
     let options = moltis_sandbox::Options {
         variables: variables.clone(),
+        outlet: Some(outlet.clone()),
         ..sandbox_options(settings, data_dir)?
     };
     let sandbox = Sandboxes::new(options);
@@ -62,7 +66,7 @@ pub(crate) fn hands(
         presets: Some(Arc::new(PresetFiles(data_dir.join("agents/presets")))),
         ..Hands::none()
     };
-    Ok(Made { hands, sandbox })
+    Ok(Made { hands, sandbox, outlet })
 }
 
 fn sandbox_options(settings: &HandSettings, data_dir: &Path) -> Result<moltis_sandbox::Options> {

@@ -15,6 +15,7 @@ mod hooks;
 mod man_tests;
 mod meaning;
 mod offline;
+mod outlet;
 mod readiness;
 mod review;
 mod serve;

@@ -61,6 +61,8 @@ pub(crate) struct HandSettings {
     pub(crate) tmp_mb: u64,
     /// The home is kept.
     pub(crate) home_persistence: bool,
+    /// The hosts that a network reaches which is listed.
+    pub(crate) listed_hosts: Vec<String>,
     /// Bytes that snapshots of workspaces may have.
     pub(crate) checkpoint_bytes: u64,
     /// What branches of worktrees begin with.
@@ -102,6 +104,7 @@ impl HandSettings {
             pids: number("sandbox.pids"),
             tmp_mb: number("sandbox.tmp_mb"),
             home_persistence: config.is_on("sandbox.keep_home"),
+            listed_hosts: config.list("sandbox.allow_hosts").to_vec(),
             checkpoint_bytes: number("workspace.checkpoints_mb") << 20,
             branch_prefix: config.text("workspace.branch_prefix").to_owned(),
             lazy_above: size("chat.tools_bytes"),
@@ -143,6 +146,7 @@ impl Settings {
                 tree: if config.is_on("workspace.worktree") { Tree::Own } else { Tree::Shared },
                 mount: Mount::parse(config.text("sandbox.mount")).unwrap_or_default(),
                 network: Network::parse(config.text("sandbox.network")).unwrap_or_default(),
+                hosts: config.list("sandbox.allow_hosts").to_vec(),
             },
             default_model: ModelRef::parse(config.text("chat.default_model")).ok(),
             fallbacks: config

@@ -99,7 +99,7 @@ async fn run(
         // A turn that a hook begins must not be taken for one that the last run left open.
         begins.await;
     });
-    tasks.spawn(hands::look(sandbox));
+    tasks.spawn(hands::look(sandbox.clone()));
     readiness.ready();
     tracing::info!(
         pid = std::process::id(),
@@ -121,6 +121,7 @@ async fn run(
     sessions.shut_down(GRACE).await;
     hooks.finish(HOOKS).await;
     local.shut_down().await;
+    sandbox.close();
     store.close().await;
     tracing::info!("stopped");
     served

@@ -256,7 +256,16 @@ pub(crate) const SCHEMA: Schema = Schema {
         restarts(Key::new(
             "sandbox.packages",
             Kind::List,
-            Preset::List(&["ca-certificates", "curl", "git", "jq", "python3", "ripgrep", "tmux"]),
+            Preset::List(&[
+                "ca-certificates",
+                "curl",
+                "git",
+                "jq",
+                "python3",
+                "ripgrep",
+                "socat",
+                "tmux",
+            ]),
             "What is added to it: built when it is first needed, or by `moltis sandbox build`.",
         )),
         Key::new(
@@ -267,10 +276,23 @@ pub(crate) const SCHEMA: Schema = Schema {
         ),
         Key::new(
             "sandbox.network",
-            Kind::Choice(&["none", "open"]),
+            Kind::Choice(&["none", "listed", "open"]),
             Preset::Text("none"),
-            "What programs can reach, in sessions that say nothing else: nothing, or everything.",
+            "What programs can reach, in sessions that say nothing else: nothing, the hosts that\n\
+             allow_hosts lists, or everything.",
         ),
+        Key {
+            example: "allow_hosts = [\"crates.io\", \"*.crates.io\", \"git.example.org:8443\"]",
+            check: Some(are_hosts),
+            ..Key::new(
+                "sandbox.allow_hosts",
+                Kind::List,
+                Preset::List(&[]),
+                "The hosts of a network that is `listed`, by way of Moltis: a host, or all below a name;\n\
+                 on the ports 80 and 443, or on its own. Programs can send them anything. What has a\n\
+                 private address must be in web.allow, too.",
+            )
+        },
         restarts(Key::new(
             "sandbox.memory_mb",
             Kind::Integer { min: 64, max: 1_000_000 },
@@ -497,6 +519,13 @@ fn are_models(value: &moltis_config::Value) -> Result<(), String> {
 fn are_patterns(value: &moltis_config::Value) -> Result<(), String> {
     let moltis_config::Value::List(lines) = value else { return Ok(()) };
     lines.iter().try_for_each(|line| Pattern::parse(line).map(drop))
+}
+
+fn are_hosts(value: &moltis_config::Value) -> Result<(), String> {
+    let moltis_config::Value::List(hosts) = value else { return Ok(()) };
+    hosts
+        .iter()
+        .try_for_each(|host| moltis_net::proxy::check(host).map_err(|error| error.to_string()))
 }
 
 fn is_directory(value: &moltis_config::Value) -> Result<(), String> {

@@ -98,6 +98,7 @@ fn allowed() -> Authorized<Run> {
         directory: String::new(),
         timeout: Duration::from_secs(60),
         network: Network::None,
+        hosts: Vec::new(),
         mount: Mount::None,
     };
     let call = Call {

@@ -10,6 +10,7 @@ mod bubblewrap;
 mod engine;
 mod image;
 mod linked;
+mod opening;
 mod options;
 mod output;
 mod sandboxes;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use moltis_core::error::Result;
+use moltis_core::sandbox::Outlet;
 use secrecy::SecretString;
 
 /// Which backend is taken.
@@ -65,8 +66,9 @@ pub struct Options {
     pub tmp_mb: u64,
     /// The home of a session is kept in a folder of its own.
     pub home_persistence: bool,
-    /// Hosts that a network of [`moltis_core::sandbox::Network::Listed`] reaches.
-    pub allow_hosts: Vec<String>,
+    /// What a network of [`moltis_core::sandbox::Network::Listed`] leads to; without it there is
+    /// none.
+    pub outlet: Option<Arc<dyn Outlet>>,
     /// Environment variables of programs, asked for each time.
     pub variables: Arc<dyn Variables>,
     /// The daemon's data.
@@ -88,7 +90,7 @@ impl Options {
             pids: 256,
             tmp_mb: 256,
             home_persistence: false,
-            allow_hosts: Vec::new(),
+            outlet: None,
             variables: Arc::new(NoVariables),
             data_dir,
             instance,

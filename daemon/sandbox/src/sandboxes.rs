@@ -18,6 +18,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::backend::Backend;
 use crate::engine::{Engine, Kind, usual};
+use crate::opening::Openings;
 use crate::options::{Choice, Options};
 
 /// What mends it where there is no backend.
@@ -26,6 +27,7 @@ const HINT: &str = "start Docker or Podman, or install bubblewrap, then `moltis 
 /// Where programs run.
 pub struct Sandboxes {
     options: Options,
+    openings: Openings,
     /// The backend that proved itself.
     backend: Mutex<Option<Arc<dyn Backend>>>,
     /// Why there is none, and what mends it.
@@ -37,12 +39,21 @@ pub struct Sandboxes {
 impl Sandboxes {
     /// Nothing is looked for yet: [`Sandbox::probe`] does, or the first program.
     pub fn new(options: Options) -> Arc<Self> {
+        let openings = Openings::new(&options.data_dir, options.outlet.clone());
+        openings.sweep();
         Arc::new(Self {
+            openings,
             options,
             backend: Mutex::default(),
             trouble: Mutex::default(),
             looking: AsyncMutex::default(),
         })
+    }
+
+    /// Removes every way out, for the end of the daemon: what runs ends when it lets go, and nobody
+    /// waits for that.
+    pub fn close(&self) {
+        self.openings.sweep();
     }
 
     fn chosen(&self) -> Option<Arc<dyn Backend>> {
@@ -146,6 +157,7 @@ impl Sandbox for Sandboxes {
                     .map_or("not looked for yet", |error| &error.message)
                     .to_owned(),
                 hint: trouble.and_then(|error| error.hint),
+                hosts: self.openings.hosts(),
                 ..SandboxStatus::default()
             };
         };
@@ -159,6 +171,7 @@ impl Sandbox for Sandboxes {
             image,
             image_ready,
             running: backend.running(),
+            hosts: self.openings.hosts(),
         }
     }
 

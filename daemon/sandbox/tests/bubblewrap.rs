@@ -3,8 +3,11 @@
 
 #![cfg(target_os = "linux")]
 
-use std::path::Path;
-use std::sync::Mutex;
+#[path = "shared/outlet.rs"]
+mod outlet;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use moltis_core::error::Code;
@@ -14,6 +17,8 @@ use moltis_core::sandbox::{Mount, Network, Place, ProcessAsk, Sandbox as _};
 use moltis_core::tool::{Action, Call, Output, Run};
 use moltis_sandbox::{Choice, Options, Sandboxes};
 use tempfile::TempDir;
+
+use crate::outlet::{Server, Way};
 
 #[derive(Default)]
 struct Shown(Mutex<String>);
@@ -35,12 +40,17 @@ fn missing() -> bool {
 }
 
 fn allowed(command: &str) -> Authorized<Run> {
+    allowed_in(Network::None, command)
+}
+
+fn allowed_in(network: Network, command: &str) -> Authorized<Run> {
     let run = Run {
         command: command.to_owned(),
         typed: false,
         directory: String::new(),
         timeout: Duration::from_secs(30),
-        network: Network::None,
+        network,
+        hosts: Vec::new(),
         mount: Mount::ReadWrite,
     };
     let call = Call {
@@ -67,7 +77,7 @@ async fn a_machine_without_an_engine_has_a_sandbox() {
     assert_eq!(sandbox.status().backend, None, "nothing is known before it is looked for");
     let status = sandbox.probe().await;
     assert_eq!(status.backend.as_deref(), Some("bubblewrap"), "{}", status.detail);
-    assert!(status.lacks.iter().any(|lack| lack.contains("no network")), "{:?}", status.lacks);
+    assert!(status.lacks.iter().any(|lack| lack.contains("not all of it")), "{:?}", status.lacks);
     let place = Place {
         session: SessionId::new("test"),
         workspace: Some(workspace.path().to_owned()),
@@ -90,4 +100,114 @@ async fn a_machine_without_an_engine_has_a_sandbox() {
     assert_eq!(sandbox.status().running, 0);
     assert!(sandbox.images().await.expect("there are none").is_empty());
     assert_eq!(sandbox.build().await.map(drop).expect_err("none").code, Code::Invalid);
+}
+
+/// A sandbox with this way out, without a workspace, and its daemon's data.
+async fn listed(way: &Arc<Way>) -> (Arc<Sandboxes>, TempDir) {
+    let data = TempDir::new().expect("data");
+    let mut options = Options::new(data.path().to_owned(), "test".to_owned());
+    options.backend = Choice::Bubblewrap;
+    options.outlet = Some(way.clone());
+    let sandbox = Sandboxes::new(options);
+    let status = sandbox.probe().await;
+    assert_eq!(status.backend.as_deref(), Some("bubblewrap"), "{}", status.detail);
+    (sandbox, data)
+}
+
+async fn sh(sandbox: &Sandboxes, command: &str) -> (i64, String) {
+    let place = Place {
+        session: SessionId::new("test"),
+        workspace: None,
+        mount: Mount::None,
+        network: Network::Listed,
+    };
+    let shown = Shown::default();
+    let exit = sandbox.exec(&place, allowed_in(Network::Listed, command), &shown).await;
+    let exit = exit.expect("it runs");
+    (exit.code, exit.stdout + &exit.stderr)
+}
+
+/// The folders of the openings that there are.
+fn openings(data: &TempDir) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(data.path().join("run/sandbox/openings"));
+    all.map(|all| all.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+}
+
+/// Asks as programs do that know of proxies, and as those that want a connection of their own.
+fn ways(server: &Server) -> [String; 2] {
+    let Server { host, port, .. } = server;
+    [
+        format!("curl -fsSm 10 http://{host}/"),
+        format!("curl -fsSm 10 --proxytunnel http://127.0.0.2:{port}/"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listed_hosts_are_reached_and_nothing_else_is() {
+    if missing() {
+        return;
+    }
+    let (host, other) = (Server::start(), Server::start());
+    let way = Way::to(&[&host.host], &[&host.host, &other.host]);
+    let (sandbox, data) = listed(&way).await;
+    for ask in ways(&host) {
+        assert_eq!(sh(&sandbox, &ask).await, (0, "reached\n".to_owned()), "{ask}");
+        assert_eq!(openings(&data), Vec::<PathBuf>::new(), "it is gone with the command");
+    }
+    for ask in ways(&other) {
+        let (code, said) = sh(&sandbox, &ask).await;
+        assert!(code != 0 && said.contains("403"), "{ask}: {said}");
+    }
+    let (_, said) = sh(&sandbox, &format!("curl -sm 10 http://{}/", other.host)).await;
+    assert!(said.contains("is not in `sandbox.allow_hosts`"), "{said}");
+    for around in [
+        format!("curl -fsSm 3 --noproxy '*' http://{}/", host.host),
+        "curl -fsSm 3 --noproxy '*' http://1.1.1.1/".to_owned(),
+        "getent hosts example.org".to_owned(),
+        "touch /run/moltis/x".to_owned(),
+        "rm /run/moltis/proxy".to_owned(),
+        "test $(grep -c : /proc/net/dev) != 1".to_owned(),
+    ] {
+        let (code, said) = sh(&sandbox, &around).await;
+        assert_ne!(code, 0, "{around}: {said}");
+    }
+    assert_eq!((host.came(), other.came()), (2, 0));
+    // The counterpart: what kept them away is the list.
+    way.list(&[&other.host]);
+    for ask in ways(&other) {
+        assert_eq!(sh(&sandbox, &ask).await, (0, "reached\n".to_owned()), "{ask}");
+    }
+    assert_eq!(sandbox.status().running, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_goes_on_has_its_way_out_until_it_ends() {
+    if missing() {
+        return;
+    }
+    let host = Server::start();
+    let (sandbox, data) = listed(&Way::to(&[&host.host], &[&host.host])).await;
+    let place = Place {
+        session: SessionId::new("test"),
+        workspace: None,
+        mount: Mount::None,
+        network: Network::Listed,
+    };
+    let command = format!("curl -fsSm 10 http://{}/; read line", host.host);
+    let start = ProcessAsk::Start { name: "serve".to_owned() };
+    sandbox.process(&place, allowed_in(Network::Listed, &command), start).await.expect("it starts");
+    let screen = async {
+        loop {
+            let screen = sandbox.screen(&place, "serve", 10).await.expect("it goes on").1;
+            if !screen.is_empty() {
+                return screen;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let screen = tokio::time::timeout(Duration::from_secs(20), screen).await;
+    assert_eq!(screen.expect("it shows something"), "reached");
+    assert_eq!(openings(&data).len(), 1);
+    sandbox.stop(&place.session).await;
+    assert_eq!(openings(&data), Vec::<PathBuf>::new());
 }

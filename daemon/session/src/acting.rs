@@ -37,6 +37,7 @@ impl Actor {
             workspace: telling::workspace(&self.log.summary, rules),
             mount: settings.mount.unwrap_or(rules.mount),
             network: settings.network.unwrap_or(rules.network),
+            hosts: rules.hosts.clone(),
             images: false,
         }
     }

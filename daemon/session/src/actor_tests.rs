@@ -18,6 +18,7 @@ fn running(limit: Option<Duration>) -> Running {
         workspace: None,
         mount: Mount::None,
         network: Network::None,
+        hosts: Vec::new(),
         images: false,
     };
     let budget = Budget::new(MemoryJournal::new(), ManualEnv::new());

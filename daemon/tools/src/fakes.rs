@@ -23,6 +23,7 @@ pub(crate) fn scene(workspace: impl Into<PathBuf>) -> Scene {
         workspace: Some(workspace.into()),
         mount: Mount::ReadWrite,
         network: Network::None,
+        hosts: Vec::new(),
         images: true,
     }
 }

@@ -7023,6 +7023,9 @@ pub struct SandboxStatus {
     /// Sessions that have a sandbox now.
     #[prost(uint64, tag = "7")]
     pub running: u64,
+    /// The hosts that a network of `listed` reaches, as the configuration writes them.
+    #[prost(string, repeated, tag = "8")]
+    pub hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SandboxImage {

@@ -95,6 +95,7 @@ fn show(context: &Context, status: &SandboxStatus) -> Result<(), Failure> {
             "image": some(&status.image),
             "image_ready": status.image_ready,
             "running": status.running,
+            "hosts": status.hosts,
         }));
     }
     let backend = if status.backend.is_empty() { "none" } else { &status.backend };
@@ -105,6 +106,9 @@ fn show(context: &Context, status: &SandboxStatus) -> Result<(), Failure> {
     if !status.image.is_empty() {
         let built = if status.image_ready { "" } else { " (not built yet)" };
         output.line(&format!("image    {}{built}", status.image))?;
+    }
+    if !status.hosts.is_empty() {
+        output.line(&format!("listed   {}", status.hosts.join(", ")))?;
     }
     if !status.backend.is_empty() {
         output.line(&format!("running  {}", status.running))?;

@@ -164,6 +164,7 @@ fn the_sandbox_is_shown_built_and_cleaned() {
         detail: "5.2 at /run/podman.sock".to_owned(),
         image: "moltis:1".to_owned(),
         lacks: vec!["a limit of memory".to_owned()],
+        hosts: vec!["crates.io".to_owned(), "*.example.org".to_owned()],
         ..SandboxStatus::default()
     };
     let (home, fake) = playing(Script { sandbox, ..Script::default() });
@@ -173,6 +174,7 @@ fn the_sandbox_is_shown_built_and_cleaned() {
         "backend  podman: 5.2 at /run/podman.sock\n\
          lacks    a limit of memory\n\
          image    moltis:1 (not built yet)\n\
+         listed   crates.io, *.example.org\n\
          running  0\n"
     );
     let ran = home.run(&["sandbox", "status", "--probe", "--json"]);

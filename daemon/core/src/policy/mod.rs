@@ -282,10 +282,16 @@ fn reason(action: &Action, leak: bool, steers: bool, mode: Mode) -> String {
     if steers {
         return "it changes a file that steers programs outside of the sandbox".to_owned();
     }
-    match mode {
-        Mode::Ask => "everything but looking is asked in this session".to_owned(),
-        Mode::OnMiss => "no pattern allows it".to_owned(),
-        Mode::Auto => "it reaches outside of the sandbox and the workspace".to_owned(),
+    let reason = match mode {
+        Mode::Ask => "everything but looking is asked in this session",
+        Mode::OnMiss => "no pattern allows it",
+        Mode::Auto => "it reaches outside of the sandbox and the workspace",
+    };
+    match action {
+        Action::Run(run) if run.network == Network::Listed => {
+            format!("{reason}; it can send to {}", destination(action))
+        }
+        _ => reason.to_owned(),
     }
 }
 
@@ -297,7 +303,9 @@ fn is_harmless(action: &Action) -> bool {
     }
 }
 
-/// Whether what it does stays in the sandbox and the workspace, where it can be undone.
+/// Whether what it does stays in the sandbox and the workspace, where it can be undone. What a
+/// program sends to hosts that the owner listed goes nowhere that the owner did not name; in a
+/// session that others had a say in that is a leak, and is asked.
 fn is_contained(action: &Action) -> bool {
     match action {
         Action::Change(_) => true,
@@ -323,6 +331,10 @@ fn leaves(action: &Action) -> bool {
 
 fn destination(action: &Action) -> String {
     match action {
+        Action::Run(run) if run.network == Network::Listed => match run.hosts.as_slice() {
+            [] => "no host, for none is listed".to_owned(),
+            hosts => hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", "),
+        },
         Action::Run(_) => "the network".to_owned(),
         other => format!("`{}`", subject(other)),
     }

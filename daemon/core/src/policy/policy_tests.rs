@@ -18,6 +18,7 @@ fn run(command: &str, network: Network) -> Call {
         directory: String::new(),
         timeout: Duration::from_secs(30),
         network,
+        hosts: Vec::new(),
         mount: Mount::ReadWrite,
     };
     call("exec", Action::Run(run))
@@ -87,6 +88,43 @@ fn a_session_that_knows_secrets_and_read_the_web_sends_nothing_unasked() {
     // The owner named the host.
     let named = grants(Mode::Auto, &["web_fetch: https://docs.rs"]);
     assert_eq!(verdict(send("https://docs.rs/x"), LEAKY, &named), "allowed");
+}
+
+/// What is said of a run with these hosts listed.
+fn asked_of(hosts: &[&str], label: Label, mode: Mode) -> String {
+    let Call { action: Action::Run(run), .. } = run("curl x", Network::Listed) else {
+        panic!("it is a run")
+    };
+    let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let call = call("exec", Action::Run(Run { hosts, ..run }));
+    match authorize(Principal::Model, call, label, &grants(mode, &[])) {
+        Verdict::Ask(question) => question.reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_run_that_reaches_listed_hosts_is_asked_with_their_names() {
+    let hosts = ["crates.io", "*.example.org:8443"];
+    let leak = asked_of(&hosts, LEAKY, Mode::Auto);
+    assert!(leak.contains("sends something to `crates.io`, `*.example.org:8443`; this"), "{leak}");
+    for mode in [Mode::Ask, Mode::OnMiss] {
+        let asked = asked_of(&hosts, CLEAN, mode);
+        assert!(asked.ends_with("; it can send to `crates.io`, `*.example.org:8443`"), "{asked}");
+    }
+    assert!(asked_of(&[], LEAKY, Mode::Auto).contains("no host, for none is listed"));
+    // Of the owner's own words alone, what the owner listed is reached unasked.
+    let auto = grants(Mode::Auto, &[]);
+    assert_eq!(verdict(run("curl x", Network::Listed), CLEAN, &auto), "allowed");
+    // An answer is to the hosts that were shown: with others it is another question.
+    let digest_of = |hosts: &[&str]| {
+        let Call { action: Action::Run(run), .. } = run("x", Network::Listed) else {
+            panic!("it is a run")
+        };
+        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        digest(&call("exec", Action::Run(Run { hosts, ..run })))
+    };
+    assert_ne!(digest_of(&["a.example"]), digest_of(&["a.example", "b.example"]));
 }
 
 #[test]
@@ -161,10 +199,8 @@ fn any_call() -> impl Strategy<Value = Call> {
         text.prop_map(|path| look(&path)),
         text.prop_map(|path| change(&path)),
         text.prop_map(|to| send(&to)),
-        (text, any::<bool>()).prop_map(|(command, open)| run(
-            &command,
-            if open { Network::Open } else { Network::None }
-        )),
+        (text, prop::sample::select(vec![Network::None, Network::Listed, Network::Open]))
+            .prop_map(|(command, network)| run(&command, network)),
     ]
 }
 

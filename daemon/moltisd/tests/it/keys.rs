@@ -217,6 +217,12 @@ const ROWS: &[Row] = &[
     ("sandbox.packages", &[], Act::Set("git"), "needs_restart: true"),
     ("sandbox.mount", &[("SANDBOX__MOUNT", "ro")], Act::Talk, "workspace ro"),
     ("sandbox.network", &[("SANDBOX__NETWORK", "open")], Act::Talk, "network open"),
+    (
+        "sandbox.allow_hosts",
+        &[("SANDBOX__ALLOW_HOSTS", "crates.io"), ("SANDBOX__NETWORK", "listed")],
+        Act::Talk,
+        "network by HTTP proxy (set in the environment) to crates.io",
+    ),
     ("sandbox.memory_mb", &[], Act::Set("64"), "needs_restart: true"),
     ("sandbox.cpu_percent", &[], Act::Set("50"), "needs_restart: true"),
     ("sandbox.pids", &[], Act::Set("32"), "needs_restart: true"),

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use moltis_core::error::{Code, Error, Result};
+use moltis_core::id::SessionId;
 use moltis_core::sandbox::{Mount, Network, Place};
 use moltis_core::tool::Run;
 use secrecy::ExposeSecret as _;
@@ -20,9 +21,10 @@ use tokio::time::timeout;
 
 use super::Bubblewrap;
 use super::limits::Manager;
-use super::room::{Floor, HOME, Room, WORKSPACE};
+use super::room::{Floor, Ground, HOME, Room, WORKSPACE};
 use super::wards::Ward;
 use crate::linked::{Linked, Seen};
+use crate::opening::{self, Opening};
 
 /// What a shell inside says when it is there.
 const HERE: u8 = 6;
@@ -33,6 +35,10 @@ const SETTING_UP: Duration = Duration::from_secs(20);
 /// Bytes that are kept of what bubblewrap complains of.
 const COMPLAINT: u64 = 4_000;
 
+/// What is said where nothing can lead to single hosts.
+pub(super) const NO_RELAY: &str =
+    "socat is not on this machine: single hosts of the network can't be allowed";
+
 /// The longest command, bytes: Linux takes no argument longer than 128 KiB.
 const COMMAND: usize = 120_000;
 
@@ -42,6 +48,12 @@ const ONCE: &str = "printf '\\006'; . /dev/stdin";
 
 /// Takes line after line.
 const LINES: &str = "printf '\\006'; exec /bin/sh";
+
+/// Carries connections to single hosts, as a child of nobody: what it is told to run may wait for all
+/// of its children.
+const RELAY: &str = "(socat $relay </dev/null >/dev/null 2>&1 &)
+until_listens || { echo 'nothing in it leads to the hosts that are allowed' >&2; exit 1; }
+";
 
 /// Puts the filter under its number, makes what follows the first that a full memory ends, and
 /// becomes it.
@@ -79,9 +91,6 @@ impl Bubblewrap {
         telling: Telling,
         manager: Option<Manager>,
     ) -> Result<Ward> {
-        if run.network != Network::None {
-            return Err(no_network());
-        }
         let directory = run.directory.as_str();
         let mut steps = Path::new(directory).components();
         if steps.any(|step| !matches!(step, Component::Normal(_) | Component::CurDir)) {
@@ -90,10 +99,12 @@ impl Bubblewrap {
                 format!("`{directory}` leads out of the workspace"),
             ));
         }
+        let opening = self.opening(&place.session, run.network).await?;
         let (floor, repository) = self.floor(place, run.mount).await?;
+        let ground = Ground { floor, opening };
         let told = self.told(script).await?;
-        let command = self.command(&floor, &repository, directory, telling, manager);
-        let mut ward = self.launcher.start(command, place.session.clone(), floor).await?;
+        let command = self.command(&ground, &repository, directory, telling, manager);
+        let mut ward = self.launcher.start(command, place.session.clone(), ground).await?;
         match timeout(SETTING_UP, hear(&mut ward)).await {
             Ok(heard) => heard?,
             Err(_) => return Err(Error::new(Code::Unavailable, "a sandbox does not start")),
@@ -108,6 +119,19 @@ impl Bubblewrap {
             ward.stdin = Some(stdin);
         }
         Ok(ward)
+    }
+
+    /// What leads to the network that a run may reach.
+    async fn opening(&self, session: &SessionId, network: Network) -> Result<Option<Opening>> {
+        match network {
+            Network::None => Ok(None),
+            Network::Open => Err(not_open()),
+            Network::Listed if !self.has_relay => {
+                Err(Error::new(Code::NotConfigured, NO_RELAY)
+                    .with_hint("install the package `socat`"))
+            }
+            Network::Listed => self.openings.open(session).await.map(Some),
+        }
     }
 
     /// The workspace of a place, made sure of, and what is seen of the repository that it is a
@@ -149,20 +173,20 @@ impl Bubblewrap {
 
     fn command(
         &self,
-        floor: &Floor,
+        ground: &Ground,
         repository: &[(PathBuf, Seen)],
         directory: &str,
         telling: Telling,
         manager: Option<Manager>,
     ) -> Command {
-        let start = match floor {
+        let start = match &ground.floor {
             Floor::None => HOME.to_owned(),
             _ => format!("{WORKSPACE}/{directory}").trim_end_matches('/').to_owned(),
         };
         let room = Room {
             programs: &self.programs,
             own: &self.own,
-            floor,
+            ground,
             repository,
             hidden: &self.hidden,
             directory: start,
@@ -177,7 +201,9 @@ impl Bubblewrap {
         words.push("--".into());
         let first = if telling == Telling::Once { ONCE } else { LINES };
         words.extend(["/bin/sh", "-c"].map(OsString::from));
-        words.push(format!("{}{first}", self.limits.inside()).into());
+        let relay = ground.opening.as_ref().map(|_| [opening::RELAY, RELAY].concat());
+        let relay = relay.unwrap_or_default();
+        words.push(format!("{}{relay}{first}", self.limits.inside()).into());
         let mut command = Command::new("/bin/sh");
         command.args(["-c", OUTSIDE, "sh"]).arg(self.filter.as_deref().unwrap_or(Path::new("")));
         command.args(words).env_clear().envs(self.bus.iter().cloned()).current_dir("/");
@@ -215,9 +241,9 @@ fn streamless() -> Error {
     Error::new(Code::Internal, "a sandbox was started without its streams")
 }
 
-fn no_network() -> Error {
-    Error::new(Code::Denied, "bubblewrap gives programs no network")
-        .with_hint("set the network to none, or install Docker or Podman")
+fn not_open() -> Error {
+    Error::new(Code::Denied, "bubblewrap does not give programs the whole network")
+        .with_hint("set the network to `listed` or `none`, or install Docker or Podman")
 }
 
 /// The workspace's real path. Not the whole machine, and not what only looks like a folder.

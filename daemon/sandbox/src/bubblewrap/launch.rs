@@ -16,7 +16,7 @@ use tokio::process::Command;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::room::Floor;
+use super::room::Ground;
 use super::wards::{Ward, Wards};
 
 /// Starts that may wait; more are told that it is busy.
@@ -25,7 +25,7 @@ const WAITING: usize = 64;
 struct Job {
     command: Command,
     session: SessionId,
-    floor: Floor,
+    ground: Ground,
     runtime: Handle,
     started: oneshot::Sender<Result<Ward>>,
 }
@@ -46,23 +46,23 @@ impl Launcher {
                 }
                 let _in_runtime = job.runtime.enter();
                 // What nobody waits for any more is dropped here, and with it ended.
-                let _ = job.started.send(start(&wards, job.command, job.session, job.floor));
+                let _ = job.started.send(start(&wards, job.command, job.session, job.ground));
             }
         })?;
         Ok(Self { jobs })
     }
 
-    /// Starts this for a session, with all of its streams piped. The floor is given back when nothing
+    /// Starts this for a session, with all of its streams piped. The ground is given back when nothing
     /// runs on it any more.
     pub(super) async fn start(
         &self,
         mut command: Command,
         session: SessionId,
-        floor: Floor,
+        ground: Ground,
     ) -> Result<Ward> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (started, answer) = oneshot::channel();
-        let job = Job { command, session, floor, runtime: Handle::current(), started };
+        let job = Job { command, session, ground, runtime: Handle::current(), started };
         match self.jobs.try_send(job) {
             Ok(()) => answer.await.map_err(|_| ended())?,
             Err(mpsc::error::TrySendError::Full(_)) => {
@@ -81,12 +81,12 @@ fn start(
     wards: &Arc<Wards>,
     mut command: Command,
     session: SessionId,
-    floor: Floor,
+    ground: Ground,
 ) -> Result<Ward> {
     wards.room_for_one()?;
     let failed = |error: io::Error| {
         Error::new(Code::Unavailable, format!("bubblewrap could not be started: {error}"))
     };
     let child = command.kill_on_drop(true).spawn().map_err(failed)?;
-    wards.take(child, session, floor).map_err(failed)
+    wards.take(child, session, ground).map_err(failed)
 }

@@ -2,7 +2,7 @@
 //!
 //! Each command, and each program that goes on, is a sandbox of its own that is made in some
 //! hundredths of a second: programs of this machine to be read, folders in memory that go with it,
-//! the workspace, no network. There is no image and nothing is kept between commands. The parts:
+//! the workspace, no network but a socket to the hosts that are listed. There is no image and nothing is kept between commands. The parts:
 //! [`room`] is what there is inside, [`seams`] what of the workspace steers programs outside,
 //! [`filter`] what of the kernel can be reached, [`limits`] what may be used up, [`enter`] the way in,
 //! [`launch`] the thread that starts, [`wards`] and [`tree`] the way it ends, [`once`] and [`kept`]
@@ -39,6 +39,7 @@ use moltis_core::tool::{Output, Run};
 use tokio::process::Command;
 
 use crate::backend::Backend;
+use crate::opening::{Openings, PROGRAM};
 use crate::{Options, Variables};
 
 /// Where programs are looked for: not where the environment says, which others may have a say in.
@@ -54,6 +55,9 @@ pub(crate) struct Bubblewrap {
     /// What mounts the machine's programs.
     programs: Vec<OsString>,
     tmux: Option<PathBuf>,
+    /// What carries connections to single hosts is on this machine.
+    has_relay: bool,
+    openings: Openings,
     /// Its folder below the daemon's data.
     own: PathBuf,
     /// What is not seen inside though it is in a workspace.
@@ -101,6 +105,8 @@ impl Bubblewrap {
             version,
             programs: prepared.programs,
             tmux: prepared.tmux,
+            has_relay: prepared.has_relay,
+            openings: Openings::new(&options.data_dir, options.outlet.clone()),
             own: prepared.own,
             hidden: prepared.hidden,
             forbids_namespaces,
@@ -141,7 +147,8 @@ impl Backend for Bubblewrap {
                 lacks.push(text.to_owned());
             }
         };
-        say(true, "Programs get no network, not even to the hosts that the configuration names.");
+        say(true, "Programs can reach single hosts of the network, or none; not all of it.");
+        say(!self.has_relay, "No single hosts can be allowed: socat is not there.");
         say(
             true,
             "Below the root of a workspace, programs can change what steers others outside: \
@@ -209,6 +216,7 @@ struct Prepared {
     program: PathBuf,
     programs: Vec<OsString>,
     tmux: Option<PathBuf>,
+    has_relay: bool,
     set_user: bool,
     own: PathBuf,
     hidden: Vec<PathBuf>,
@@ -241,7 +249,19 @@ fn prepare(options: &Options) -> io::Result<Option<Prepared>> {
     let limits = limits::Limits::new(options);
     let seams = seams::Seams::new(own.join("placeholders"))?;
     let (programs, tmux) = (room::programs(), self::program("tmux"));
-    Ok(Some(Prepared { program, programs, tmux, set_user, own, hidden, filter, limits, seams }))
+    let has_relay = self::program(PROGRAM).is_some();
+    Ok(Some(Prepared {
+        program,
+        programs,
+        tmux,
+        has_relay,
+        set_user,
+        own,
+        hidden,
+        filter,
+        limits,
+        seams,
+    }))
 }
 
 /// What a program says to this argument.

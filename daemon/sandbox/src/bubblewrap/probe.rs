@@ -155,6 +155,7 @@ fn run(command: String) -> Run {
         directory: String::new(),
         timeout: LONGEST,
         network: Network::None,
+        hosts: Vec::new(),
         mount: Mount::None,
     }
 }

@@ -1,9 +1,9 @@
 //! What there is inside of a sandbox: the command line of bubblewrap.
 //!
 //! Made of nothing but these lines: programs and libraries of the machine to be read, a handful of
-//! files of `/etc`, three folders in memory, the workspace, and the repository that it is a worktree
-//! of. There is no word here for the
-//! machine's network, its processes, its devices or its home folders. Not here: how it is started.
+//! files of `/etc`, three folders in memory, the workspace, the repository that it is a worktree of,
+//! and the one socket that leads to single hosts. There is no word here for the machine's network, its
+//! processes, its devices or its home folders. Not here: how it is started.
 //! The invariant: every command line that this module makes contains as much as any other.
 
 use std::ffi::OsString;
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::seams::{Lease, Seam};
 use crate::linked::Seen;
+use crate::opening::{self, Opening};
 
 /// Where the workspace is inside.
 pub(super) const WORKSPACE: &str = "/workspace";
@@ -81,6 +82,13 @@ pub(super) enum Floor {
     ReadWrite(PathBuf, Lease),
 }
 
+/// What a sandbox has of this machine while it runs.
+pub(super) struct Ground {
+    pub(super) floor: Floor,
+    /// What it reaches single hosts through.
+    pub(super) opening: Option<Opening>,
+}
+
 /// The part of the command line that holds the machine's programs and libraries. Looks at the disk.
 pub(super) fn programs() -> Vec<OsString> {
     let mut line = Line(Vec::new());
@@ -101,8 +109,8 @@ pub(super) struct Room<'a> {
     pub(super) programs: &'a [OsString],
     /// The folder with the stubs and an empty folder.
     pub(super) own: &'a Path,
-    /// The workspace.
-    pub(super) floor: &'a Floor,
+    /// The workspace, and what leads out.
+    pub(super) ground: &'a Ground,
     /// What is seen under its own path: the repository that the workspace is a worktree of.
     pub(super) repository: &'a [(PathBuf, Seen)],
     /// Folders that are not to be seen though they are in the workspace: the daemon's own.
@@ -134,6 +142,11 @@ impl Room<'_> {
         for (name, value) in ENVIRONMENT {
             line.words(&["--setenv", name, value]);
         }
+        if self.ground.opening.is_some() {
+            for (name, value) in opening::ENVIRONMENT {
+                line.words(&["--setenv", name, value]);
+            }
+        }
         self.machine(&mut line);
         let size = self.folder.to_string();
         for folder in ["/tmp", HOME] {
@@ -162,6 +175,9 @@ impl Room<'_> {
         line.words(&["--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
         // For the socket of a program that goes on.
         line.words(&["--perms", "0700", "--size", "1000000", "--tmpfs", "/run"]);
+        if let Some(opening) = &self.ground.opening {
+            line.paths("--ro-bind", opening.folder(), Path::new(opening::INSIDE));
+        }
     }
 
     fn repository(&self, line: &mut Line) {
@@ -180,7 +196,7 @@ impl Room<'_> {
 
     fn workspace(&self, line: &mut Line) {
         let root = Path::new(WORKSPACE);
-        let (workspace, lease) = match self.floor {
+        let (workspace, lease) = match &self.ground.floor {
             Floor::None => return,
             Floor::ReadOnly(workspace) => (workspace, None),
             Floor::ReadWrite(workspace, lease) => (workspace, Some(lease)),

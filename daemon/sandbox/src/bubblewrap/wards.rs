@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::room::Floor;
+use super::room::Ground;
 use super::tree::Tree;
 
 /// Sandboxes that may run at once.
@@ -78,7 +78,7 @@ impl Wards {
         self: &Arc<Self>,
         mut child: Child,
         session: SessionId,
-        floor: Floor,
+        ground: Ground,
     ) -> io::Result<Ward> {
         let tree = Arc::new(Tree::of(&child)?);
         let (exited, exit) = oneshot::channel();
@@ -91,9 +91,15 @@ impl Wards {
         };
         let number = self.list(session, &tree);
         let wards = Arc::clone(self);
+        let Ground { floor, opening } = ground;
         self.tasks.spawn(async move {
             let status = child.wait().await;
-            let gone = tokio::task::spawn_blocking(move || tree.gone_within(GRACE));
+            let gone = tokio::task::spawn_blocking(move || {
+                let gone = tree.gone_within(GRACE);
+                // Closed before anyone hears of the end.
+                drop(opening);
+                gone
+            });
             if !matches!(gone.await, Ok(true)) {
                 tracing::error!("what ran in a sandbox does not end");
             }

@@ -154,6 +154,12 @@ pub(super) fn home(path: &Path, (uid, gid): (u32, u32)) -> Result<Bind> {
     Ok(Bind { source: path.to_owned(), target: HOME.to_owned(), writable: true, inode })
 }
 
+/// The folder with the socket that leads out, seen there. Blocks on the disk.
+pub(super) fn opening(folder: &Path, target: &str) -> Result<Bind> {
+    let inode = inode(folder)?;
+    Ok(Bind { source: folder.to_owned(), target: target.to_owned(), writable: false, inode })
+}
+
 fn inode(path: &Path) -> Result<Option<u64>> {
     let found = path.metadata().map_err(|error| Error::new(Code::Invalid, error.to_string()))?;
     if found.is_dir() {

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use super::planted::Planted;
 use super::proof::Proof;
 use super::spec::Spec;
+use crate::opening::Opening;
 
 /// The longest that a container may take until it has said what it is.
 const BRING_UP: Duration = Duration::from_secs(60);
@@ -57,6 +58,8 @@ pub(super) struct Container {
     pub(super) planted: Planted,
     /// How often the kernel has ended a program for want of memory.
     pub(super) ended_for_memory: Mutex<u64>,
+    /// What its programs reach single hosts through.
+    _opening: Option<Opening>,
     /// Closing it ends the container.
     _control: Mutex<AttachContainerResults>,
 }
@@ -81,10 +84,15 @@ impl Drop for Live<'_> {
 
 impl Container {
     /// Makes one and has it prove itself.
-    pub(super) async fn create(docker: &Docker, spec: &Spec) -> Result<Self> {
+    pub(super) async fn create(
+        docker: &Docker,
+        spec: &Spec,
+        opening: Option<Opening>,
+    ) -> Result<Self> {
         let created = docker.create_container(None::<CreateContainerOptions>, spec.request()).await;
         let id = created.map_err(|error| told("the container can't be made", &error))?.id;
-        let up = timeout(BRING_UP, Self::bring_up(docker, &id, spec)).await.unwrap_or_else(|_| {
+        let up = timeout(BRING_UP, Self::bring_up(docker, &id, spec, opening)).await;
+        let up = up.unwrap_or_else(|_| {
             let text = format!("the container was not ready after {} s", BRING_UP.as_secs());
             Err(Error::new(Code::Unavailable, text))
         });
@@ -94,7 +102,12 @@ impl Container {
         up
     }
 
-    async fn bring_up(docker: &Docker, id: &str, spec: &Spec) -> Result<Self> {
+    async fn bring_up(
+        docker: &Docker,
+        id: &str,
+        spec: &Spec,
+        opening: Option<Opening>,
+    ) -> Result<Self> {
         let options = AttachContainerOptions {
             stream: true,
             stdin: true,
@@ -137,11 +150,13 @@ impl Container {
             id: id.to_owned(),
             proof,
             lacks,
-            live: Mutex::default(),
+            // What leads out goes on when something else is ended.
+            live: Mutex::new(spec.relay.iter().cloned().collect()),
             going: Mutex::default(),
             server: Mutex::default(),
             planted: Planted::default(),
             ended_for_memory: Mutex::default(),
+            _opening: opening,
             _control: Mutex::new(control),
         })
     }
@@ -297,7 +312,7 @@ pub(super) fn told(what: &str, error: &EngineError) -> Error {
 }
 
 /// 64 random bits in hex.
-pub(super) fn fresh() -> Result<String> {
+pub(crate) fn fresh() -> Result<String> {
     let mut bytes = [0; 8];
     match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
         Ok(8) => Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),

@@ -1,11 +1,11 @@
 //! What this machine and its person mean for containers: who programs are, what they may have, what
 //! the engine lacks by its nature.
 
-use moltis_core::error::{Code, Error};
 use rustix::process::{Resource, getgid, getrlimit, getuid};
 
 use super::sockets::{Found, Kind};
 use super::spec::Ulimits;
+use crate::opening::Openings;
 
 /// Files that a program may have open: what engines accept, and enough.
 const FILES: u64 = 16_384;
@@ -17,7 +17,7 @@ const PROCESSES: u64 = 32_768;
 const ORDINARY: (u32, u32) = (1000, 1000);
 
 /// What an engine lacks whatever it runs.
-pub(super) fn lacks_by_nature(found: &Found) -> Vec<String> {
+pub(super) fn lacks_by_nature(found: &Found, openings: &Openings) -> Vec<String> {
     let mut lacks = Vec::new();
     if getuid().is_root() {
         let text = "the daemon is root: programs run as user 1000, and what belongs to root they \
@@ -34,14 +34,8 @@ pub(super) fn lacks_by_nature(found: &Found) -> Vec<String> {
     let text =
         "in a git worktree, branches and tags can't be deleted and nothing is packed (`git gc`)";
     lacks.push(text.to_owned());
-    lacks.push("single hosts can't be allowed: the network is none, or all of it".to_owned());
+    lacks.extend(openings.why_not().map(str::to_owned));
     lacks
-}
-
-pub(super) fn not_listed() -> Error {
-    let text = "containers can't be given single hosts of the network";
-    let hint = "choose `none` or `open` for the network of the session";
-    Error::new(Code::Invalid, text).with_hint(hint)
 }
 
 /// Who programs are inside: the person, so that files in the workspace are theirs.

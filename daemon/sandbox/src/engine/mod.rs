@@ -36,13 +36,15 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use self::container::{Container, fresh, remove};
+pub(crate) use self::container::fresh;
+use self::container::{Container, remove};
 use self::exec::Failure;
 use self::sockets::Found;
 pub(crate) use self::sockets::{Kind, usual};
 use self::spec::{INSTANCE, SESSION, Spec};
 use crate::backend::Backend;
 use crate::image::Recipe;
+use crate::opening::{self, Opening, Openings};
 use crate::options::Options;
 
 /// Containers at once.
@@ -76,6 +78,7 @@ pub(crate) struct Engine {
     /// One at a time looks for the image and makes it.
     making: AsyncMutex<()>,
     lacks: Mutex<Vec<String>>,
+    openings: Openings,
 }
 
 impl Engine {
@@ -91,8 +94,10 @@ impl Engine {
             let text = format!("{} listens at {}", found.kind.name(), socket.display());
             return Err(Error::new(Code::Unavailable, text));
         }
+        let openings = Openings::new(&options.data_dir, options.outlet.clone());
         Ok(Self {
-            lacks: Mutex::new(machine::lacks_by_nature(&found)),
+            lacks: Mutex::new(machine::lacks_by_nature(&found, &openings)),
+            openings,
             found,
             options: options.clone(),
             recipe,
@@ -174,19 +179,21 @@ impl Engine {
     }
 
     async fn make(&self, key: &Key) -> Result<Arc<Container>> {
-        let spec = self.spec(key).await?;
-        let container = Container::create(&self.found.docker, &spec).await?;
+        let opening = match key.network {
+            Network::Listed => Some(self.openings.open(&key.session).await?),
+            Network::None | Network::Open => None,
+        };
+        let spec = self.spec(key, opening.as_ref()).await?;
+        let container = Container::create(&self.found.docker, &spec, opening).await?;
+        let by_nature = machine::lacks_by_nature(&self.found, &self.openings);
         *self.lacks.lock().unwrap_or_else(PoisonError::into_inner) =
-            [machine::lacks_by_nature(&self.found), container.lacks.clone()].concat();
+            [by_nature, container.lacks.clone()].concat();
         Ok(Arc::new(container))
     }
 
-    async fn spec(&self, key: &Key) -> Result<Spec> {
-        let open = match key.network {
-            Network::None => false,
-            Network::Open => true,
-            Network::Listed => return Err(machine::not_listed()),
-        };
+    async fn spec(&self, key: &Key, opening: Option<&Opening>) -> Result<Spec> {
+        let relay = opening.map(|_| fresh()).transpose()?;
+        let opening = opening.map(|opening| opening.folder().to_owned());
         let user = machine::user();
         let private = [self.options.data_dir.clone(), self.found.socket.clone()];
         let (workspace, mount) = (key.workspace.clone(), key.mount);
@@ -204,6 +211,9 @@ impl Engine {
             if let Some(home) = home {
                 binds.push(binds::home(&home, user)?);
             }
+            if let Some(opening) = opening {
+                binds.push(binds::opening(&opening, opening::INSIDE)?);
+            }
             Ok::<_, Error>((binds, memory, machine::timezone()))
         });
         let (binds, memory, timezone) =
@@ -216,7 +226,8 @@ impl Engine {
             keep_id: self.found.kind == Kind::Podman && self.found.rootless,
             binds,
             memory,
-            open,
+            open: key.network == Network::Open,
+            relay,
             memory_mb: self.options.memory_mb,
             cpus: self.options.cpus,
             pids: self.options.pids,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use moltis_core::error::{Code, Error, Result};
 
 use super::spec::{Bind, Spec};
+use crate::opening;
 
 /// What a container said of itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(super) struct Proof {
     limits: BTreeMap<String, String>,
     inodes: BTreeMap<String, u64>,
     tools: Vec<String>,
+    /// The relay to its opening listens.
+    relay: bool,
     /// The process that holds it up; there once all has been said.
     pub(super) keep: Option<String>,
 }
@@ -55,6 +58,7 @@ impl Proof {
                 }
             }
             ("tool", [name]) if self.tools.len() < MOST => self.tools.push((*name).to_owned()),
+            ("relay", []) => self.relay = true,
             ("ready", [keep]) => self.keep = Some((*keep).to_owned()),
             _ => {}
         }
@@ -75,13 +79,19 @@ impl Proof {
             self.foreign(spec),
             self.moved(&spec.binds),
         ];
-        match broken.into_iter().flatten().next() {
-            Some(what) => {
-                let text = format!("the engine does not contain what runs in it: {what}");
-                Err(Error::new(Code::Unavailable, text))
-            }
-            None => Ok(self.lacks(spec)),
+        if let Some(what) = broken.into_iter().flatten().next() {
+            let text = format!("the engine does not contain what runs in it: {what}");
+            return Err(Error::new(Code::Unavailable, text));
         }
+        if spec.relay.is_some() && !self.has(opening::PROGRAM) {
+            return Err(Error::new(Code::NotConfigured, NO_RELAY)
+                .with_hint("add `socat` to `sandbox.packages`"));
+        }
+        if spec.relay.is_some() && !self.relay {
+            let text = "nothing in the sandbox leads to the hosts that are allowed";
+            return Err(Error::new(Code::Unavailable, text));
+        }
+        Ok(self.lacks(spec))
     }
 
     fn status(&self, key: &str) -> &str {
@@ -172,12 +182,18 @@ impl Proof {
         if !self.has("tmux") {
             lacks.push(NO_TMUX.to_owned());
         }
+        if !self.has(opening::PROGRAM) {
+            lacks.push(NO_RELAY.to_owned());
+        }
         lacks
     }
 }
 
 /// What is said where there is no tmux.
 pub(super) const NO_TMUX: &str = "the image has no `tmux`: programs that go on can't be run";
+
+/// What is said where nothing can lead to single hosts.
+const NO_RELAY: &str = "the image has no `socat`: single hosts of the network can't be allowed";
 
 /// A path as `/proc/self/mounts` has it: what would end a word there is an octal number.
 fn unescaped(path: &str) -> String {

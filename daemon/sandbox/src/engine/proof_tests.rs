@@ -25,6 +25,7 @@ inode 10 /workspace
 inode 15 /workspace/.git
 inode 21 /workspace/.git/hooks
 tool grep
+tool socat
 tool tmux
 ready 7
 ";
@@ -69,12 +70,29 @@ fn one_that_does_not_contain_is_not_used() {
 }
 
 #[test]
+fn one_that_is_to_reach_single_hosts_has_no_network_either_and_a_relay() {
+    let mut spec = spec();
+    spec.relay = Some("mark".to_owned());
+    let good = GOOD.replace("ready", "relay\nready");
+    assert_eq!(proof(&good).check(&spec).unwrap(), Vec::<String>::new());
+    for (good_line, bad, said) in [
+        ("net lo", "net lo\nnet eth0", "networks"),
+        ("tool socat\n", "", "no `socat`"),
+        ("relay\n", "", "nothing in the sandbox leads"),
+    ] {
+        let error = proof(&good.replacen(good_line, bad, 1)).check(&spec).unwrap_err();
+        assert!(error.message.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn limits_that_are_not_there_are_told() {
     for (good, said) in [
         ("limit memory.max 2147483648\n", "memory"),
         ("limit pids.max 256\n", "number"),
         ("status Seccomp:\t2\n", "system calls"),
         ("tool grep\n", "grep"),
+        ("tool socat\n", "socat"),
         ("tool tmux\n", "tmux"),
     ] {
         let lacks = proof(&GOOD.replace(good, "")).check(&spec()).unwrap();

@@ -10,6 +10,8 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, Mount, MountBindOptions, MountType, ResourcesUlimits,
 };
 
+use crate::opening;
+
 /// The label that says whose a container is.
 pub(super) const INSTANCE: &str = "moltis.instance";
 
@@ -23,7 +25,7 @@ pub(crate) const WORKSPACE: &str = "/workspace";
 pub(crate) const HOME: &str = "/home/moltis";
 
 /// What runs first.
-const FIRST: &str = include_str!("first.sh");
+const FIRST: &str = concat!(include_str!("../relay.sh"), include_str!("first.sh"));
 
 /// A folder of the machine that is seen inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +60,10 @@ pub(super) struct Spec {
     pub(super) binds: Vec<Bind>,
     /// A folder in memory that some of them are mounted in.
     pub(super) memory: Option<String>,
-    /// It reaches everything through the engine's bridge; if not, nothing.
+    /// It reaches everything through the engine's bridge; if not, it has no network.
     pub(super) open: bool,
+    /// It has an opening to single hosts: the mark of what carries connections there.
+    pub(super) relay: Option<String>,
     pub(super) memory_mb: u64,
     pub(super) cpus: f32,
     pub(super) pids: u64,
@@ -72,6 +76,8 @@ impl Spec {
     /// The request that makes it.
     pub(super) fn request(&self) -> ContainerCreateBody {
         let inodes = self.binds.iter().filter(|bind| bind.inode.is_some());
+        let inodes = inodes.map(|bind| bind.target.clone());
+        let relay = self.relay.clone().unwrap_or_default();
         let labels = HashMap::from([
             (INSTANCE.to_owned(), self.instance.clone()),
             (SESSION.to_owned(), self.session.clone()),
@@ -81,7 +87,7 @@ impl Spec {
             hostname: Some("moltis".to_owned()),
             user: Some(format!("{}:{}", self.user.0, self.user.1)),
             entrypoint: Some(texts(["/bin/sh", "-c", FIRST, "moltis"])),
-            cmd: Some(inodes.map(|bind| bind.target.clone()).collect()),
+            cmd: Some([relay].into_iter().chain(inodes).collect()),
             working_dir: Some("/".to_owned()),
             env: Some(self.environment()),
             labels: Some(labels),
@@ -98,12 +104,17 @@ impl Spec {
 
     fn environment(&self) -> Vec<String> {
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        vec![
+        let mut environment = vec![
             format!("PATH={path}"),
             format!("HOME={HOME}"),
             "LANG=C.UTF-8".to_owned(),
             format!("TZ={}", self.timezone),
-        ]
+        ];
+        if self.relay.is_some() {
+            let told = opening::ENVIRONMENT.iter();
+            environment.extend(told.map(|(name, value)| format!("{name}={value}")));
+        }
+        environment
     }
 
     fn host_config(&self) -> HostConfig {

@@ -24,6 +24,7 @@ pub(crate) fn spec() -> Spec {
         ],
         memory: None,
         open: false,
+        relay: None,
         memory_mb: 2048,
         cpus: 1.5,
         pids: 256,
@@ -31,6 +32,20 @@ pub(crate) fn spec() -> Spec {
         ulimits: Ulimits { files: 16_384, processes: None },
         timezone: "Europe/Berlin".to_owned(),
     }
+}
+
+#[test]
+fn one_that_reaches_single_hosts_is_asked_for_without_network_and_told_of_the_proxy() {
+    let request = Spec { relay: Some("mark".to_owned()), ..spec() }.request();
+    let network = request.host_config.and_then(|config| config.network_mode);
+    assert_eq!(network.as_deref(), Some("none"));
+    assert_eq!(request.cmd.unwrap_or_default().first().map(String::as_str), Some("mark"));
+    let environment = request.env.unwrap_or_default();
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+        let told = format!("{name}=http://127.0.0.1:3128");
+        assert!(environment.contains(&told), "{environment:?}");
+    }
+    assert!(spec().environment().iter().all(|told| !told.contains("3128")));
 }
 
 #[test]
@@ -43,6 +58,7 @@ fn an_engine_is_asked_for_this_and_no_more() {
           "AttachStdin": true,
           "AttachStdout": true,
           "Cmd": [
+            "",
             "/workspace",
             "/workspace/.git",
             "/workspace/.git/hooks"

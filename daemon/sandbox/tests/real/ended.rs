@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use moltis_core::sandbox::Sandbox as _;
+use moltis_sandbox::Sandboxes;
 
-use crate::support::{IMAGE, Scene, Shown, containers, engines, on_machine, run};
+use crate::support::{IMAGE, Scene, Shown, containers, engines, on_machine, options, run};
 
 /// Leaves behind programs that hide: in a session of their own, without parents, deaf to signals.
 fn hiding(seconds: u32) -> String {
@@ -132,6 +133,11 @@ async fn a_daemon_that_is_killed_leaves_nothing() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         eprintln!("{:?}: gone {:?} after the daemon", engine.0, began.elapsed());
+        // What it left of its way out is swept by the next one.
+        let left = workspace.join("data/run/sandbox/openings");
+        assert_eq!(std::fs::read_dir(&left).unwrap().count(), 1);
+        let _next = Sandboxes::new(options(&engine, &workspace.join("data"), "next"));
+        assert!(!left.exists());
         scene.end().await;
     }
 }

@@ -6,6 +6,9 @@
 mod contained;
 mod ended;
 mod images;
+mod listed;
+#[path = "../shared/outlet.rs"]
+mod outlet;
 mod places;
 mod process;
 mod support;

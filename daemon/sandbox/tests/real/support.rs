@@ -19,7 +19,11 @@ pub(crate) const IMAGE: &str = "moltis-test-base:1";
 
 /// The engines that are there.
 pub(crate) fn engines() -> Vec<(Choice, String)> {
-    let named = [(Choice::Docker, "MOLTIS_TEST_DOCKER"), (Choice::Podman, "MOLTIS_TEST_PODMAN")];
+    engines_at([(Choice::Docker, "MOLTIS_TEST_DOCKER"), (Choice::Podman, "MOLTIS_TEST_PODMAN")])
+}
+
+/// The engines whose sockets these variables name.
+pub(crate) fn engines_at(named: [(Choice, &str); 2]) -> Vec<(Choice, String)> {
     let mut engines = Vec::new();
     for (choice, variable) in named {
         match std::env::var(variable) {
@@ -162,6 +166,7 @@ pub(crate) fn run_in(
         directory: directory.to_owned(),
         timeout: Duration::from_secs(seconds),
         network: place.network,
+        hosts: Vec::new(),
         mount: place.mount,
     };
     let call = Call {

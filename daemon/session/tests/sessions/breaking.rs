@@ -109,6 +109,7 @@ impl Tool for Boxed {
                 directory: String::new(),
                 timeout: Duration::from_secs(60),
                 network: Network::None,
+                hosts: Vec::new(),
                 mount: Mount::ReadWrite,
             })),
         }

@@ -54,6 +54,10 @@ fn run(
         directory: directory.as_str().to_owned(),
         timeout,
         network: scene.network,
+        hosts: match scene.network {
+            Network::Listed => scene.hosts.clone(),
+            Network::None | Network::Open => Vec::new(),
+        },
         mount: scene.mount,
     })
 }

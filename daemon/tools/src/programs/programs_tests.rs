@@ -25,10 +25,11 @@ fn exited(code: i64, stdout: &str, stderr: &str) -> Exit {
 async fn what_runs_is_what_was_authorized_in_the_scene_that_it_was_planned_for() {
     let sandbox = Arc::new(FakeSandbox::default());
     let tool = Exec::new(Arc::clone(&sandbox) as Arc<dyn Sandbox>);
-    let scene = Scene { mount: Mount::ReadOnly, network: Network::Listed, ..scene("/w") };
+    let hosts = vec!["crates.io".to_owned()];
+    let scene = Scene { mount: Mount::ReadOnly, network: Network::Listed, hosts, ..scene("/w") };
     let arguments = json!({"command": "ls -l", "timeout": "5", "working_dir": "/w/src/"});
     call(&tool, arguments, &scene).await;
-    expect![[r#"exec Run { command: "ls -l", typed: false, directory: "src", timeout: 5s, network: Listed, mount: ReadOnly } ReadOnly Listed"#]]
+    expect![[r#"exec Run { command: "ls -l", typed: false, directory: "src", timeout: 5s, network: Listed, hosts: ["crates.io"], mount: ReadOnly } ReadOnly Listed"#]]
         .assert_eq(&sandbox.log().join("\n"));
 }
 

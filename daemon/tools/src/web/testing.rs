@@ -27,6 +27,7 @@ pub(crate) fn scene() -> Scene {
         workspace: None,
         mount: Mount::None,
         network: Network::None,
+        hosts: Vec::new(),
         images: false,
     }
 }

@@ -19,6 +19,10 @@ pub(super) async fn sandbox(client: &mut Client) -> Vec<Finding> {
     }
     let mut findings =
         vec![Finding::ok("sandbox", format!("{}: {}", status.backend, status.detail))];
+    if !status.hosts.is_empty() {
+        let detail = format!("a network that is listed reaches {}", status.hosts.join(", "));
+        findings.push(Finding::ok("sandbox", detail));
+    }
     for lack in &status.lacks {
         findings.push(Finding::warn("sandbox", format!("lacks {lack}"), "moltis sandbox status"));
     }

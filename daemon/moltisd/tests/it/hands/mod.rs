@@ -2,6 +2,7 @@
 
 mod approvals;
 mod files;
+mod listed;
 mod obeys;
 mod programs;
 mod puppet;

@@ -18,7 +18,7 @@ use crate::spine::turn_end;
 const IMAGE: &str = "moltis-test-base:1";
 
 /// The sandboxes that there are: name and socket.
-fn sandboxes() -> Vec<(&'static str, String)> {
+pub(super) fn sandboxes() -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     if has_bubblewrap() {
         found.push(("bubblewrap", String::new()));
@@ -36,14 +36,22 @@ fn sandboxes() -> Vec<(&'static str, String)> {
     found
 }
 
-async fn scene((backend, socket): &(&'static str, String)) -> Scene {
-    let scene = Scene::new(&[
-        ("SANDBOX__BACKEND", backend),
-        ("SANDBOX__SOCKET", socket),
+async fn scene(sandbox: &(&'static str, String)) -> Scene {
+    scene_with(sandbox, &[]).await
+}
+
+/// A scene in this sandbox, with these settings besides.
+pub(super) async fn scene_with(
+    (backend, socket): &(&'static str, String),
+    settings: &[(&str, &str)],
+) -> Scene {
+    let sandbox = [
+        ("SANDBOX__BACKEND", *backend),
+        ("SANDBOX__SOCKET", socket.as_str()),
         ("SANDBOX__IMAGE", IMAGE),
         ("SANDBOX__PACKAGES", ""),
-    ])
-    .await;
+    ];
+    let scene = Scene::new(&[&sandbox, settings].concat()).await;
     // Where root runs the tests, programs in containers are somebody else.
     fs::set_permissions(scene.workspace(), fs::Permissions::from_mode(0o777)).unwrap();
     let status = scene.daemon.sandbox().probe(v1::SandboxProbeRequest {}).await.unwrap();

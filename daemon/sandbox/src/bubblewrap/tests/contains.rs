@@ -52,10 +52,22 @@ async fn a_command_that_can_not_be_told_is_refused() {
         let outside = Run { directory: out.to_owned(), ..run("true") };
         assert!(rig.try_in(&place, &outside).await.is_err(), "{out}");
     }
-    for network in [Network::Listed, Network::Open] {
-        let wide = Run { network, ..run("true") };
-        assert_eq!(rig.try_in(&place, &wide).await.expect_err("none").code, Code::Denied);
-    }
+    let wide = Run { network: Network::Open, ..run("true") };
+    assert_eq!(rig.try_in(&place, &wide).await.expect_err("none").code, Code::Denied);
+}
+
+#[tokio::test]
+async fn without_socat_single_hosts_are_refused_and_that_is_said() {
+    let Some(mut rig) = Rig::new().await else { return };
+    let listed = Run { network: Network::Listed, ..run("true") };
+    let error = rig.try_in(&rig.place("test"), &listed).await.expect_err("nothing leads to them");
+    assert_eq!(error.code, Code::Invalid);
+    let backend = Arc::get_mut(&mut rig.backend).expect("it is the only one");
+    backend.has_relay = false;
+    assert!(backend.lacks().iter().any(|lack| lack.contains("socat is not there")));
+    let error = rig.try_in(&rig.place("test"), &listed).await.expect_err("no socat");
+    assert_eq!(error.code, Code::NotConfigured);
+    assert!(error.message.contains("socat"), "{error}");
 }
 
 struct Owners;

@@ -19,7 +19,7 @@ use moltis_core::tool::{Output, Run};
 use tempfile::TempDir;
 
 use super::Bubblewrap;
-use super::room::{Floor, Room};
+use super::room::{Floor, Ground, Room};
 use crate::Options;
 use crate::backend::Backend as _;
 
@@ -95,7 +95,7 @@ impl Rig {
         let room = Room {
             programs: &self.backend.programs,
             own: &self.backend.own,
-            floor: &Floor::None,
+            ground: &Ground { floor: Floor::None, opening: None },
             repository: &[],
             hidden: &[],
             directory: "/".to_owned(),
@@ -142,6 +142,7 @@ fn run(command: &str) -> Run {
         directory: String::new(),
         timeout: Duration::from_secs(60),
         network: Network::None,
+        hosts: Vec::new(),
         mount: Mount::ReadWrite,
     }
 }
