@@ -7,6 +7,7 @@ mod contained;
 mod ended;
 mod images;
 mod listed;
+mod open;
 #[path = "../shared/outlet.rs"]
 mod outlet;
 mod places;
