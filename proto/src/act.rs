@@ -14,6 +14,9 @@ use crate::v1::{
 /// What happened, by its `kind`; `None` for what this module does not know.
 pub(crate) fn kind(kind: &Kind) -> Option<Value> {
     Some(match kind {
+        Kind::ProgramAsked(asked) => json!({ "kind": "program_asked", "command": asked.command }),
+        Kind::ClearAsked(_) => json!({ "kind": "clear_asked" }),
+        Kind::Cleared(cleared) => json!({ "kind": "cleared", "upto": cleared.upto }),
         Kind::ToolStarted(started) => self::started(started),
         Kind::ToolFinished(finished) => self::finished(finished),
         Kind::ApprovalAsked(asked) => self::asked(asked),

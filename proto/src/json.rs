@@ -84,7 +84,10 @@ pub fn kind(event: &Event) -> Value {
             })),
             "usage": usage(&ended.usage.unwrap_or_default()),
         }),
-        Kind::ToolStarted(_)
+        Kind::ProgramAsked(_)
+        | Kind::ClearAsked(_)
+        | Kind::Cleared(_)
+        | Kind::ToolStarted(_)
         | Kind::ToolFinished(_)
         | Kind::ApprovalAsked(_)
         | Kind::ApprovalAnswered(_)
@@ -249,6 +252,7 @@ pub fn settings(settings: &Settings) -> Value {
         "mount": some(&settings.mount),
         "network": some(&settings.network),
         "tree": some(&settings.tree),
+        "preset": some(&settings.preset),
     })
 }
 

@@ -12,7 +12,9 @@
 //! without a result. What tools show in pictures follows as if the person had shown it, which all dialects
 //! can say.
 //!
-//! A compaction puts a summary in the place of the oldest messages. The fold may begin at the event
+//! A program that the owner had run is told with its output, as the program's words.
+//!
+//! A compaction puts a summary in the place of the oldest messages, and a clearing nothing. The fold may begin at the event
 //! that the last compaction names and gives the same as one from the beginning.
 //!
 //! A conversation forgets its oldest messages beyond its capacity and says so. Of the running turn it
@@ -38,6 +40,13 @@ const NO_RESULT: &str = "[no result: the turn ended before there was one]";
 
 /// What stands for a result without words.
 const NOTHING_SAID: &str = "[done; it gave no text]";
+
+/// What introduces the output of a program that the owner had run.
+const RAN: &str =
+    "[the person ran a program in the sandbox; what it gave follows and is no words of theirs]";
+
+/// What ends it: the person's next message follows.
+const RAN_END: &str = "[end of what the program gave]";
 
 /// What introduces the pictures that tools gave.
 const PICTURES: &str = "[pictures that the tools gave]";
@@ -97,6 +106,8 @@ pub struct Conversation {
     running: Option<(TurnId, u64)>,
     /// The calls of the last answer whose results have no place yet, in order.
     calls: VecDeque<Open>,
+    /// Programs that the owner wants run, by their turns, with the seqs of the events that say so.
+    programs: Vec<(TurnId, String, u64)>,
     /// Pictures of the results of the last answer's calls.
     pictures: Vec<Part>,
     last_seq: u64,
@@ -117,6 +128,7 @@ impl Conversation {
             queued: Vec::new(),
             running: None,
             calls: VecDeque::new(),
+            programs: Vec::new(),
             pictures: Vec::new(),
             last_seq: 0,
             told: Vec::new(),
@@ -158,7 +170,8 @@ impl Conversation {
     pub(crate) fn since(&self, first: usize) -> u64 {
         let waiting = self.queued.iter().flat_map(|(_, entries)| entries);
         let needed = self.placed.iter().skip(first).chain(&self.joined).chain(waiting);
-        let needed = needed.map(|entry| entry.since);
+        let programs = self.programs.iter().map(|(.., asked)| *asked);
+        let needed = needed.map(|entry| entry.since).chain(programs);
         needed.chain(self.running.iter().map(|(_, seq)| *seq)).min().unwrap_or(self.last_seq + 1)
     }
 
@@ -216,10 +229,17 @@ impl Conversation {
                 }
             }
             EventKind::ToolFinished { call, ending, parts, .. } => {
-                self.result(call, *ending != ToolEnding::Done, parts);
+                if !self.ran(event.turn.as_ref(), parts) {
+                    self.result(call, *ending != ToolEnding::Done, parts);
+                }
             }
             EventKind::WorkspaceRestored { files, .. } => self.restored(files),
-            EventKind::Compacted { summary, upto, .. } => self.compact(summary, *upto),
+            EventKind::Compacted { summary, upto, .. } => self.stand_for(Some(summary), *upto),
+            EventKind::Cleared { upto, .. } => self.stand_for(None, *upto),
+            EventKind::ProgramAsked { command } => {
+                let asked = |turn: &TurnId| (turn.clone(), command.clone(), event.seq);
+                self.programs.extend(event.turn.as_ref().map(asked));
+            }
             EventKind::TurnEnded { ending, .. } => self.end(event.turn.as_ref(), *ending),
             EventKind::SessionForked { .. } => self.fork(),
             EventKind::Notice { text, .. } => {
@@ -232,6 +252,7 @@ impl Conversation {
             | EventKind::TitleChanged { .. }
             | EventKind::ArchivedChanged { .. }
             | EventKind::CompactionAsked
+            | EventKind::ClearAsked
             | EventKind::ToolStarted { .. }
             | EventKind::ApprovalAsked { .. }
             | EventKind::ApprovalAnswered { .. }
@@ -241,6 +262,18 @@ impl Conversation {
             | EventKind::WorktreeSet { .. }
             | EventKind::SettingsChanged { .. } => {}
         }
+    }
+
+    /// Tells what a program gave that the owner had run, if this turn runs one: as the program's words.
+    fn ran(&mut self, turn: Option<&TurnId>, parts: &[Part]) -> bool {
+        let mut programs = self.programs.iter();
+        let Some((_, command, asked)) = programs.find(|(of, ..)| Some(of) == turn) else {
+            return false;
+        };
+        let text = format!("{RAN}\n$ {command}\n{}\n{RAN_END}", text_of(parts).trim_end());
+        let entry = Entry::new(Role::User, vec![Part::Text(text)], None, false, *asked);
+        self.place_after_results(Entry { by_tools: true, ..entry });
+        true
     }
 
     /// Takes what a call gave, once, and places it when all before it have their place.
@@ -326,6 +359,7 @@ impl Conversation {
     fn fork(&mut self) {
         self.give_up_calls();
         self.place_joined();
+        self.programs.clear();
         let cut_off = self.running.take().map_or(u64::MAX, |(_, seq)| seq);
         for (_, entries) in std::mem::take(&mut self.queued) {
             for mut entry in entries {
@@ -335,12 +369,12 @@ impl Conversation {
         }
     }
 
-    /// Puts a summary in the place of everything that was there by then.
-    fn compact(&mut self, summary: &str, upto: u64) {
+    /// Puts a summary, or nothing, in the place of everything that was there by then.
+    fn stand_for(&mut self, summary: Option<&String>, upto: u64) {
         while self.placed.front().is_some_and(|oldest| oldest.placed <= upto) {
             self.drop_oldest();
         }
-        self.summary = Some(summary.to_owned());
+        self.summary = summary.cloned();
         self.told.clear();
         self.cut = false;
     }
@@ -368,6 +402,7 @@ impl Conversation {
             self.running = None;
         }
         let Some(turn) = turn else { return };
+        self.programs.retain(|(of, ..)| of != turn);
         match ending {
             Ending::Cancelled => self.queued.retain(|(queued, _)| queued != turn),
             Ending::Done | Ending::Failed | Ending::Interrupted => self.place_queued(turn),

@@ -65,6 +65,16 @@ pub struct Instructions {
 }
 
 impl Instructions {
+    /// Has the model work as a kind of agent: told this instead of what is configured to be said first
+    /// of all, if it says anything, and with those of the tools that the kind has.
+    pub fn works_as(&mut self, intro: SystemFragment, has: impl Fn(&str) -> bool) {
+        if !intro.text.trim().is_empty() {
+            self.system.retain(|one| one.kind != SystemKind::Intro);
+            self.system.insert(0, intro);
+        }
+        self.tools.retain(|tool| has(&tool.name));
+    }
+
     /// How far can be trusted what a model has before it, where all else has this label.
     pub fn label(&self, label: Label) -> Label {
         label_with(label, &self.system)
@@ -231,7 +241,7 @@ pub fn assemble(
     let first = match beginning(entries, &costs, newest, budget.saturating_sub(summed)) {
         // After a summary an answer may be the first.
         None if summary.is_some() => 0,
-        None => entries.iter().position(Entry::is_asked).unwrap_or(newest),
+        None => entries.iter().position(may_begin(conversation)).unwrap_or(newest),
         Some(first) => first,
     };
     let asked = last_asked(entries);
@@ -315,6 +325,11 @@ pub(crate) fn newest(entries: &VecDeque<Entry>) -> usize {
         }
         _ => entries.len(),
     }
+}
+
+/// Which message may be the first: of a whole conversation also a program that the person ran.
+fn may_begin(conversation: &Conversation) -> fn(&Entry) -> bool {
+    if conversation.is_cut() { Entry::is_asked } else { |entry| entry.role == Role::User }
 }
 
 fn last_asked(entries: &VecDeque<Entry>) -> Option<usize> {

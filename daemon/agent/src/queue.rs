@@ -1,7 +1,7 @@
 //! Where a message goes that arrives while others are being answered.
 
 use moltis_core::id::TurnId;
-use moltis_core::session::{OpenTurn, QueueMode};
+use moltis_core::session::{OpenTurn, Purpose, QueueMode};
 
 /// The turn that a message belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +21,12 @@ pub enum Place {
 /// - `collect`: the last turn that waits; a turn of its own when none does.
 /// - `steer`: the running turn; a turn of its own when none is running.
 ///
-/// No message joins a turn that compacts: it answers nothing.
+/// No message joins a turn that is for something else than an answer: it answers nothing.
 pub fn place(mode: QueueMode, running: Option<&TurnId>, open: &[OpenTurn]) -> Place {
-    let waits = |turn: &&OpenTurn| !turn.started && !turn.compacts && Some(&turn.turn) != running;
-    let answers =
-        |running: &&TurnId| !open.iter().any(|turn| turn.compacts && turn.turn == **running);
+    let answers = |turn: &OpenTurn| turn.purpose == Purpose::Answer;
+    let waits = |turn: &&OpenTurn| !turn.started && answers(turn) && Some(&turn.turn) != running;
+    let answered =
+        |running: &&TurnId| !open.iter().any(|turn| !answers(turn) && turn.turn == **running);
     match mode {
         QueueMode::Followup => Place::New,
         QueueMode::Collect => open
@@ -34,7 +35,7 @@ pub fn place(mode: QueueMode, running: Option<&TurnId>, open: &[OpenTurn]) -> Pl
             .find(waits)
             .map_or(Place::New, |turn| Place::Queued(turn.turn.clone())),
         QueueMode::Steer => {
-            running.filter(answers).map_or(Place::New, |running| Place::Running(running.clone()))
+            running.filter(answered).map_or(Place::New, |running| Place::Running(running.clone()))
         }
     }
 }

@@ -1,5 +1,5 @@
 use moltis_core::id::TurnId;
-use moltis_core::session::{OpenTurn, QueueMode};
+use moltis_core::session::{OpenTurn, Purpose, QueueMode};
 
 use super::{Place, place};
 
@@ -44,7 +44,7 @@ fn steer_joins_the_running_turn_and_nothing_else() {
 fn no_message_joins_a_turn_that_compacts() {
     let running = TurnId::from("a");
     let mut turns = open(&[("a", true), ("b", false)]);
-    turns.iter_mut().for_each(|turn| turn.compacts = true);
+    turns.iter_mut().for_each(|turn| turn.purpose = Purpose::Compact);
     assert_eq!(place(QueueMode::Steer, Some(&running), &turns), Place::New);
     assert_eq!(place(QueueMode::Collect, Some(&running), &turns), Place::New);
 }

@@ -39,7 +39,7 @@ impl Log {
                 let (op, queue) = (OpId::new(item.as_str()), QueueMode::Followup);
                 EventKind::UserMessage { item, op, parts, queue, model: None, sensitive: false }
             }
-            "start" => EventKind::TurnStarted { model: model("p/m").id },
+            "start" => EventKind::TurnStarted { model: Some(model("p/m").id) },
             "answer" | "partial" => EventKind::AssistantMessage {
                 item,
                 parts,

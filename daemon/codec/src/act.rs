@@ -64,6 +64,12 @@ pub(crate) fn spawned_from_wire(spawned: v1::Spawned) -> Result<Spawned> {
     })
 }
 
+/// A program that the owner wants run.
+pub(crate) fn program_asked(asked: v1::ProgramAsked) -> Result<EventKind> {
+    let command = filled("program_asked.command", asked.command)?;
+    Ok(EventKind::ProgramAsked { command })
+}
+
 /// Changes of files for the wire.
 pub fn files_to_wire(files: &[FileChange]) -> Vec<v1::FileChange> {
     let file = |file: &FileChange| v1::FileChange {
@@ -85,6 +91,13 @@ fn files_from_wire(files: Vec<v1::FileChange>) -> Result<Vec<FileChange>> {
 pub(crate) fn act_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
     use v1::event::Kind;
     Some(match kind {
+        EventKind::ProgramAsked { command } => {
+            Kind::ProgramAsked(v1::ProgramAsked { command: command.clone() })
+        }
+        EventKind::ClearAsked => Kind::ClearAsked(v1::ClearAsked {}),
+        EventKind::Cleared { upto, since } => {
+            Kind::Cleared(v1::Cleared { upto: *upto, since: *since })
+        }
         EventKind::ToolStarted { item, call, tool, arguments, class, why } => {
             Kind::ToolStarted(v1::ToolStarted {
                 item: item.to_string(),

@@ -248,7 +248,8 @@ fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
             Kind::UserMessage(v1::UserMessage { sensitive: *sensitive, ..said })
         }
         EventKind::TurnStarted { model } => {
-            Kind::TurnStarted(v1::TurnStarted { model: model.to_string() })
+            let model = model.as_ref().map(ModelRef::to_string).unwrap_or_default();
+            Kind::TurnStarted(v1::TurnStarted { model })
         }
         EventKind::AssistantMessage { item, parts, answer, partial } => {
             Kind::AssistantMessage(answer_to_wire(item, parts, answer, *partial))
@@ -265,7 +266,10 @@ fn spoken_to_wire(kind: &EventKind) -> Option<v1::event::Kind> {
             failure: failure.as_ref().map(failure_to_wire),
             usage: Some(usage_to_wire(*usage)),
         }),
-        EventKind::ToolStarted { .. }
+        EventKind::ProgramAsked { .. }
+        | EventKind::ClearAsked
+        | EventKind::Cleared { .. }
+        | EventKind::ToolStarted { .. }
         | EventKind::ToolFinished { .. }
         | EventKind::ApprovalAsked { .. }
         | EventKind::ApprovalAnswered { .. }
@@ -333,7 +337,7 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
             user_message(message).map_err(|error| error.within("user_message"))
         }
         Kind::TurnStarted(started) => Ok(EventKind::TurnStarted {
-            model: model_from_wire("turn_started.model", &started.model)?,
+            model: optional_model_from_wire("turn_started.model", &started.model)?,
         }),
         Kind::AssistantMessage(message) => {
             assistant_message(message).map_err(|error| error.within("assistant_message"))
@@ -344,6 +348,11 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
             self::compacted(compacted).map_err(|error| error.within("compacted"))
         }
         Kind::TurnEnded(ended) => turn_ended(ended).map_err(|error| error.within("turn_ended")),
+        Kind::ProgramAsked(asked) => act::program_asked(asked),
+        Kind::ClearAsked(_) => Ok(EventKind::ClearAsked),
+        Kind::Cleared(cleared) => {
+            Ok(EventKind::Cleared { upto: cleared.upto, since: cleared.since })
+        }
         Kind::ToolStarted(started) => {
             act::tool_started(started).map_err(|error| error.within("tool_started"))
         }

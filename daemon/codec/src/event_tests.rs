@@ -3,7 +3,7 @@ use moltis_core::journal::Draft;
 use moltis_core::policy::{Mode, Reach};
 use moltis_core::provider::Effort;
 use moltis_core::sandbox::{Mount, Network};
-use moltis_core::session::{OpenTurn, Settings, Spawned, Summary};
+use moltis_core::session::{OpenTurn, Purpose, Settings, Spawned, Summary};
 use moltis_core::tool::Class;
 use moltis_core::worktree::{Tree, Worktree};
 use proptest::option;
@@ -54,21 +54,13 @@ fn settings() -> impl Strategy<Value = Settings> {
     let mount = prop::sample::select(vec![Mount::None, Mount::ReadOnly, Mount::ReadWrite]);
     let network = prop::sample::select(vec![Network::None, Network::Listed, Network::Open]);
     let said = (option::of(model()), option::of(effort()), option::of(queue()));
-    let done =
-        (option::of(filled_text()), option::of(mode), option::of(mount), option::of(network));
+    let text = || option::of(filled_text());
+    let done = (text(), option::of(mode), option::of(mount), option::of(network), text());
     let tree = option::of(prop::sample::select(vec![Tree::Shared, Tree::Own]));
-    (said, done, tree).prop_map(
-        |((model, effort, queue), (workspace, approvals, mount, network), tree)| Settings {
-            model,
-            effort,
-            queue,
-            workspace,
-            approvals,
-            mount,
-            network,
-            tree,
-        },
-    )
+    (said, done, tree).prop_map(|(said, (workspace, approvals, mount, network, preset), tree)| {
+        let (model, effort, queue) = said;
+        Settings { model, effort, queue, workspace, approvals, mount, network, tree, preset }
+    })
 }
 
 fn spawned() -> impl Strategy<Value = Spawned> {
@@ -270,7 +262,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 model,
             }
         ),
-        model().prop_map(|model| EventKind::TurnStarted { model }),
+        option::of(model()).prop_map(|model| EventKind::TurnStarted { model }),
         (id(), parts(), answer(), any::<bool>()).prop_map(|(item, parts, answer, partial)| {
             EventKind::AssistantMessage { item: item.into(), parts, answer, partial }
         }),
@@ -280,6 +272,9 @@ fn kind() -> impl Strategy<Value = EventKind> {
             text
         }),
         Just(EventKind::CompactionAsked),
+        Just(EventKind::ClearAsked),
+        "[a-z]{1,9}".prop_map(|command| EventKind::ProgramAsked { command }),
+        (any::<u64>(), any::<u64>()).prop_map(|(upto, since)| EventKind::Cleared { upto, since }),
         (id(), text(), any::<[u64; 4]>(), any::<bool>(), option::of(model()), usage()).prop_map(
             |(
                 item,
@@ -369,10 +364,15 @@ proptest! {
         summary.open_turns = open
             .into_iter()
             .map(|(turn, started, model)| OpenTurn {
+                purpose: match turn.len() % 4 {
+                    0 => Purpose::Answer,
+                    1 => Purpose::Clear,
+                    2 => Purpose::Run(turn.clone()),
+                    _ => Purpose::Compact,
+                },
                 turn: turn.into(),
                 started,
                 model,
-                compacts: !started,
                 asked: started,
                 report: (!started).then(|| "agent".into()),
             })

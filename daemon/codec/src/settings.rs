@@ -28,6 +28,7 @@ pub fn settings_to_wire(settings: &Settings) -> v1::Settings {
         mount: settings.mount.map(Mount::as_str).unwrap_or_default().to_owned(),
         network: settings.network.map(Network::as_str).unwrap_or_default().to_owned(),
         tree: settings.tree.map(Tree::as_str).unwrap_or_default().to_owned(),
+        preset: settings.preset.clone().unwrap_or_default(),
     }
 }
 
@@ -46,6 +47,7 @@ pub fn settings_from_wire(settings: Option<v1::Settings>) -> Result<Settings> {
         mount: optional_word("mount", &settings.mount, Mount::parse)?,
         network: optional_word("network", &settings.network, Network::parse)?,
         tree: optional_word("tree", &settings.tree, Tree::parse)?,
+        preset: non_empty(settings.preset),
     })
 }
 

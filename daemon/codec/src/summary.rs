@@ -4,7 +4,7 @@ use moltis_core::event::Origin;
 use moltis_core::id::{ApprovalId, CallId, SessionId, TurnId};
 use moltis_core::models::ModelRef;
 use moltis_core::policy::{Grant, Label, Pattern};
-use moltis_core::session::{OpenTurn, Pending, Summary};
+use moltis_core::session::{OpenTurn, Pending, Purpose, Summary};
 use moltis_proto::v1;
 
 use crate::act::{spawned_from_wire, spawned_to_wire, worktree_from_wire, worktree_to_wire};
@@ -46,7 +46,12 @@ pub fn summary_to_wire(summary: &Summary) -> v1::Session {
                 turn: open.turn.to_string(),
                 started: open.started,
                 model: open.model.as_ref().map(ModelRef::to_string).unwrap_or_default(),
-                compacts: open.compacts,
+                compacts: open.purpose == Purpose::Compact,
+                clears: open.purpose == Purpose::Clear,
+                program: match &open.purpose {
+                    Purpose::Run(command) => command.clone(),
+                    _ => String::new(),
+                },
                 unasked: !open.asked,
                 report: open.report.as_ref().map(SessionId::to_string).unwrap_or_default(),
             })
@@ -171,11 +176,17 @@ fn open_turn(n: usize, open: v1::OpenTurn) -> Result<OpenTurn> {
     let within = |error: Error| error.within(&format!("open_turns[{n}]"));
     let turn = filled("turn", open.turn).map_err(within)?;
     let model = optional_model_from_wire("model", &open.model).map_err(within)?;
+    let purpose = match (open.compacts, open.clears, open.program) {
+        (true, ..) => Purpose::Compact,
+        (_, true, _) => Purpose::Clear,
+        (.., program) if !program.is_empty() => Purpose::Run(program),
+        _ => Purpose::Answer,
+    };
     Ok(OpenTurn {
         turn: TurnId::new(turn),
         started: open.started,
         model,
-        compacts: open.compacts,
+        purpose,
         // Rows of before do not say it, and their turns go on as they did.
         asked: !open.unasked,
         report: non_empty(open.report).map(SessionId::new),

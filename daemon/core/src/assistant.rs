@@ -188,6 +188,28 @@ pub struct Undo {
     pub kept: Vec<String>,
 }
 
+/// A command that may be typed into a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandInfo {
+    /// Its name, without the slash.
+    pub name: &'static str,
+    /// What may follow, as help shows it; may be empty.
+    pub argument: &'static str,
+    /// What it does, a few words.
+    pub help: &'static str,
+}
+
+/// What came of a command that was typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandReply {
+    /// What there is to say, for a person; may be empty.
+    pub text: String,
+    /// The session that it made, which may be shown now.
+    pub session: Option<SessionId>,
+    /// The turn that it opened.
+    pub turn: Option<TurnId>,
+}
+
 /// What is to be stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopScope {
@@ -360,6 +382,23 @@ pub trait Assistant: Send + Sync {
         session: &SessionId,
         turn: Option<TurnId>,
     ) -> Result<Undo>;
+
+    /// The commands that may be typed, whatever the client.
+    fn commands(&self) -> &'static [CommandInfo];
+
+    /// Does what a typed command says, with or without its slash. Returns when that is on disk, not
+    /// when the turn that it may have opened is over.
+    ///
+    /// # Errors
+    /// `NotFound` with the nearest name where there is no such command, `Denied` where only the owner
+    /// may want it, `NotConfigured` where what it needs is not there, and those of what it asks for.
+    async fn command(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        line: &str,
+    ) -> Result<CommandReply>;
 
     /// Begins a session with a copy of another one's events up to and including `seq`.
     ///

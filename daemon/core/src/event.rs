@@ -223,8 +223,8 @@ pub enum EventKind {
     },
     /// The turn went from queued to running.
     TurnStarted {
-        /// The model that it will ask first.
-        model: ModelRef,
+        /// The model that it will ask first; `None` where it asks none.
+        model: Option<ModelRef>,
     },
     /// The model said something: one finished item.
     AssistantMessage {
@@ -269,6 +269,22 @@ pub enum EventKind {
         model: Option<ModelRef>,
         /// What asking a model for it used.
         usage: Usage,
+    },
+    /// The owner wants a program run in the sandbox. Opens its turn as queued, as a message does; no
+    /// model is asked in it.
+    ProgramAsked {
+        /// A command line for `sh -c`.
+        command: String,
+    },
+    /// The owner wants the model to be told nothing of what was before. Opens its turn as queued.
+    ClearAsked,
+    /// The model is told nothing any more of what it was told until `upto`: as [`Self::Compacted`],
+    /// without a summary.
+    Cleared {
+        /// The seq of the last event that is left out; a message that waited then is not meant.
+        upto: u64,
+        /// Whoever wants to know what a model is told from now on need not look before this seq.
+        since: u64,
     },
     /// A call of a tool is about to be made: the intent, on disk before anything happens.
     ToolStarted {

@@ -45,6 +45,8 @@ pub struct Settings {
     pub network: Option<Network>,
     /// Where it works, given a directory that is a git repository.
     pub tree: Option<Tree>,
+    /// The kind of agent that its model works as: the name of a preset; `None` is none.
+    pub preset: Option<String>,
 }
 
 /// An agent's session that another agent's call began.
@@ -109,6 +111,20 @@ pub struct Pending {
     pub expires_at: Timestamp,
 }
 
+/// What a turn is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// To answer what was said.
+    #[default]
+    Answer,
+    /// To compact the conversation.
+    Compact,
+    /// To leave what was said out of what a model is told.
+    Clear,
+    /// To run this program at the owner's own word.
+    Run(String),
+}
+
 /// A turn that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenTurn {
@@ -118,8 +134,8 @@ pub struct OpenTurn {
     pub started: bool,
     /// The model that the last of its messages that names one asks for.
     pub model: Option<ModelRef>,
-    /// It compacts the conversation, and answers nothing.
-    pub compacts: bool,
+    /// What it is for.
+    pub purpose: Purpose,
     /// A person had a say in it: one of its messages came from a client.
     pub asked: bool,
     /// The agent whose result opened it, if one did.
@@ -129,7 +145,14 @@ pub struct OpenTurn {
 impl OpenTurn {
     /// One that waits, of which nothing is known yet.
     pub fn new(turn: TurnId) -> Self {
-        Self { turn, started: false, model: None, compacts: false, asked: false, report: None }
+        Self {
+            turn,
+            started: false,
+            model: None,
+            purpose: Purpose::Answer,
+            asked: false,
+            report: None,
+        }
     }
 }
 
@@ -167,7 +190,7 @@ pub struct Summary {
     /// The tokens that the last answer's model had before it, and its answer, or what a compaction
     /// left of them: the fill of the context window.
     pub context_tokens: u64,
-    /// The seq of its last compaction; 0 when it has none.
+    /// The seq of its last compaction or clearing; 0 when it has none.
     pub compacted_seq: u64,
     /// The session that it was forked from, and the last seq copied.
     pub parent: Option<(SessionId, u64)>,
@@ -229,13 +252,14 @@ impl Summary {
         }
     }
 
-    /// On whose behalf an open turn acts. Where no person asked for it, nobody is there to be asked: it
+    /// On whose behalf an open turn acts: the owner's, where it runs what they typed. Where no person asked for it, nobody is there to be asked: it
     /// came of an agent's result that was told in the background or of the daemon's start, or belongs
     /// to an agent that such a turn began. A message of a person's that joins it changes that.
     pub fn principal(&self, turn: &TurnId) -> Principal {
         let open = self.open_turns.iter().find(|open| open.turn == *turn);
         let attended = self.spawned.as_ref().is_some_and(|spawned| !spawned.unattended);
         match open {
+            Some(OpenTurn { purpose: Purpose::Run(_), .. }) => Principal::Owner,
             Some(open) if open.asked || (attended && open.report.is_none()) => Principal::Model,
             Some(_) | None => Principal::Unattended,
         }
@@ -297,11 +321,14 @@ impl Summary {
             | EventKind::ApprovalAsked { .. }
             | EventKind::ApprovalAnswered { .. }
             | EventKind::GrantRevoked { .. } => self.act(event),
-            EventKind::CompactionAsked => {
-                if let Some(open) = self.open(event.turn.as_ref(), None) {
-                    open.compacts = true;
-                    open.asked = true;
-                }
+            EventKind::CompactionAsked => self.ask_for(event, Purpose::Compact),
+            EventKind::ClearAsked => self.ask_for(event, Purpose::Clear),
+            EventKind::ProgramAsked { command } => {
+                self.ask_for(event, Purpose::Run(command.clone()));
+            }
+            EventKind::Cleared { .. } => {
+                self.context_tokens = 0;
+                self.compacted_seq = event.seq;
             }
             EventKind::Compacted { after_tokens, usage, .. } => {
                 self.usage = self.usage.plus(*usage);
@@ -391,6 +418,14 @@ impl Summary {
         open.asked |= matches!(event.cause, Cause::Client(_));
         if opens && event.cause == Cause::Model {
             open.report = op.as_str().strip_prefix(REPORT).map(SessionId::from);
+        }
+    }
+
+    /// Takes into account that a person asked for a turn which answers nothing.
+    fn ask_for(&mut self, event: &Event, purpose: Purpose) {
+        if let Some(open) = self.open(event.turn.as_ref(), None) {
+            open.purpose = purpose;
+            open.asked = true;
         }
     }
 

@@ -283,6 +283,22 @@ impl Assistant for Ports {
         self.0.ask(format!("undo {op:?} {id:?} {turn:?}"), undo)
     }
 
+    fn commands(&self) -> &'static [CommandInfo] {
+        &[CommandInfo { name: "sh", argument: "COMMAND", help: "run a program" }]
+    }
+
+    async fn command(
+        &self,
+        _: &Caller,
+        op: OpId,
+        id: &SessionId,
+        line: &str,
+    ) -> Result<CommandReply> {
+        let (text, turn) = ("ran".to_owned(), Some("t1".into()));
+        let reply = CommandReply { text, turn, session: None };
+        self.0.ask(format!("command {op:?} {id:?} {line:?}"), reply)
+    }
+
     async fn fork(&self, _: &Caller, op: OpId, id: &SessionId, seq: u64) -> Result<Summary> {
         self.0.ask(format!("fork {op:?} {id:?} {seq}"), summary())
     }

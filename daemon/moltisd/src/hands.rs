@@ -188,16 +188,6 @@ impl Presets for PresetFiles {
         })?;
         preset(&text).map_err(|why| format!("the preset `{name}` is not right: {why}"))
     }
-}
-
-impl PresetFiles {
-    fn read(&self, name: &str) -> std::io::Result<String> {
-        use std::io::Read as _;
-        let file = std::fs::File::open(self.0.join(format!("{name}.md")))?;
-        let mut text = String::new();
-        file.take(MOST_PRESET).read_to_string(&mut text)?;
-        Ok(text)
-    }
 
     fn names(&self) -> Vec<String> {
         let files = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
@@ -208,6 +198,16 @@ impl PresetFiles {
         let mut names: Vec<String> = files.filter_map(name).take(64).collect();
         names.sort();
         names
+    }
+}
+
+impl PresetFiles {
+    fn read(&self, name: &str) -> std::io::Result<String> {
+        use std::io::Read as _;
+        let file = std::fs::File::open(self.0.join(format!("{name}.md")))?;
+        let mut text = String::new();
+        file.take(MOST_PRESET).read_to_string(&mut text)?;
+        Ok(text)
     }
 }
 

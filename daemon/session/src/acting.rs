@@ -11,7 +11,7 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, Ending, Event, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::policy::{Grants, Pattern, Reach};
-use moltis_core::session::{Pending, Summary, TurnRules};
+use moltis_core::session::{Pending, Purpose, Summary, TurnRules};
 use moltis_core::tool::{Action, Scene, Tool};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -85,6 +85,17 @@ impl Actor {
                 running.run_beside(hands::run(bench, *call));
             }
             _ => {}
+        }
+    }
+
+    /// The tools that a turn of this purpose has there.
+    pub(crate) fn tools_for(&self, purpose: &Purpose, scene: &Scene) -> Vec<Arc<dyn Tool>> {
+        match purpose {
+            // A turn that compacts has none to call, but must know what they weigh.
+            Purpose::Answer | Purpose::Compact => self.tools(scene),
+            // What an agent may have binds its model, not the owner.
+            Purpose::Run(_) => self.shared.hands.toolbox.tools(scene),
+            Purpose::Clear => Vec::new(),
         }
     }
 

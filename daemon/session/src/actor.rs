@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use moltis_agent::conversation::Conversation;
 use moltis_agent::prompt::UNKNOWN_WINDOW;
-use moltis_agent::turn::{Input, Purpose, Turn};
-use moltis_core::context::SystemFragment;
+use moltis_agent::turn::{Input, Turn};
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::id::TurnId;
 use moltis_core::journal::Draft;
 use moltis_core::message::Usage;
-use moltis_core::models::{Candidate, ModelInfo};
+use moltis_core::models::ModelInfo;
+use moltis_core::policy::Principal;
 use moltis_core::provider::{Failure, FailureKind};
-use moltis_core::session::Summary;
+use moltis_core::session::{Purpose, Summary};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::call::{self, Outcome, What};
+use crate::call::{self, Chosen, Outcome, What};
 use crate::live::{Closed, Live};
 use crate::log::Log;
 use crate::mailbox::Command;
@@ -107,7 +107,8 @@ impl Actor {
         };
         self.settle().await;
         while !self.gone {
-            self.begin_next().await;
+            // One that asks no model may be over at once.
+            while self.begin_next().await && self.running.is_none() {}
             match self.wait().await {
                 Wake::Command(command) => self.command(command).await,
                 Wake::Outcomes => self.hear().await,
@@ -156,28 +157,37 @@ impl Actor {
         }
     }
 
-    /// Starts the oldest turn that waits, if none runs.
-    async fn begin_next(&mut self) {
+    /// Starts the oldest turn that waits, if none runs; says whether it did.
+    async fn begin_next(&mut self) -> bool {
         if self.running.is_some() || !self.log.is_settled() {
-            return;
+            return false;
         }
         // One that started and is still open waits for a person: it comes first.
         let open = &self.log.summary.open_turns;
         let Some(next) = open.iter().find(|open| open.started).or(open.first()) else {
-            return;
+            return false;
         };
         let (id, started) = (next.turn.clone(), next.started);
-        let purpose = if next.compacts { Purpose::Compact } else { Purpose::Answer };
+        let purpose = next.purpose.clone();
+        let principal = match purpose {
+            Purpose::Run(_) => Principal::Owner,
+            Purpose::Answer | Purpose::Compact | Purpose::Clear => Principal::Model,
+        };
         let rules = self.shared.rules();
         let scene = self.scene(&id, &rules);
-        // A turn that compacts has none to call, but must know what they weigh.
-        let tools = self.tools(&scene);
+        let tools = self.tools_for(&purpose, &scene);
         let instructions = self.instructions(&rules, &scene, &tools);
         let account = match self.shared.budget.open(&rules.budget, &self.log.summary, &id).await {
             Ok(account) => account,
             Err(error) => return self.not_begun(&error),
         };
-        let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
+        if purpose == Purpose::Clear
+            && let Err(error) = self.log.load_conversation(2 * UNKNOWN_WINDOW).await
+        {
+            return self.not_begun(&error);
+        }
+        let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id))
+            .for_principal(principal);
         if started {
             match self.log.resumed(&id).await {
                 Ok(resumed) => {
@@ -191,12 +201,14 @@ impl Actor {
         self.running = Some(Running::new(turn, scene, tools, account, rules.timeout, count));
         self.pace_questions();
         self.drive_on(Input::Begin).await;
+        true
     }
 
     /// Tries again later to begin or to go on with a turn of which the log could not be read.
-    fn not_begun(&mut self, error: &Error) {
+    fn not_begun(&mut self, error: &Error) -> bool {
         tracing::warn!(session = %self.log.session, %error, "failed to begin a turn");
         self.retry_later();
+        false
     }
 
     /// Feeds what came back from the turn's tasks.
@@ -221,15 +233,13 @@ impl Actor {
                     }
                     Input::ToolDone(id, outcome)
                 }
-                What::Candidates(Ok((candidates, files))) => {
-                    match self.chosen(candidates, files).await {
-                        Ok(input) => input,
-                        Err(error) => {
-                            self.give_up(Vec::new(), &error).await;
-                            continue;
-                        }
+                What::Candidates(Ok(chosen)) => match self.chosen(chosen).await {
+                    Ok(input) => input,
+                    Err(error) => {
+                        self.give_up(Vec::new(), &error).await;
+                        continue;
                     }
-                }
+                },
                 What::Candidates(Err(error)) => Input::Candidates(Err(error)),
             };
             self.drive_on(input).await;
@@ -240,17 +250,17 @@ impl Actor {
         self.pace_draft();
     }
 
-    async fn chosen(
-        &mut self,
-        candidates: Vec<Candidate>,
-        files: Vec<SystemFragment>,
-    ) -> Result<Input> {
+    async fn chosen(&mut self, Chosen { candidates, files, kind }: Chosen) -> Result<Input> {
         let infos: Vec<_> = candidates.iter().map(|candidate| candidate.info.clone()).collect();
         let room = infos.iter().map(room_for).max().unwrap_or_default();
         let Some(running) = &mut self.running else { return Ok(Input::Candidates(Ok(infos))) };
         running.scene.images = infos.first().is_some_and(|first| first.images);
         running.candidates = candidates;
         running.turn.learn(files);
+        if let Some(kind) = kind {
+            running.tools.retain(|tool| kind.has(&tool.spec().name));
+            running.turn.works_as(kind.fragment(), |tool| kind.has(tool));
+        }
         self.log.load_conversation(room).await?;
         Ok(Input::Candidates(Ok(infos)))
     }

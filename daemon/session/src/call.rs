@@ -9,7 +9,7 @@ use moltis_core::context::SystemFragment;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::hook::{Point, Say};
 use moltis_core::id::{CallId, SessionId};
-use moltis_core::models::{Candidate, ModelRef, Models};
+use moltis_core::models::{Candidate, Models};
 use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
 use moltis_core::tool;
 use moltis_core::worktree::Worktree;
@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::context::Told;
 use crate::hands::Hands;
+use crate::own::{Wanted, WorksAs};
 use crate::telling;
 use crate::worktrees;
 
@@ -35,9 +36,17 @@ pub(crate) struct Outcome {
     pub(crate) what: What,
 }
 
+/// Whom to ask, and as what.
+pub(crate) struct Chosen {
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) files: Vec<SystemFragment>,
+    /// The kind of agent that the model works as.
+    pub(crate) kind: Option<WorksAs>,
+}
+
 pub(crate) enum What {
     /// The models to ask, and the files that they are told first of all.
-    Candidates(Result<(Vec<Candidate>, Vec<SystemFragment>)>),
+    Candidates(Result<Chosen>),
     Chunk(Chunk),
     Ended(Result<(), Failure>),
     Refused(Failure),
@@ -49,7 +58,7 @@ pub(crate) enum What {
 /// Finds out which models to ask, and reads what they are told first of all.
 pub(crate) async fn choose(
     models: Arc<dyn Models>,
-    wanted: Option<ModelRef>,
+    wanted: Wanted,
     told: Told,
     about: About,
     call: u32,
@@ -60,6 +69,13 @@ pub(crate) async fn choose(
         give(&inbox, call, What::Candidates(Err(error))).await;
         return;
     }
+    let (wanted, kind) = match wanted.resolved(hands.presets.clone()).await {
+        Ok(resolved) => resolved,
+        Err(error) => {
+            give(&inbox, call, What::Candidates(Err(error))).await;
+            return;
+        }
+    };
     let facts = || {
         let model = wanted.as_ref().map(ToString::to_string);
         json!({ "session_key": session.as_str(), "model": model })
@@ -71,7 +87,7 @@ pub(crate) async fn choose(
         return;
     }
     let (candidates, files) = tokio::join!(models.candidates(wanted.as_ref()), told.read());
-    let chosen = candidates.map(|candidates| (candidates, files));
+    let chosen = candidates.map(|candidates| Chosen { candidates, files, kind });
     give(&inbox, call, What::Candidates(chosen)).await;
 }
 

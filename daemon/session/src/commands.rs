@@ -10,7 +10,7 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, Ending, Event, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::message::Usage;
-use moltis_core::session::{OpenTurn, Settings, Summary, Titles, TurnRules};
+use moltis_core::session::{OpenTurn, Purpose, Settings, Summary, Titles, TurnRules};
 
 use crate::actor::Actor;
 use crate::live::Closed;
@@ -38,8 +38,11 @@ impl Actor {
             Command::Compact { caller, op, reply } => {
                 reply.send(self.ask_to_compact(&caller, op).await).is_ok()
             }
-            Command::Context { model, files, reply } => {
-                reply.send(self.window(&model, files).await).is_ok()
+            Command::Open { caller, op, purpose, reply } => {
+                reply.send(self.open_turn(&caller, op, purpose).await).is_ok()
+            }
+            Command::Context { model, files, kind, reply } => {
+                reply.send(self.window(&model, files, kind).await).is_ok()
             }
             Command::Answer { caller, op, answer, reply } => {
                 reply.send(self.answer(&caller, op, *answer).await).is_ok()

@@ -9,9 +9,11 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Event, EventKind, NewEvent};
 use moltis_core::id::{OpId, TurnId};
 use moltis_core::models::ModelInfo;
+use moltis_core::session::Purpose;
 
 use crate::actor::{Actor, room_for};
 use crate::log::another;
+use crate::own::WorksAs;
 
 impl Actor {
     /// Opens a turn that compacts, unless this very command did so before.
@@ -21,7 +23,7 @@ impl Actor {
             return compaction(&event).ok_or_else(|| another(&op));
         }
         let open = &self.log.summary.open_turns;
-        if open.iter().any(|open| open.compacts) {
+        if open.iter().any(|open| open.purpose == Purpose::Compact) {
             return Err(conflict("the session is being compacted already"));
         }
         // Whether there will be something when the turns before it are over is not known.
@@ -48,15 +50,22 @@ impl Actor {
         &mut self,
         model: &ModelInfo,
         files: Vec<SystemFragment>,
+        kind: Option<WorksAs>,
     ) -> Result<Window> {
         self.log.settle().await?;
         self.log.load_conversation(room_for(model)).await?;
         let rules = self.shared.rules();
         let scene = self.scene(&TurnId::new(""), &rules);
-        let tools = self.tools(&scene);
+        let mut tools = self.tools(&scene);
+        if let Some(kind) = &kind {
+            tools.retain(|tool| kind.has(&tool.spec().name));
+        }
         let mut instructions = self.instructions(&rules, &scene, &tools);
         instructions.system.extend(files);
         instructions.system = system::ordered(instructions.system);
+        if let Some(kind) = &kind {
+            instructions.works_as(kind.fragment(), |_| true);
+        }
         let conversation = self.log.conversation().unwrap_or(&self.nothing);
         Ok(window::window(conversation, &self.log.session, model, &instructions))
     }

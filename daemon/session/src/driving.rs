@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::actor::Actor;
 use crate::call::{self, About};
 use crate::context::Told;
+use crate::own::Wanted;
 
 impl Actor {
     /// Drives the turn where nobody waits for the outcome: a store that fails is logged, and what
@@ -117,7 +118,7 @@ impl Actor {
                 let mut open = self.log.summary.open_turns.iter();
                 let own =
                     open.find(|open| open.turn == running.id).and_then(|open| open.model.clone());
-                let wanted = own.or_else(|| self.log.summary.settings.model.clone());
+                let wanted = Wanted::new(own, &self.log.summary.settings);
                 let (call, sender) = (running.call, running.sender.clone());
                 let models = self.shared.models.clone();
                 let told = Told::new(&about.hands, &self.log.summary, &self.shared.rules());
@@ -194,6 +195,10 @@ impl Actor {
             let mut op = None;
             let (cause, origin) = match &kind {
                 EventKind::AssistantMessage { .. } => (Cause::Model, Origin::Tool),
+                // What the owner has run is no model's wish.
+                EventKind::ToolStarted { .. } if running.turn.is_for_owner() => {
+                    (Cause::Daemon, Origin::Owner)
+                }
                 EventKind::Compacted { model: Some(_), .. }
                 | EventKind::ToolStarted { .. }
                 | EventKind::ApprovalAsked { .. } => (Cause::Model, Origin::Tool),

@@ -52,23 +52,27 @@ fn ambiguous(name: &str, several: &[&Summary]) -> Error {
 
 fn unknown(name: &str, wanted: &str, all: &[Summary]) -> Error {
     let error = Error::new(Code::NotFound, format!("there is no session `{name}`"));
-    let mut near: Vec<(f64, &str)> = all
-        .iter()
-        .flat_map(|summary| {
-            let names = [summary.key.as_deref(), Some(summary.title.as_str())];
-            names.into_iter().flatten().filter(|name| !name.is_empty())
-        })
+    let names = all.iter().flat_map(|summary| {
+        let names = [summary.key.as_deref(), Some(summary.title.as_str())];
+        names.into_iter().flatten().filter(|name| !name.is_empty())
+    });
+    let near = nearest(wanted, names);
+    if near.is_empty() {
+        return error.with_hint("moltis sessions list");
+    }
+    let names: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    error.with_hint(format!("did you mean {}?", names.join(" or ")))
+}
+
+/// The names that are most like the wanted one, the nearest first.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut near: Vec<(f64, &str)> = names
         .map(|name| (likeness(wanted, name), name))
         .filter(|(likeness, _)| *likeness > 0.75)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     near.dedup_by(|a, b| a.1 == b.1);
-    if near.is_empty() {
-        return error.with_hint("moltis sessions list");
-    }
-    let names: Vec<String> =
-        near.iter().take(MOST_NEAR).map(|(_, name)| format!("`{name}`")).collect();
-    error.with_hint(format!("did you mean {}?", names.join(" or ")))
+    near.into_iter().take(MOST_NEAR).map(|(_, name)| name).collect()
 }
 
 /// How alike two names are, from 0 to 1; a name that contains the other is nearly it.

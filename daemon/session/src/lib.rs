@@ -11,6 +11,7 @@
 
 mod acting;
 mod actor;
+mod asked;
 mod beginning;
 mod budget;
 mod call;
@@ -35,6 +36,7 @@ mod sessions;
 mod stray;
 mod telling;
 mod titles;
+mod typed;
 mod undo;
 mod worktrees;
 

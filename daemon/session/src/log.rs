@@ -16,7 +16,7 @@ use moltis_core::event::{Cause, Event, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, SessionId, TurnId};
 use moltis_core::journal::Journal;
 use moltis_core::message::{Part, Usage};
-use moltis_core::session::Summary;
+use moltis_core::session::{Purpose, Summary};
 
 use crate::live::Live;
 use crate::own::Kept;
@@ -54,7 +54,10 @@ impl Log {
         live: Arc<Live>,
         summary: Summary,
     ) -> Self {
-        let queued = summary.open_turns.iter().filter(|open| !open.started && !open.compacts);
+        let queued = summary
+            .open_turns
+            .iter()
+            .filter(|open| !open.started && open.purpose == Purpose::Answer);
         Self {
             session: summary.id.clone(),
             journal,
@@ -293,7 +296,9 @@ impl Log {
                 let parts = said(&event.kind);
                 tokens = tokens.saturating_add(estimate(parts));
                 held += bytes(parts);
-                if let EventKind::Compacted { since: from, .. } = &event.kind {
+                if let EventKind::Compacted { since: from, .. }
+                | EventKind::Cleared { since: from, .. } = &event.kind
+                {
                     since = since.or(Some((*from).max(1)));
                 }
             }

@@ -12,10 +12,10 @@ use moltis_core::error::Result;
 use moltis_core::event::EventKind;
 use moltis_core::id::{OpId, TurnId};
 use moltis_core::models::ModelInfo;
-use moltis_core::session::Summary;
+use moltis_core::session::{Purpose, Summary};
 use tokio::sync::oneshot;
 
-use crate::own::StateAsk;
+use crate::own::{StateAsk, WorksAs};
 
 /// Where an answer to a command goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
@@ -42,10 +42,18 @@ pub(crate) enum Command {
         op: OpId,
         reply: Reply<Compaction>,
     },
-    /// Tell what this model would be told, these files first.
+    /// Open a turn for something that no message says.
+    Open {
+        caller: Caller,
+        op: OpId,
+        purpose: Purpose,
+        reply: Reply<TurnId>,
+    },
+    /// Tell what this model would be told, these files first, as this kind of agent.
     Context {
         model: Box<ModelInfo>,
         files: Vec<SystemFragment>,
+        kind: Option<WorksAs>,
         reply: Reply<Window>,
     },
     Answer {

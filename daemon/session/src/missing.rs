@@ -17,7 +17,8 @@ const MISSING: &str = "not there in this session: ";
 impl Actor {
     /// Adds to the start of a turn what its tools lack, unless that was told.
     pub(crate) async fn tell_missing(&mut self, kinds: &mut Vec<EventKind>) {
-        let starts = |kind: &EventKind| matches!(kind, EventKind::TurnStarted { .. });
+        // Where no model is asked, none lacks anything.
+        let starts = |kind: &EventKind| matches!(kind, EventKind::TurnStarted { model: Some(_) });
         // The person who is told is the one of the session that began this one.
         if !kinds.iter().any(starts) || self.log.summary.spawned.is_some() {
             return;

@@ -79,7 +79,12 @@ fn fold(events: &[Event]) -> Resumed {
                 asked.clear();
             }
             EventKind::Compacted { usage, .. } => resumed.usage = resumed.usage.plus(*usage),
-            EventKind::ToolStarted { call, item, .. } => {
+            EventKind::ToolStarted { call, item, tool, arguments, .. } => {
+                // What the owner has run stands in no message.
+                if !resumed.wishes.iter().any(|wish| wish.id == *call) {
+                    let (id, tool, arguments) = (call.clone(), tool.clone(), arguments.clone());
+                    resumed.wishes.push(Wish { id, tool, arguments });
+                }
                 resumed.past.retain(|(id, _)| id != call);
                 resumed.past.push((call.clone(), Past::Started(item.clone())));
                 resumed.calls += 1;

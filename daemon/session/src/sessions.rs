@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moltis_core::assistant::{
-    Answer, Answered, Assistant, Caller, Change, Changes, Compaction, Filter, Hit, NewMessage,
-    NewSession, Page, Receipt, Selector, StopScope, Undo, Window,
+    Answer, Answered, Assistant, Caller, Change, Changes, CommandInfo, CommandReply, Compaction,
+    Filter, Hit, NewMessage, NewSession, Page, Receipt, Selector, StopScope, Undo, Window,
 };
 use moltis_core::budget::Standing;
 use moltis_core::env::Env;
@@ -31,9 +31,10 @@ use crate::cursor::Cursor;
 use crate::find;
 use crate::hands::Hands;
 use crate::mailbox::{Command, Reply, Sending};
-use crate::own::{Children, Preset, StateAsk};
+use crate::own::{Children, Preset, StateAsk, Wanted};
 use crate::registry::{Shared, stopping};
 use crate::telling;
+use crate::typed;
 
 /// The session that is there without being created.
 const MAIN: &str = "main";
@@ -164,6 +165,21 @@ impl Sessions {
         }
     }
 
+    /// The kinds of agents that there are.
+    pub(crate) fn preset_names(&self) -> Vec<String> {
+        self.shared.hands.presets.as_ref().map(|presets| presets.names()).unwrap_or_default()
+    }
+
+    /// The agents that this session began and that have something to do.
+    pub(crate) async fn at_work(&self, session: &SessionId) -> Result<Vec<Summary>> {
+        let mut working = self.shared.journal.unfinished().await?;
+        let mine = |child: &Summary| {
+            child.spawned.as_ref().is_some_and(|spawned| spawned.parent == *session)
+        };
+        working.retain(mine);
+        Ok(working)
+    }
+
     /// Does what an agent asks of what its session keeps.
     pub(crate) async fn state(
         &self,
@@ -201,7 +217,7 @@ impl Sessions {
     }
 
     /// Hands a command to a session's actor and waits for its answer.
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         session: &SessionId,
         command: impl FnOnce(Reply<T>) -> Command,
@@ -236,7 +252,7 @@ impl Sessions {
     }
 
     /// Tells hooks of a person's command to a session.
-    pub(crate) async fn command(&self, session: &SessionId, action: &str, caller: &Caller) {
+    pub(crate) async fn tell_command(&self, session: &SessionId, action: &str, caller: &Caller) {
         let Cause::Client(client) = &caller.cause else { return };
         let Ok(Some(summary)) = self.shared.journal.summary(session).await else { return };
         let key = session.as_str();
@@ -312,26 +328,28 @@ impl Assistant for Sessions {
         session: &SessionId,
         scope: StopScope,
     ) -> Result<Vec<TurnId>> {
-        self.command(session, "stop", caller).await;
+        self.tell_command(session, "stop", caller).await;
         let caller = caller.clone();
         self.ask(session, |reply| Command::Stop { caller, op, scope, reply }).await
     }
 
     async fn compact(&self, caller: &Caller, op: OpId, session: &SessionId) -> Result<Compaction> {
-        self.command(session, "compact", caller).await;
+        self.tell_command(session, "compact", caller).await;
         let caller = caller.clone();
         self.ask(session, |reply| Command::Compact { caller, op, reply }).await
     }
 
     async fn context(&self, session: &SessionId) -> Result<Window> {
         let summary = self.shared.summary(session).await?;
-        let candidates = self.shared.models.candidates(summary.settings.model.as_ref()).await?;
+        let wanted = Wanted::new(None, &summary.settings);
+        let (wanted, kind) = wanted.resolved(self.shared.hands.presets.clone()).await?;
+        let candidates = self.shared.models.candidates(wanted.as_ref()).await?;
         let files = Told::new(&self.shared.hands, &summary, &self.shared.rules()).read().await;
         let model = candidates.into_iter().next().map(|candidate| Box::new(candidate.info));
         let model = model.ok_or_else(|| {
             Error::new(Code::NotConfigured, "there is no model to ask").with_hint("moltis doctor")
         })?;
-        self.ask(session, |reply| Command::Context { model, files, reply }).await
+        self.ask(session, |reply| Command::Context { model, files, kind, reply }).await
     }
 
     async fn change(
@@ -346,8 +364,14 @@ impl Assistant for Sessions {
             Change::Archived(archived) => ("archive", Change::Archived(archived)),
             Change::Settings(settings) => ("configure", Change::Settings(settings)),
         };
-        self.command(session, action, caller).await;
         let before = self.shared.summary(session).await?;
+        if let Change::Settings(Settings { preset: Some(name), .. }) = &change
+            && before.settings.preset.as_ref() != Some(name)
+        {
+            // A typing error must not stay with the session.
+            self.preset(name).map_err(|why| Error::new(Code::NotFound, why))?;
+        }
+        self.tell_command(session, action, caller).await;
         let ends = change == Change::Archived(true) && !before.archived;
         let with = match &change {
             Change::Settings(settings) => self.shared.moves_to(&before, settings).await?,
@@ -416,9 +440,23 @@ impl Assistant for Sessions {
         session: &SessionId,
         turn: Option<TurnId>,
     ) -> Result<Undo> {
-        self.command(session, "undo", caller).await;
+        self.tell_command(session, "undo", caller).await;
         let caller = caller.clone();
         self.ask(session, |reply| Command::Undo { caller, op, turn, reply }).await
+    }
+
+    fn commands(&self) -> &'static [CommandInfo] {
+        typed::TABLE
+    }
+
+    async fn command(
+        &self,
+        caller: &Caller,
+        op: OpId,
+        session: &SessionId,
+        line: &str,
+    ) -> Result<CommandReply> {
+        self.typed(caller, op, session, line).await
     }
 
     async fn fork(
@@ -448,7 +486,7 @@ impl Assistant for Sessions {
         }
         let works = self.shared.forks_in(&parent, &child).await?;
         events.extend(works.into_iter().map(|kind| self.event(caller, kind)));
-        self.command(session, "fork", caller).await;
+        self.tell_command(session, "fork", caller).await;
         match self.shared.journal.fork(session, seq, &child, events).await {
             Err(error) if error.code != Code::Conflict => Err(error),
             Err(_) => self.shared.summary(&child).await,
@@ -461,7 +499,7 @@ impl Assistant for Sessions {
     }
 
     async fn delete(&self, caller: &Caller, session: &SessionId) -> Result<Option<String>> {
-        self.command(session, "delete", caller).await;
+        self.tell_command(session, "delete", caller).await;
         let summary = self.shared.summary(session).await?;
         let kept = self.ask(session, |reply| Command::Delete { reply }).await?;
         self.over(&summary).await;

@@ -7,13 +7,14 @@ use moltis_core::event::Origin;
 use moltis_core::policy::{Authorized, Pattern};
 use moltis_core::provider::ToolSpec;
 use moltis_core::tool::{
-    Action, Call, Change, Class, Look, Outbound, Outcome, Output, Scene, Tool, Toolbox,
+    Action, Call, Change, Class, Look, Outbound, Outcome, Output, Run, Scene, Tool, Toolbox,
 };
 use serde_json::{Value, json};
 
 use crate::provider::Gate;
 
-/// The tools `look`, `change` and `send`, each with one argument: a path or an address.
+/// The tools `look`, `change` and `send`, each with one argument: a path or an address; and `exec`, if
+/// it is wanted.
 pub struct ScriptedTools {
     tools: Vec<Arc<dyn Tool>>,
     state: Arc<State>,
@@ -37,6 +38,15 @@ struct ScriptedTool {
 impl ScriptedTools {
     /// Tools that say `did NAME ARGUMENT`.
     pub fn new() -> Arc<Self> {
+        Self::named(&["look", "change", "send"])
+    }
+
+    /// The same, and `exec`, which runs a `command`.
+    pub fn with_programs() -> Arc<Self> {
+        Self::named(&["look", "change", "send", "exec"])
+    }
+
+    fn named(names: &[&str]) -> Arc<Self> {
         let state = Arc::<State>::default();
         let tool = |name: &str| -> Arc<dyn Tool> {
             let spec = ToolSpec {
@@ -46,7 +56,7 @@ impl ScriptedTools {
             };
             Arc::new(ScriptedTool { spec, state: state.clone() })
         };
-        Arc::new(Self { tools: ["look", "change", "send"].map(tool).into(), state })
+        Arc::new(Self { tools: names.iter().copied().map(tool).collect(), state })
     }
 
     /// What was done, in order: `change a`.
@@ -110,21 +120,28 @@ impl Tool for ScriptedTool {
         if self.spec.name == "look" { Class::Read } else { Class::Once }
     }
 
-    fn plan(&self, arguments: &Value, _scene: &Scene) -> Result<Action, String> {
-        let at = arguments.get("at").and_then(Value::as_str).ok_or("`at` is missing")?.to_owned();
+    fn plan(&self, arguments: &Value, scene: &Scene) -> Result<Action, String> {
+        let at = argument(arguments).ok_or("`at` is missing")?.to_owned();
         Ok(match self.spec.name.as_str() {
             "look" => Action::Look(Look { path: at }),
             "change" => Action::Change(Change { path: at }),
+            "exec" => Action::Run(Run {
+                command: at,
+                directory: String::new(),
+                timeout: std::time::Duration::from_secs(30),
+                network: scene.network,
+                mount: scene.mount,
+            }),
             _ => Action::Send(Outbound { to: at, what: String::new() }),
         })
     }
 
     fn prefix(&self, call: &Call) -> Option<String> {
-        call.arguments.get("at").and_then(Value::as_str).map(str::to_owned)
+        argument(&call.arguments).map(str::to_owned)
     }
 
     async fn run(&self, call: Authorized<Call>, _scene: &Scene, output: &dyn Output) -> Outcome {
-        let at = call.what().arguments.get("at").and_then(Value::as_str).unwrap_or_default();
+        let at = argument(&call.what().arguments).unwrap_or_default();
         for text in lock(&self.state.prints).clone() {
             output.push(&text);
         }
@@ -138,6 +155,11 @@ impl Tool for ScriptedTool {
             Outcome::said(format!("did {} {at}", self.spec.name)).from(Origin::Workspace)
         })
     }
+}
+
+fn argument(arguments: &Value) -> Option<&str> {
+    let named = ["at", "command"].into_iter().find_map(|name| arguments.get(name));
+    named.and_then(Value::as_str)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

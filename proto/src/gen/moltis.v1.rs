@@ -30,6 +30,7 @@ pub struct Settings {
     /// What the sandbox can reach: `none`, `listed` or `open`.
     #[prost(string, tag = "7")]
     pub network: ::prost::alloc::string::String,
+<<<<<<< HEAD
     /// Where it works, given a workspace that is a git repository: `own` is in a worktree of its own,
     /// `shared` in the directory itself.
     #[prost(string, tag = "8")]
@@ -50,6 +51,11 @@ pub struct Worktree {
     /// The commit that it began at.
     #[prost(string, tag = "4")]
     pub base: ::prost::alloc::string::String,
+=======
+    /// The kind of agent that its model works as: the name of a preset.
+    #[prost(string, tag = "8")]
+    pub preset: ::prost::alloc::string::String,
+>>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
@@ -73,7 +79,11 @@ pub struct Event {
     pub op_id: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
+<<<<<<< HEAD
         tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
+=======
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38"
+>>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -122,7 +132,15 @@ pub mod event {
         #[prost(message, tag = "35")]
         StateSet(super::StateSet),
         #[prost(message, tag = "36")]
+<<<<<<< HEAD
         WorktreeSet(super::WorktreeSet),
+=======
+        ProgramAsked(super::ProgramAsked),
+        #[prost(message, tag = "37")]
+        ClearAsked(super::ClearAsked),
+        #[prost(message, tag = "38")]
+        Cleared(super::Cleared),
+>>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -208,6 +226,7 @@ pub struct UserMessage {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TurnStarted {
+    /// `provider/model` that it will ask first; empty where it asks none.
     #[prost(string, tag = "1")]
     pub model: ::prost::alloc::string::String,
 }
@@ -286,6 +305,26 @@ pub struct Compacted {
     /// What asking a model for it used.
     #[prost(message, optional, tag = "9")]
     pub usage: ::core::option::Option<Usage>,
+}
+/// The owner wants a program run in the sandbox. Opens its turn as queued; no model is asked in it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProgramAsked {
+    /// A command line for `sh -c`.
+    #[prost(string, tag = "1")]
+    pub command: ::prost::alloc::string::String,
+}
+/// The owner wants the model to be told nothing of what was before. Opens its turn as queued.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClearAsked {}
+/// The model is told nothing any more of what it was told until `upto`. The log keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cleared {
+    /// The seq of the last event that is left out.
+    #[prost(uint64, tag = "1")]
+    pub upto: u64,
+    /// What a model is told from now on follows from the events from this seq on.
+    #[prost(uint64, tag = "2")]
+    pub since: u64,
 }
 /// A call of a tool is about to be made: on disk before anything happens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -838,7 +877,7 @@ pub struct Session {
     /// How the last ended turn ended; unspecified when none has.
     #[prost(enumeration = "Ending", tag = "18")]
     pub last_ending: i32,
-    /// The seq of its last compaction; 0 when it has none.
+    /// The seq of its last compaction or clearing; 0 when it has none.
     #[prost(uint64, tag = "19")]
     pub compacted_seq: u64,
     /// Questions that wait for a person, oldest first.
@@ -1010,12 +1049,21 @@ pub struct OpenTurn {
     /// It compacts the conversation, and answers nothing.
     #[prost(bool, tag = "4")]
     pub compacts: bool,
+<<<<<<< HEAD
     /// No person had a say in it.
     #[prost(bool, tag = "7")]
     pub unasked: bool,
     /// The session of the agent whose result opened it, or empty.
     #[prost(string, tag = "8")]
     pub report: ::prost::alloc::string::String,
+=======
+    /// It clears the conversation, and answers nothing.
+    #[prost(bool, tag = "5")]
+    pub clears: bool,
+    /// It runs this program at the owner's word, and answers nothing; empty for any other turn.
+    #[prost(string, tag = "6")]
+    pub program: ::prost::alloc::string::String,
+>>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateRequest {
@@ -1304,6 +1352,49 @@ pub struct Snapshot {
 /// Everything that had happened when the reader attached has been given.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CaughtUp {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CommandsResponse {
+    /// In the order in which help shows them.
+    #[prost(message, repeated, tag = "1")]
+    pub commands: ::prost::alloc::vec::Vec<CommandInfo>,
+}
+/// A command that may be typed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandInfo {
+    /// Without the slash.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What may follow, as help shows it; may be empty.
+    #[prost(string, tag = "2")]
+    pub argument: ::prost::alloc::string::String,
+    /// What it does, a few words.
+    #[prost(string, tag = "3")]
+    pub help: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandRequest {
+    #[prost(string, tag = "1")]
+    pub op_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::prost::alloc::string::String,
+    /// As it was typed, with or without the slash.
+    #[prost(string, tag = "3")]
+    pub line: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandResponse {
+    /// What there is to say, for a person; may have several lines, and may be empty.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// The session that it made and that may be shown now, or empty.
+    #[prost(string, tag = "2")]
+    pub session: ::prost::alloc::string::String,
+    /// The turn that it opened, or empty.
+    #[prost(string, tag = "3")]
+    pub turn: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExportRequest {
     #[prost(string, tag = "1")]
@@ -1860,6 +1951,56 @@ pub mod sessions_client {
             req.extensions_mut().insert(GrpcMethod::new("moltis.v1.Sessions", "Undo"));
             self.inner.unary(req, path, codec).await
         }
+        /// The commands that may be typed into a session, whatever the client: `/clear`, `/sh ls`.
+        pub async fn commands(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CommandsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommandsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Commands",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sessions", "Commands"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Does one of them. Returns when what it asks for is on disk, not when a turn that it opened is over.
+        pub async fn command(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CommandRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommandResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moltis.v1.Sessions/Command",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moltis.v1.Sessions", "Command"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The session as a document, in pieces.
         pub async fn export(
             &mut self,
@@ -2003,6 +2144,19 @@ pub mod sessions_server {
             &self,
             request: tonic::Request<super::UndoRequest>,
         ) -> std::result::Result<tonic::Response<super::UndoResponse>, tonic::Status>;
+        /// The commands that may be typed into a session, whatever the client: `/clear`, `/sh ls`.
+        async fn commands(
+            &self,
+            request: tonic::Request<super::CommandsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommandsResponse>,
+            tonic::Status,
+        >;
+        /// Does one of them. Returns when what it asks for is on disk, not when a turn that it opened is over.
+        async fn command(
+            &self,
+            request: tonic::Request<super::CommandRequest>,
+        ) -> std::result::Result<tonic::Response<super::CommandResponse>, tonic::Status>;
         /// Server streaming response type for the Export method.
         type ExportStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::ExportChunk, tonic::Status>,
@@ -2947,6 +3101,92 @@ pub mod sessions_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UndoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Commands" => {
+                    #[allow(non_camel_case_types)]
+                    struct CommandsSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::CommandsRequest>
+                    for CommandsSvc<T> {
+                        type Response = super::CommandsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CommandsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::commands(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CommandsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moltis.v1.Sessions/Command" => {
+                    #[allow(non_camel_case_types)]
+                    struct CommandSvc<T: Sessions>(pub Arc<T>);
+                    impl<T: Sessions> tonic::server::UnaryService<super::CommandRequest>
+                    for CommandSvc<T> {
+                        type Response = super::CommandResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CommandRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sessions>::command(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CommandSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -126,6 +126,13 @@ impl<'a> Transcript<'a> {
                 "compacted: {} → {} tokens",
                 compacted.before_tokens, compacted.after_tokens
             )),
+            Kind::ProgramAsked(asked) => {
+                let lines = format!("> /sh {}", asked.command.replace('\n', "\n> "));
+                self.writer.end_line()?;
+                self.output.raw(&self.output.bold(&lines))?;
+                self.output.raw("\n")
+            }
+            Kind::Cleared(_) => self.aside("cleared: the model is told nothing of what is above"),
             Kind::TurnEnded(ended) => match (ended.ending(), &ended.failure) {
                 (Ending::Done | Ending::Unspecified, _) => Ok(()),
                 (_, Some(failure)) => self.aside(&format!("failed: {}", failure.message)),
@@ -151,6 +158,7 @@ impl<'a> Transcript<'a> {
             | Kind::SettingsChanged(_)
             | Kind::SessionCreated(_)
             | Kind::CompactionAsked(_)
+            | Kind::ClearAsked(_)
             | Kind::TurnStarted(_) => Ok(()),
         }
     }

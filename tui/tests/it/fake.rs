@@ -348,6 +348,14 @@ impl Sessions for Service {
         Ok(Response::new(UndoResponse { turn: TURN.to_owned(), files, kept }))
     }
 
+    async fn commands(&self, _: Request<CommandsRequest>) -> Answer<CommandsResponse> {
+        Ok(Response::new(CommandsResponse::default()))
+    }
+
+    async fn command(&self, request: Request<CommandRequest>) -> Answer<CommandResponse> {
+        self.typed(request.into_inner())
+    }
+
     async fn compact(&self, _: Request<CompactRequest>) -> Answer<CompactResponse> {
         let script = self.0.script.lock().unwrap();
         if let Some(refusal) = &script.refusal {

@@ -8,11 +8,27 @@ use moltis_proto::v1::*;
 use serde_json::json;
 use tonic::{Request, Response, Status};
 
-use crate::fake::{Answer, Service, refusal, unplayed};
+use crate::fake::{Answer, Service, TURN, refusal, unplayed};
 
 impl Service {
     fn note(&self, what: String) {
         self.0.heard.lock().unwrap().asked.push(what);
+    }
+
+    /// Does a typed command: `/sh` opens the turn of all tests, `/new` makes a session.
+    pub(crate) fn typed(&self, request: CommandRequest) -> Answer<CommandResponse> {
+        self.note(format!("command {}", request.line));
+        let (text, session, turn) = match request.line.split(' ').next().unwrap_or_default() {
+            "/sh" => ("", "", TURN),
+            "/new" => ("session 02", "02", ""),
+            "/agent" => ("kinds of agents: reviewer", "", ""),
+            _ => {
+                let hint = "did you mean `/clear`?";
+                return Err(refusal("not_found", "there is no command `/cleer`", hint));
+            }
+        };
+        let (text, session, turn) = (text.to_owned(), session.to_owned(), turn.to_owned());
+        Ok(Response::new(CommandResponse { text, session, turn }))
     }
 }
 

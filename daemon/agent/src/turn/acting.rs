@@ -234,6 +234,9 @@ impl Turn {
         }
         self.round = None;
         self.rounds += 1;
+        if self.is_program() {
+            return self.program_ended(ctx);
+        }
         if let Some(failure) = self.gets_nowhere() {
             return self.end(Ending::Failed, Some(failure), ctx);
         }

@@ -4,6 +4,7 @@ use moltis_core::event::Origin;
 use moltis_core::id::{ApprovalId, CallId, ItemId};
 use moltis_core::policy::{Label, Mode, Pattern, digest};
 use moltis_core::provider::{Failure, FailureKind};
+use moltis_core::session::Purpose;
 use moltis_core::tool::{Action, Call, Change, Class, Look, Outbound, Outcome};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::*;
 use crate::prompt::Instructions;
 use crate::testing::model;
 use crate::turn::rig::Run;
-use crate::turn::{Input, Purpose, Resumed};
+use crate::turn::{Input, Resumed};
 
 fn look() -> Action {
     Action::Look(Look { path: "a".to_owned() })

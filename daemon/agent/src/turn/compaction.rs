@@ -8,8 +8,9 @@ use moltis_core::event::{Ending, EventKind, Level};
 use moltis_core::message::Usage;
 use moltis_core::models::ModelRef;
 use moltis_core::provider::{Failure, FinishReason};
+use moltis_core::session::Purpose;
 
-use super::{Call, Context, Effect, Purpose, State, Turn};
+use super::{Call, Context, Effect, State, Turn};
 use crate::answer::Growing;
 use crate::compact::{self, Plan};
 use crate::lazy;
@@ -34,7 +35,8 @@ impl Turn {
             Purpose::Compact => {
                 compact::plan(ctx.conversation, model, instructions, budget, self.pruned)
             }
-            Purpose::Answer => {
+            // The others ask no model.
+            Purpose::Answer | Purpose::Clear | Purpose::Run(_) => {
                 compact::due(ctx.conversation, model, instructions, budget, self.pruned)
             }
         }
@@ -174,7 +176,7 @@ impl Turn {
                 self.state = State::Saving;
                 vec![Effect::Append(kinds)]
             }
-            Purpose::Compact => self.end_well(kinds),
+            Purpose::Compact | Purpose::Clear | Purpose::Run(_) => self.end_well(kinds),
         }
     }
 
@@ -189,7 +191,7 @@ impl Turn {
         self.end_well(kinds)
     }
 
-    fn end_well(&mut self, mut kinds: Vec<EventKind>) -> Vec<Effect> {
+    pub(super) fn end_well(&mut self, mut kinds: Vec<EventKind>) -> Vec<Effect> {
         self.state = State::Ended;
         kinds.push(EventKind::TurnEnded { ending: Ending::Done, failure: None, usage: self.usage });
         vec![Effect::Append(kinds), Effect::Finish]

@@ -5,9 +5,10 @@ use moltis_core::event::{Ending, EventKind};
 use moltis_core::message::{Usage, text_of};
 use moltis_core::models::ModelInfo;
 use moltis_core::provider::{Chunk, FailureKind, FinishReason};
+use moltis_core::session::Purpose;
 
 use super::rig::{Run, failure};
-use super::{Input, Purpose, Turn};
+use super::{Input, Turn};
 use crate::prompt::Instructions;
 use crate::testing::{Log, model};
 
@@ -19,7 +20,7 @@ fn small() -> ModelInfo {
 fn full(purpose: Purpose) -> Run {
     let mut run = Run::new();
     let instructions = Instructions { compact_at: 50, ..Instructions::default() };
-    run.turn = Turn::new("s".into(), instructions, purpose, 7);
+    run.turn = Turn::new("s".into(), instructions, purpose.clone(), 7);
     let said = "word ".repeat(100);
     let turn =
         |n| format!("user o{n} ask{n} {said}\nstart o{n}\nanswer o{n} say{n} {said}\nend o{n}\n");

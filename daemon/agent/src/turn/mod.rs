@@ -11,6 +11,9 @@
 //! any --answered, failed, Stop, TimedOut, ShutDown--> Ended
 //! ```
 //!
+//! A turn that no model is asked in (a program that the owner wants run, a clearing) goes from New to
+//! Saving without choosing one; see [`asked`].
+//!
 //! The contract with whoever runs it: effects are carried out in order; every `Append` is
 //! answered with [`Input::Committed`] once its events are on disk *and* applied to the
 //! conversation, or with [`Input::NotKept`]; nothing else is fed in between. Inputs of a call are
@@ -20,10 +23,12 @@
 
 mod acting;
 mod answering;
+mod asked;
 mod compaction;
 mod failing;
 mod round;
 
+pub use asked::RUNS_PROGRAMS;
 pub use round::{Past, Prepared, Wish};
 
 use std::time::Duration;
@@ -38,6 +43,7 @@ use moltis_core::message::{Part, Usage};
 use moltis_core::models::ModelInfo;
 use moltis_core::policy::{Authorized, Grants, Label, Principal};
 use moltis_core::provider::{Chunk, Failure, FailureKind, Request};
+use moltis_core::session::Purpose;
 use moltis_core::tool::{self, Outcome};
 
 use self::round::Round;
@@ -55,15 +61,6 @@ pub const INTERRUPTED: &str = "the daemon stopped while this was being answered"
 
 /// How often a prompt that did not fit is halved.
 const MOST_SQUEEZES: u32 = 3;
-
-/// What a turn is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To answer what was said.
-    Answer,
-    /// To compact the conversation.
-    Compact,
-}
 
 /// What happens to a turn.
 #[derive(Debug)]
@@ -297,6 +294,12 @@ impl Turn {
         self.instructions.system = system::ordered(all);
     }
 
+    /// Has the model work as a kind of agent: told this instead of what is configured to be said first
+    /// of all, and with those of its tools that the kind has. To be called before the candidates are fed.
+    pub fn works_as(&mut self, intro: SystemFragment, has: impl Fn(&str) -> bool) {
+        self.instructions.works_as(intro, has);
+    }
+
     /// Whether it has asked for its end.
     pub fn is_over(&self) -> bool {
         self.state == State::Ended
@@ -325,12 +328,10 @@ impl Turn {
             (State::Calling, Input::CallFailed(failure)) => self.failed(failure, ctx),
             (State::Acting, Input::CallFailed(failure)) => self.acting_failed(failure, ctx),
             (State::Sleeping, Input::SleepDone) => self.ask(ctx),
-            (State::New, Input::Begin) => {
-                self.state = State::Choosing;
-                vec![Effect::Choose]
-            }
+            (State::New, Input::Begin) => self.begin(ctx),
             (State::Choosing, Input::Candidates(candidates)) => self.start(candidates, ctx),
             (State::Saving, Input::Committed) if self.round.is_some() => self.act(ctx),
+            (State::Saving, Input::Committed) if self.is_program() => self.run_program(ctx),
             (State::Saving, Input::Committed) => {
                 self.attempts = 0;
                 self.ask(ctx)
@@ -390,7 +391,9 @@ impl Turn {
                     self.state = State::Saving;
                     // No model is asked before the start is on disk: a crash in between would
                     // ask, and pay, twice.
-                    return vec![Effect::Append(vec![EventKind::TurnStarted { model }])];
+                    return vec![Effect::Append(vec![EventKind::TurnStarted {
+                        model: Some(model),
+                    }])];
                 }
                 None => None,
             },

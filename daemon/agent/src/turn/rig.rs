@@ -3,7 +3,6 @@
 use super::Context;
 use super::Effect;
 use super::Input;
-use super::Purpose;
 use super::Turn;
 use crate::prompt::Instructions;
 use crate::testing::Log;
@@ -27,6 +26,7 @@ use moltis_core::provider::Failure;
 use moltis_core::provider::FailureKind;
 use moltis_core::provider::FinishReason;
 use moltis_core::provider::{Request, ToolSpec};
+use moltis_core::session::Purpose;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -203,7 +203,10 @@ impl Run {
 
 fn kind(kind: &EventKind) -> String {
     match kind {
-        EventKind::TurnStarted { model } => format!("started {model}"),
+        EventKind::TurnStarted { model } => {
+            let model = model.as_ref().map_or_else(|| "no model".to_owned(), ToString::to_string);
+            format!("started {model}")
+        }
         EventKind::AssistantMessage { parts, partial, answer, .. } => {
             let partial = if *partial { " partial" } else { "" };
             format!("message by {} {:?}{partial}", answer.model, text_of(parts))

@@ -64,6 +64,12 @@ pub(super) fn write(event: &Event, text: &mut String) {
         }
         EventKind::WorkspaceChanged { files, .. } => write_files("Changed", files, text),
         EventKind::WorkspaceRestored { files, .. } => write_files("Undone", files, text),
+        EventKind::ProgramAsked { command } => {
+            text.push_str(&format!("\n> **Run:** {}\n", one_line(command)));
+        }
+        EventKind::Cleared { .. } => {
+            text.push_str("\n> The model is told nothing of what is above.\n");
+        }
         EventKind::TurnEnded { ending, failure, .. } => {
             write_ending(*ending, failure.as_ref(), text);
         }
@@ -73,6 +79,7 @@ pub(super) fn write(event: &Event, text: &mut String) {
         | EventKind::ArchivedChanged { .. }
         | EventKind::SettingsChanged { .. }
         | EventKind::CompactionAsked
+        | EventKind::ClearAsked
         | EventKind::GrantRevoked { .. }
         | EventKind::StateSet { .. }
         | EventKind::WorktreeSet { .. }

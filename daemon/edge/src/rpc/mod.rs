@@ -9,6 +9,7 @@ mod providers;
 mod sandbox;
 mod sessions;
 mod system;
+mod typed;
 
 pub(crate) use code::Code;
 pub(crate) use config::Config;

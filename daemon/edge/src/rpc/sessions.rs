@@ -19,7 +19,7 @@ use crate::caller::caller;
 use crate::export::{self, Format};
 use crate::history;
 use crate::replies::Replies;
-use crate::rpc::approvals;
+use crate::rpc::{approvals, typed};
 use crate::status::to_status;
 
 /// Hits of a search, when the request names no number.
@@ -307,6 +307,21 @@ impl Service for Sessions {
             files: files_to_wire(&undo.files),
             kept: undo.kept,
         }))
+    }
+
+    async fn commands(
+        &self,
+        _request: Request<v1::CommandsRequest>,
+    ) -> Result<Response<v1::CommandsResponse>, Status> {
+        Ok(typed::list(&*self.assistant))
+    }
+
+    async fn command(
+        &self,
+        request: Request<v1::CommandRequest>,
+    ) -> Result<Response<v1::CommandResponse>, Status> {
+        let caller = caller(request.metadata())?;
+        typed::run(&*self.assistant, &caller, request.into_inner()).await
     }
 
     async fn export(

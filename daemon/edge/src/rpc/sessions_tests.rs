@@ -82,7 +82,7 @@ async fn every_call_reaches_its_port() {
     let search = v1::SearchRequest { query: "cat".to_owned(), limit: 0 };
     assert_eq!(client.search(search).await.unwrap().into_inner().hits[0].snippet, "a cat");
     expect![[r#"
-        create Caller { cause: Client("tui"), origin: Owner } NewSession { op: OpId(o1), key: Some("main"), title: "", settings: Settings { model: Some(ModelRef { provider: "p", model: "m" }), effort: Some(Low), queue: Some(Collect), workspace: None, approvals: None, mount: None, network: None, tree: None } }
+        create Caller { cause: Client("tui"), origin: Owner } NewSession { op: OpId(o1), key: Some("main"), title: "", settings: Settings { model: Some(ModelRef { provider: "p", model: "m" }), effort: Some(Low), queue: Some(Collect), workspace: None, approvals: None, mount: None, network: None, tree: None, preset: None } }
         find Name("main")
         list Filter { archived: true, limit: 3 }
         send Client("cli") OpId(o1) 1 parts
@@ -91,7 +91,7 @@ async fn every_call_reaches_its_port() {
         context SessionId(s1)
         change OpId(o1) SessionId(s1) Title("Dogs")
         change OpId(o1) SessionId(s1) Archived(true)
-        change OpId(o1) SessionId(s1) Settings(Settings { model: Some(ModelRef { provider: "p", model: "m" }), effort: Some(Low), queue: Some(Collect), workspace: None, approvals: None, mount: None, network: None, tree: None })
+        change OpId(o1) SessionId(s1) Settings(Settings { model: Some(ModelRef { provider: "p", model: "m" }), effort: Some(Low), queue: Some(Collect), workspace: None, approvals: None, mount: None, network: None, tree: None, preset: None })
         find Id(SessionId(s1))
         fork OpId(o1) SessionId(s1) 3
         delete SessionId(s1)

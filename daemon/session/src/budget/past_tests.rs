@@ -20,7 +20,7 @@ fn at(second: i64, kind: EventKind) -> Event {
 }
 
 fn starts() -> EventKind {
-    EventKind::TurnStarted { model: ModelRef::new("a", "m") }
+    EventKind::TurnStarted { model: Some(ModelRef::new("a", "m")) }
 }
 
 fn ends(ending: Ending) -> EventKind {

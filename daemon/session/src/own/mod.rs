@@ -5,6 +5,7 @@
 //! knows no more than that one may tell it, and ends when that one is stopped.
 
 mod branch;
+mod preset;
 mod spawn;
 mod state;
 
@@ -16,8 +17,9 @@ use serde_json::Value;
 
 use crate::sessions::Sessions;
 
+pub use preset::{Preset, Presets};
+pub(crate) use preset::{Wanted, WorksAs};
 pub(crate) use spawn::Children;
-pub use spawn::{Preset, Presets};
 pub(crate) use state::{Kept, StateAsk};
 
 /// How many agents may stand above another; those whose results led to it count.

@@ -27,7 +27,7 @@ use moltis_core::session::{QueueMode, REPORT, Settings, Spawned, Summary};
 use moltis_core::tool::{Action, Call, Class, Outcome, Output, Scene, Tool};
 use serde_json::{Value, json};
 
-use super::{DEEPEST, going, needed, text};
+use super::{DEEPEST, Preset, going, needed, text};
 use crate::sessions::Sessions;
 use crate::worktrees;
 
@@ -191,6 +191,12 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
     let listed = arguments.get("tools").and_then(Value::as_array);
     let listed = listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
     let own = parent.spawned.as_ref().map(|spawned| spawned.tools.clone()).unwrap_or_default();
+    // Nor does it have what the kind of agent that its parent works as has not.
+    let kind = match &parent.settings.preset {
+        Some(name) => sessions.preset(name).map_err(|why| Error::new(Code::Invalid, why))?,
+        None => Preset::default(),
+    };
+    let own = narrowed(own, kind.tools)?;
     let tools = narrowed(own, narrowed(preset.tools, listed.collect())?)?;
     let above = above(sessions, &parent, &scene.turn).await;
     if above >= DEEPEST {
@@ -214,6 +220,7 @@ async fn begin(sessions: &Arc<Sessions>, call: &Call, scene: &Scene) -> Result<(
             Some(model) => Some(ModelRef::parse(&model)?),
             None => parent.settings.model.clone(),
         },
+        preset: None,
         ..worktrees::inherited(&parent)
     };
     // Its words are worth what those of the agent that began it are.
@@ -328,26 +335,6 @@ async fn report(mut at_work: AtWork, turn: TurnId) {
     if let Err(error) = sessions.send(&caller, message).await {
         tracing::warn!(session = %scene.session, %error, "failed to tell an agent's result");
     }
-}
-
-/// A kind of agent that the person has described in a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Preset {
-    /// What it is told first of all.
-    pub system: String,
-    /// The tools that it has; empty is those of the agent that begins it.
-    pub tools: Vec<String>,
-    /// The model that it asks, `provider/model`.
-    pub model: Option<String>,
-}
-
-/// Where kinds of agents are described.
-pub trait Presets: Send + Sync {
-    /// The one of that name.
-    ///
-    /// # Errors
-    /// What is wrong: there is none, or its file has no meaning. For a model.
-    fn preset(&self, name: &str) -> Result<Preset, String>;
 }
 
 impl Sessions {

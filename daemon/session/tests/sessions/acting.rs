@@ -326,7 +326,7 @@ async fn a_question_that_needs_no_answer_after_a_restart_is_closed() {
 async fn a_call_that_was_running_when_the_daemon_died_is_not_made_again() {
     let (mut home, tools) = home(Mode::Auto).await;
     let model = ModelRef::new("a", "model");
-    let started = EventKind::TurnStarted { model: model.clone() };
+    let started = EventKind::TurnStarted { model: Some(model.clone()) };
     let call = moltis_core::message::Part::ToolCall {
         id: "c1".into(),
         name: "change".to_owned(),

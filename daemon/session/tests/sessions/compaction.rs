@@ -41,7 +41,7 @@ fn logged(n: usize) -> [NewEvent; 4] {
     let answered = EventKind::AssistantMessage { item, parts, answer, partial: false };
     let ended =
         EventKind::TurnEnded { ending: Ending::Done, failure: None, usage: Usage::default() };
-    let started = EventKind::TurnStarted { model };
+    let started = EventKind::TurnStarted { model: Some(model) };
     [
         said(&turn, &" word".repeat(150)),
         event(&turn, started),

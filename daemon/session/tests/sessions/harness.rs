@@ -209,11 +209,15 @@ fn story(event: &Event) -> String {
             )
         }
         EventKind::UserMessage { parts, .. } => format!("user: {}", text_of(parts)),
-        EventKind::TurnStarted { model } => format!("started with {model}"),
+        EventKind::TurnStarted { model: None } => "started".to_owned(),
+        EventKind::TurnStarted { model: Some(model) } => format!("started with {model}"),
         EventKind::AssistantMessage { parts, partial, .. } => {
             format!("{}: {}", if *partial { "partial" } else { "answer" }, text_of(parts))
         }
         EventKind::Notice { text, .. } => format!("notice: {text}"),
+        EventKind::ProgramAsked { command } => format!("run: {command}"),
+        EventKind::ClearAsked => "to be cleared".to_owned(),
+        EventKind::Cleared { .. } => "cleared".to_owned(),
         EventKind::CompactionAsked => "to be compacted".to_owned(),
         EventKind::Compacted { summary, .. } => format!("compacted: {summary}"),
         EventKind::ToolStarted { tool, arguments, .. } => format!("calls {tool} {arguments}"),

@@ -22,3 +22,4 @@ mod registry;
 mod secrets;
 mod store;
 mod turns;
+mod typed;

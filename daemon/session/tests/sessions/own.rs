@@ -27,6 +27,10 @@ impl Presets for OnePreset {
             other => Err(format!("there is no preset `{other}`")),
         }
     }
+
+    fn names(&self) -> Vec<String> {
+        vec!["reviewer".to_owned()]
+    }
 }
 
 async fn home() -> (Home, Arc<ScriptedTools>) {

@@ -36,7 +36,7 @@ pub(crate) fn said(turn: &str, text: &str) -> NewEvent {
 async fn crashed() -> Home {
     let home = Home::new().await;
     let model = ModelRef::new("a", "model");
-    let started = EventKind::TurnStarted { model: model.clone() };
+    let started = EventKind::TurnStarted { model: Some(model.clone()) };
     let events = vec![said("t1", "U1"), event("t1", started), said("t2", "U2")];
     home.journal.append(&home.session, 1, events).await.unwrap();
     let draft = Draft {

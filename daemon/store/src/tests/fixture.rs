@@ -111,7 +111,7 @@ fn everything() -> Vec<NewEvent> {
     vec![
         event(0, None, created),
         from(1, Origin::Owner, client(), asked),
-        from(2, Origin::Config, Cause::Daemon, EventKind::TurnStarted { model: model() }),
+        from(2, Origin::Config, Cause::Daemon, EventKind::TurnStarted { model: Some(model()) }),
         from(3, Origin::Web, Cause::Model, called),
         from(4, Origin::Tool, Cause::Daemon, counted),
         from(5, Origin::Peer, Cause::Model, answer(vec![text("ants, of c")], None, true)),
@@ -131,7 +131,7 @@ async fn fill(store: &Store) {
     journal.append(&"fixture".into(), 0, everything()).await.expect("written");
     let fork = vec![forked(20, "fixture", 4), said(21, "op3", "and bees?")];
     journal.fork(&"fixture".into(), 4, &"child".into(), fork).await.expect("forked");
-    let started = event(22, Some("turn-op3"), EventKind::TurnStarted { model: model() });
+    let started = event(22, Some("turn-op3"), EventKind::TurnStarted { model: Some(model()) });
     journal.append(&"child".into(), 6, vec![started]).await.expect("written");
     journal.checkpoint(&"child".into(), draft("op3", "bees ha")).await.expect("kept");
     conversation(&*journal, "deleted", "wasps").await;
