@@ -9,7 +9,7 @@ use super::model::{Link, Model, Overlay, Sending};
 use super::models::{EFFORTS, step_effort};
 use super::slash::{self, Parsed, Verb};
 use super::transcript::Move;
-use super::{asked, budget, context, holds, pager};
+use super::{asked, budget, commanding, context, holds, pager};
 use super::{help::Help, palette::Palette, prompt, session, sessions};
 use crate::keymap::Action;
 
@@ -39,7 +39,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::QuitIfEmpty => model.composer.delete_right(),
         Action::Detach => return vec![Cmd::Quit],
         Action::HelpIfEmpty if !model.composer.is_empty() => model.composer.insert("?"),
-        Action::HelpIfEmpty => model.open(Overlay::Help(Help::default())),
+        Action::HelpIfEmpty => model.open(Overlay::Help(Help::new(&model.commands))),
         Action::Palette => model.open(Overlay::Palette(Palette::new())),
         Action::OpenSessions => return sessions::open(model, ""),
         Action::OpenModels => return super::models::open(model),
@@ -91,6 +91,12 @@ fn submit(model: &mut Model) -> Vec<Cmd> {
         return Vec::new();
     }
     match slash::parse(&text) {
+        Parsed::Command(Verb::Sh, argument) => {
+            let (argument, line) = (argument.to_owned(), text.clone());
+            let mut cmds = remember(model, text);
+            cmds.extend(commanding::shell(model, &argument, line));
+            cmds
+        }
         Parsed::Command(verb, argument) => {
             let argument = argument.to_owned();
             model.composer.clear();
@@ -98,12 +104,19 @@ fn submit(model: &mut Model) -> Vec<Cmd> {
             cmds.extend(command(model, verb, &argument));
             cmds
         }
-        Parsed::Unknown(name) => {
-            model.say(format!("no command /{name}; with a space before it, it is a message"));
-            Vec::new()
+        Parsed::Other(_) => command_of_daemon(model, text.clone(), text),
+        Parsed::Message if model.shell => {
+            let line = format!("/sh {text}");
+            command_of_daemon(model, text, line)
         }
         Parsed::Message => send(model, text),
     }
+}
+
+fn command_of_daemon(model: &mut Model, text: String, line: String) -> Vec<Cmd> {
+    let mut cmds = remember(model, text);
+    cmds.extend(commanding::send(model, line));
+    cmds
 }
 
 fn send(model: &mut Model, text: String) -> Vec<Cmd> {
@@ -180,7 +193,9 @@ fn command(model: &mut Model, verb: Verb, argument: &str) -> Vec<Cmd> {
                 return vec![Cmd::Export { session, path: argument.to_owned() }];
             }
         }
-        Verb::Help => model.open(Overlay::Help(Help::default())),
+        Verb::Help if !argument.is_empty() => return commanding::help(model, argument),
+        Verb::Help => model.open(Overlay::Help(Help::new(&model.commands))),
+        Verb::Sh => {}
         Verb::Quit => return vec![Cmd::Quit],
     }
     Vec::new()
@@ -308,14 +323,14 @@ fn clear_or_quit(model: &mut Model) -> Vec<Cmd> {
 }
 
 fn complete(model: &mut Model) {
-    let fits = slash::matching(model.composer.text());
+    let fits = slash::matching(model.composer.text(), &model.commands);
     let Some(first) = fits.first() else { return };
-    let mut common = first.name.to_owned();
+    let mut common = first.name.clone();
     while !fits.iter().all(|slash| slash.name.starts_with(&common)) {
         common.pop();
     }
     let mut text = format!("/{common}");
-    if fits.len() == 1 && !first.argument.is_empty() {
+    if fits.len() == 1 && first.takes {
         text.push(' ');
     }
     model.composer.set(&text);

@@ -23,6 +23,10 @@ pub(crate) enum Cmd {
     Configure { op: String, session: String, settings: v1::Settings },
     /// Copy a session up to an event; 0 is all of it.
     Fork { op: String, session: String, seq: u64 },
+    /// Learn which commands the daemon knows.
+    ListCommands,
+    /// Have the daemon do a command as it was typed.
+    Command { op: String, session: String, line: String },
     /// Put a summary in the place of what is old.
     Compact { op: String, session: String },
     /// See what the model is told.

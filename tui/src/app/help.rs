@@ -1,8 +1,10 @@
 //! The help screen: the key table as it is, and the commands that are typed.
 
+use moltis_proto::v1;
+
 use super::slash;
-use crate::keymap::{Action, Context, table};
-use crate::widget::{Hue, Line, Span, wrap};
+use crate::keymap::{Action, Binding, Context, table};
+use crate::widget::{Hue, Line, SafeText, Span, wrap};
 
 /// The widest that it becomes.
 pub(crate) const WIDEST: u16 = 84;
@@ -14,6 +16,8 @@ const KEYS: usize = 24;
 pub(crate) struct Help {
     /// Rows above the screen.
     pub(crate) top: usize,
+    /// How the daemon's commands are typed, and what they do.
+    typed: Vec<(SafeText, SafeText)>,
 }
 
 /// A row of it.
@@ -26,12 +30,18 @@ pub(crate) enum HelpRow {
 }
 
 impl Help {
+    /// The keys, and these commands of the daemon.
+    pub(super) fn new(commands: &[v1::CommandInfo]) -> Self {
+        let typed = slash::daemons(commands).map(|one| (one.call, one.help)).collect();
+        Self { top: 0, typed }
+    }
+
     /// Its rows at a width.
-    pub(crate) fn rows(width: usize) -> Vec<HelpRow> {
+    pub(crate) fn rows(&self, width: usize) -> Vec<HelpRow> {
         let keys_width = Self::keys_width(width);
         let words_width = width.saturating_sub(keys_width);
         let mut rows = Vec::new();
-        let mut part = |title, entries: &mut dyn Iterator<Item = (String, &'static str)>| {
+        let mut part = |title, entries: &mut dyn Iterator<Item = (SafeText, SafeText)>| {
             if !rows.is_empty() {
                 rows.push(HelpRow::Keys(Line::blank(), Line::blank()));
             }
@@ -48,10 +58,13 @@ impl Help {
             }
         };
         for context in Context::ALL {
+            let row = |binding: &Binding| (binding.keys.join(", ").into(), binding.help.into());
             let mine = table().iter().filter(|binding| binding.context == context);
-            part(context.title(), &mut mine.map(|binding| (binding.keys.join(", "), binding.help)));
+            part(context.title(), &mut mine.map(row));
             if context == Context::Chat {
-                let mut typed = slash::TABLE.iter().map(|slash| (slash.call(), slash.help));
+                let own = slash::TABLE.iter();
+                let own = own.map(|slash| (slash.call().into(), slash.help.into()));
+                let mut typed = own.chain(self.typed.iter().cloned());
                 part("Typed", &mut typed);
             }
         }
@@ -67,7 +80,7 @@ impl Help {
     pub(super) fn act(&mut self, action: Action, (width, height): (u16, u16)) -> bool {
         let page = usize::from(height).saturating_sub(4).max(1);
         let inside = usize::from(width.min(WIDEST)).saturating_sub(4);
-        let last = Self::rows(inside).len().saturating_sub(page);
+        let last = self.rows(inside).len().saturating_sub(page);
         let moved = turn(self.top.min(last), last, page, action);
         self.top = moved.unwrap_or(self.top);
         moved.is_some()

@@ -179,7 +179,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Repaint => return vec![Cmd::Repaint],
         Action::Suspend => return vec![Cmd::Suspend],
         Action::Help if !matches!(model.overlays.last(), Some(Overlay::Help(_))) => {
-            model.open(Overlay::Help(Help::default()));
+            model.open(Overlay::Help(Help::new(&model.commands)));
             return Vec::new();
         }
         _ => {}

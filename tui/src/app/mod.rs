@@ -11,6 +11,7 @@ mod budget;
 mod card;
 mod chat;
 mod cmd;
+mod commanding;
 mod context;
 pub(crate) mod editor;
 mod help;

@@ -9,6 +9,7 @@ use super::browse::{Find, Mode};
 use super::budget::Left;
 use super::card::Card;
 use super::cmd::{Cmd, Target};
+use super::commanding::Commanding;
 use super::context::Told;
 use super::editor::{Draft, Editor};
 use super::help::Help;
@@ -67,6 +68,12 @@ pub(crate) struct Model {
     pub(crate) chord: Vec<Key>,
     pub(crate) toast: Option<Toast>,
     pub(crate) models: Option<v1::ListModelsResponse>,
+    /// The commands that the daemon knows.
+    pub(crate) commands: Vec<v1::CommandInfo>,
+    /// Commands that the daemon is doing.
+    pub(super) commanding: Vec<Commanding>,
+    /// Every line is a program for the sandbox.
+    pub(crate) shell: bool,
     /// What is written goes along into the session that is made next.
     pub(super) carry_draft: bool,
     pub(super) asked_first_run: bool,
@@ -190,6 +197,9 @@ impl Model {
             chord: Vec::new(),
             toast: None,
             models: None,
+            commands: Vec::new(),
+            commanding: Vec::new(),
+            shell: false,
             carry_draft: false,
             asked_first_run: false,
             last_interrupt: None,

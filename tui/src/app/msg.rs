@@ -94,6 +94,10 @@ pub(crate) enum Reply {
     Deleted { session: String, result: Result<String, Trouble> },
     /// To `Stop`: the turns that were stopped.
     Stopped(Result<Vec<String>, Trouble>),
+    /// To `ListCommands`; an older daemon knows none.
+    Commands(Vec<v1::CommandInfo>),
+    /// To `Command`: what there is to say.
+    Commanded { op: String, result: Result<v1::CommandResponse, Trouble> },
     /// To `Compact`: whether it will be done.
     Compacting(Result<(), Trouble>),
     /// To `Context`.

@@ -7,7 +7,8 @@ use super::model::{Link, Model, Overlay};
 use super::msg::{Reply, Trouble, Wanted};
 use super::transcript::Transcript;
 use super::{
-    asked, browse, budget, card, chat, context, holds, models, pager, session, sessions, welcome,
+    asked, browse, budget, card, chat, commanding, context, holds, models, pager, session,
+    sessions, welcome,
 };
 use crate::widget::SafeText;
 
@@ -26,6 +27,7 @@ pub(super) fn up(model: &mut Model, build: String) -> Vec<Cmd> {
     }
     let mut cmds = chat::resend(model);
     cmds.push(Cmd::ListModels { refresh: false });
+    cmds.push(Cmd::ListCommands);
     cmds
 }
 
@@ -156,6 +158,8 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         Reply::Stopped(Ok(turns)) if turns.is_empty() => model.say("nothing to stop"),
         Reply::Stopped(Ok(_)) => {}
         Reply::Stopped(Err(trouble)) => model.complain("not stopped", &trouble),
+        Reply::Commands(commands) => model.commands = commands,
+        Reply::Commanded { op, result } => return commanding::done(model, &op, result),
         Reply::Compacting(Ok(())) => {}
         Reply::Compacting(Err(trouble)) => model.complain("not compacted", &trouble),
         Reply::Budget { session, result } => budget::arrived(model, &session, result),

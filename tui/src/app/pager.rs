@@ -28,6 +28,11 @@ pub(crate) struct Pager {
 }
 
 impl Pager {
+    /// A text that is there already.
+    pub(super) fn of(title: SafeText, text: SafeText) -> Self {
+        Self { title, text: Some(text), ..Self::default() }
+    }
+
     fn lay(&mut self, width: u16) {
         let width = usize::from(width.min(WIDEST)).saturating_sub(4).max(1);
         if self.width == width {

@@ -59,6 +59,7 @@ pub(super) fn apply(session: &mut v1::Session, event: &v1::Event) {
             session.context_tokens = compacted.after_tokens;
             add(session.usage.get_or_insert_default(), &compacted.usage.unwrap_or_default());
         }
+        Some(Fact::Cleared(_)) => session.context_tokens = 0,
         Some(Fact::TurnEnded(_)) => {
             session.open_turns.retain(|open| open.turn != event.turn);
             session.pending.retain(|pending| pending.turn != event.turn);
@@ -166,6 +167,7 @@ pub(super) fn begin(model: &mut Model, session: v1::Session) {
     // What is on disk comes with the session's events.
     model.sending.retain(|sending| !sending.acked);
     model.mode = Mode::Write;
+    model.shell = false;
     model.find = Find::default();
     model.card = Card::default();
     model.turn_since = None;

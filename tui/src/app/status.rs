@@ -121,11 +121,14 @@ fn facts(model: &Model) -> Vec<SafeText> {
     facts
 }
 
-/// What is not as configured about asking and the sandbox.
+/// What is not as configured about the kind of agent, asking and the sandbox.
 fn unusual(session: &v1::Session) -> Option<SafeText> {
     let settings = session.settings.as_ref()?;
     let asks = &settings.approvals;
     let mut said = if asks.is_empty() { Vec::new() } else { vec![asks.clone()] };
+    if !settings.preset.is_empty() {
+        said.insert(0, format!("as {}", settings.preset));
+    }
     for (name, value) in [("net", &settings.network), ("mount", &settings.mount)] {
         if !value.is_empty() {
             said.push(format!("{name} {value}"));

@@ -40,6 +40,7 @@ mod stop;
 mod tail;
 mod transcript;
 mod trust;
+mod typed;
 mod usage;
 mod variables;
 mod vault;

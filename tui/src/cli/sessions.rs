@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, find, time};
 use super::transcript::Transcript;
-use super::{changes, compaction, complete, settings, shape, show};
+use super::{changes, compaction, complete, settings, shape, show, typed};
 use crate::client::{Client, Failure, call, op_id};
 use crate::output::{Side, Table, ago, count, dollars, reported};
 
@@ -51,6 +51,14 @@ pub(crate) enum SessionsCommand {
     },
     /// Set what holds for a session's turns
     Set(settings::SetArgs),
+    /// Run a command as it is typed into a chat: `/sh ls`, `/clear`
+    Command {
+        #[command(flatten)]
+        named: Named,
+        /// The command and what follows it; without it the commands are listed
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        line: Vec<String>,
+    },
     /// Show what a turn changed in the workspace
     Diff(OfTurn),
     /// Undo what a turn changed in the workspace, but for what was changed since
@@ -147,6 +155,7 @@ impl SessionsCommand {
             Self::Show(_) => "cannot show the session",
             Self::History { .. } => "cannot read the session",
             Self::Set(_) => "cannot set up the session",
+            Self::Command { .. } => "cannot run the command",
             Self::Diff(_) => "cannot show what was changed",
             Self::Undo(_) => "cannot undo what was changed",
             Self::Rename { .. } => "cannot rename the session",
@@ -180,6 +189,13 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
             let session = find(client, &args.named.session).await?;
             let session = settings::set(context, client, session, args).await?;
             done(context, &session, &format!("{} is set", session.id))
+        }
+        SessionsCommand::Command { line, .. } if line.is_empty() => {
+            typed::list(context, client).await
+        }
+        SessionsCommand::Command { named, line } => {
+            let session = find(client, &named.session).await?;
+            typed::run(context, client, session, &line).await
         }
         SessionsCommand::Diff(OfTurn { named, turn }) => {
             let session = find(client, &named.session).await?.id;

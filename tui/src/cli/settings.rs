@@ -56,6 +56,9 @@ struct Wanted {
     /// How hard it is to think
     #[arg(long, value_name = "EFFORT", value_parser = words(["minimal", "low", "medium", "high"]))]
     effort: Option<String>,
+    /// The kind of agent that the model works as: a preset's name
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
 }
 
 /// One of those words, or nothing.
@@ -90,7 +93,7 @@ pub(super) async fn told<T>(context: &Context, makes: bool, wait: impl Future<Ou
 }
 
 fn merged(mut settings: Settings, wanted: Wanted) -> Result<Settings, Failure> {
-    let Wanted { workspace, tree, approvals, mount, network, model, effort } = wanted;
+    let Wanted { workspace, tree, approvals, mount, network, model, effort, agent } = wanted;
     if let Some(directory) = workspace {
         settings.workspace = self::workspace(&directory)?;
     }
@@ -101,6 +104,7 @@ fn merged(mut settings: Settings, wanted: Wanted) -> Result<Settings, Failure> {
         (&mut settings.network, network),
         (&mut settings.model, model),
         (&mut settings.effort, effort),
+        (&mut settings.preset, agent),
     ] {
         if let Some(wanted) = wanted {
             *held = wanted;
@@ -141,6 +145,7 @@ mod tests {
             network: None,
             model: None,
             effort: None,
+            agent: None,
         }
     }
 

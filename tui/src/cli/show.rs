@@ -45,6 +45,7 @@ fn fields(session: &Session, changed: Option<&DiffResponse>) -> Vec<(&'static st
         ("agent", session.agent.clone()),
         ("state", shape::state(session).to_owned()),
         ("model", chosen.clone()),
+        ("works as", settings.preset),
         ("effort", settings.effort),
         ("workspace", settings.workspace),
         ("tree", settings.tree),

@@ -38,6 +38,8 @@ methods! {
     ANSWER: "Sessions/Answer", AnswerRequest => AnswerResponse;
     REVOKE: "Sessions/Revoke", RevokeRequest => Session;
     CONFIGURE: "Sessions/Configure", ConfigureRequest => Session;
+    COMMANDS: "Sessions/Commands", CommandsRequest => CommandsResponse;
+    COMMAND: "Sessions/Command", CommandRequest => CommandResponse;
     DIFF: "Sessions/Diff", DiffRequest => DiffResponse;
     UNDO: "Sessions/Undo", UndoRequest => UndoResponse;
     SEARCH: "Sessions/Search", SearchRequest => SearchResponse;

@@ -159,7 +159,7 @@ impl Effects {
         let (client, out) = (self.shared.get(), self.out.clone());
         self.tasks.spawn(Box::pin(async move {
             let reply = match client {
-                Some(mut client) => call(&mut client, cmd).await,
+                Some(mut client) => answer(&mut client, cmd).await,
                 None => Box::pin(refuse(cmd)).await,
             };
             if let Some(reply) = reply {
@@ -237,6 +237,7 @@ async fn refuse(cmd: Cmd) -> Option<Reply> {
         Cmd::Rename { .. } | Cmd::Archive { .. } | Cmd::Configure { .. } | Cmd::Revoke { .. } => {
             Reply::Changed(Err(not_connected()))
         }
+        Cmd::Command { op, .. } => Reply::Commanded { op, result: Err(not_connected()) },
         Cmd::Compact { .. } => Reply::Compacting(Err(not_connected())),
         Cmd::Context { session } => Reply::Context { session, result: Err(not_connected()) },
         Cmd::Budget { session } => Reply::Budget { session, result: Err(not_connected()) },
@@ -280,7 +281,7 @@ fn paint(told: v1::HighlightResponse) -> Paint {
 }
 
 /// Makes the call of a command, and gives the answer for the model.
-async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
+async fn answer(client: &mut Client, cmd: Cmd) -> Option<Reply> {
     Some(match cmd {
         Cmd::Send { op, session, text } => {
             let request = v1::SendRequest {
@@ -324,6 +325,11 @@ async fn call(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let asked = client.caller.call(&call::COMPACT, &request).await;
             Reply::Compacting(asked.map(drop).map_err(failed))
         }
+        Cmd::Command { op, session, line } => {
+            let request = v1::CommandRequest { op_id: op.clone(), session, line };
+            let done = client.caller.call(&call::COMMAND, &request).await;
+            Reply::Commanded { op, result: done.map_err(trouble) }
+        }
         Cmd::Answer(request) => {
             let op = request.op_id.clone();
             let taken = client.caller.call(&call::ANSWER, &*request).await;
@@ -363,6 +369,11 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let request = v1::ContextRequest { session: session.clone() };
             let result = client.caller.call(&call::CONTEXT, &request).await.map_err(failed);
             Reply::Context { session, result }
+        }
+        Cmd::ListCommands => {
+            // An older daemon has none to tell of.
+            let listed = client.caller.call(&call::COMMANDS, &v1::CommandsRequest {}).await;
+            Reply::Commands(listed.unwrap_or_default().commands)
         }
         Cmd::ListApprovals => {
             let listed =

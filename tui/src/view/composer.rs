@@ -18,7 +18,8 @@ pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) -> Option
     }
     let writing = matches!(model.mode, Mode::Write);
     let hue = if writing { Hue::Accent } else { Hue::Dim };
-    canvas.span(area.x + 1, area.y, &Span::inked("❯", Ink::of(hue).bold()), 1);
+    let prompt = if model.shell { "$" } else { "❯" };
+    canvas.span(area.x + 1, area.y, &Span::inked(prompt, Ink::of(hue).bold()), 1);
     let text = Rect { x: area.x + PROMPT, width: area.width.saturating_sub(PROMPT + 1), ..area };
     if let Some(found) = model.history.found() {
         let preview = Editor::with(found);
@@ -26,7 +27,11 @@ pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) -> Option
         return None;
     }
     if model.composer.is_empty() {
-        let hint = if model.is_running() { "write the next message" } else { "write a message" };
+        let hint = match (model.shell, model.is_running()) {
+            (true, _) => "a program for the sandbox; /sh off ends this",
+            (false, true) => "write the next message",
+            (false, false) => "write a message",
+        };
         canvas.text(text.x, text.y, hint, Hue::Dim, text.width);
     }
     draw_editor(&model.composer, text, Hue::Text, canvas)
@@ -98,8 +103,9 @@ pub(super) fn offers(model: &Model) -> Vec<(String, SafeText)> {
         let words = |help: &str| help.split([';', ',']).next().unwrap_or_default().into();
         return all.into_iter().map(|(key, help)| (key, words(help))).collect();
     }
-    let slashes = if writes { matching(model.composer.text()) } else { Vec::new() };
-    slashes.iter().map(|slash| (slash.call(), slash.help.into())).collect()
+    let slashes =
+        if writes { matching(model.composer.text(), &model.commands) } else { Vec::new() };
+    slashes.into_iter().map(|slash| (slash.call.as_str().to_owned(), slash.help)).collect()
 }
 
 /// Draws them above the composer, in as many columns as there is room for.

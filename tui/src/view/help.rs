@@ -11,7 +11,7 @@ pub(super) fn draw(help: &Help, canvas: &mut Canvas<'_>) -> Option<Position> {
     let area = canvas.middle(HELP_WIDEST, height.saturating_sub(2).max(5));
     let inside = canvas.frame(area, "keys", "Esc close · PageDown on");
     let width = usize::from(inside.width).saturating_sub(2);
-    let rows = Help::rows(width);
+    let rows = help.rows(width);
     let last = rows.len().saturating_sub(usize::from(inside.height));
     let words = u16::try_from(Help::keys_width(width)).unwrap_or(0);
     let x = inside.x + 1;

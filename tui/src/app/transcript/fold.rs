@@ -132,12 +132,19 @@ impl Transcript {
         let turn = event.turn;
         let kind = match event.kind {
             Some(Fact::UserMessage(message)) => {
-                let person = person(&message.parts);
-                if self.running.as_ref().is_some_and(|running| *running != turn) {
-                    self.waiting.push(Waiting { turn, person, seq: event.seq, at });
-                    return true;
-                }
-                Kind::Person(person)
+                return self.hear(turn, person(&message.parts), event.seq, at);
+            }
+            // As it is typed, so that it can be taken back and changed.
+            Some(Fact::ProgramAsked(asked)) => {
+                let text = format!("/sh {}", asked.command).into();
+                return self.hear(turn, Person { text, ..Person::default() }, event.seq, at);
+            }
+            Some(Fact::ClearAsked(_)) => {
+                let person = Person { text: "/clear".into(), ..Person::default() };
+                return self.hear(turn, person, event.seq, at);
+            }
+            Some(Fact::Cleared(_)) => {
+                Kind::Mark("cleared: the model is told nothing of what stands above".into())
             }
             Some(Fact::TurnStarted(_)) => {
                 self.release(|waiting| waiting.turn == turn);
@@ -170,6 +177,16 @@ impl Transcript {
             None => return true,
         };
         self.push(kind, event.seq, at);
+        true
+    }
+
+    /// The person said something; it is held back while another turn runs.
+    fn hear(&mut self, turn: String, person: Person, seq: u64, at: i64) -> bool {
+        if self.running.as_ref().is_some_and(|running| *running != turn) {
+            self.waiting.push(Waiting { turn, person, seq, at });
+        } else {
+            self.push(Kind::Person(person), seq, at);
+        }
         true
     }
 

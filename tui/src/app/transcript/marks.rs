@@ -11,6 +11,7 @@ const NAMED: usize = 3;
 pub(super) fn settings(settings: Option<v1::Settings>) -> Option<SafeText> {
     let settings = settings?;
     let said: Vec<String> = [
+        ("agent", settings.preset),
         ("model", settings.model),
         ("effort", settings.effort),
         ("workspace", settings.workspace),
