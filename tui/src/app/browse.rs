@@ -3,10 +3,11 @@
 //! Finding goes backwards from the newest message and reads older ones as it needs them, so that it
 //! sees the whole session and not only what is loaded.
 
+use super::agents;
 use super::cmd::Cmd;
 use super::editor::Editor;
 use super::model::Model;
-use super::transcript::{Block, Move};
+use super::transcript::{Block, Kind, Move};
 use crate::keymap::Action;
 
 /// Where the keys of the chat go.
@@ -79,6 +80,15 @@ fn neighbor(model: &Model, down: bool, wanted: impl Fn(&Block) -> bool) -> Optio
 
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
     match action {
+        Action::ToAgent => {
+            let selected = model.selected().and_then(|id| model.transcript.block(id));
+            let call = selected.and_then(|block| match &block.kind {
+                Kind::Call(call) if call.begins_agent() => Some(call.place()),
+                _ => None,
+            });
+            return agents::visit(model, call);
+        }
+        Action::ToParent => return agents::leave(model),
         Action::Leave => model.mode = Mode::Write,
         Action::BlockUp => model.select(neighbor(model, false, Block::is_message)),
         Action::BlockDown => model.select(neighbor(model, true, Block::is_message)),

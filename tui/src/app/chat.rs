@@ -9,7 +9,7 @@ use super::model::{Link, Model, Overlay, Sending};
 use super::models::{EFFORTS, step_effort};
 use super::slash::{self, Parsed, Verb};
 use super::transcript::Move;
-use super::{asked, budget, commanding, context, holds, pager};
+use super::{agents, asked, budget, commanding, context, holds, pager};
 use super::{help::Help, palette::Palette, prompt, session, sessions};
 use crate::keymap::Action;
 
@@ -30,6 +30,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Complete => complete(model),
         Action::AnswerQuestion => card::focus(model),
         Action::OpenApprovals => return asked::open(model),
+        Action::ToAgent => return agents::visit(model, None),
+        Action::ToParent => return agents::leave(model),
         Action::ShowDiff => return pager::open(model),
         Action::UndoTurn => ask_undo(model),
         Action::Interrupt => return interrupt(model),

@@ -23,6 +23,8 @@ pub(crate) enum Cmd {
     Configure { op: String, session: String, settings: v1::Settings },
     /// Copy a session up to an event; 0 is all of it.
     Fork { op: String, session: String, seq: u64 },
+    /// List the agents that a session has begun.
+    ListAgents { session: String },
     /// Learn which commands the daemon knows.
     ListCommands,
     /// Have the daemon do a command as it was typed.

@@ -123,3 +123,7 @@ pub(super) fn help(model: &mut Model, name: &str) -> Vec<Cmd> {
         _ => send(model, format!("/help {name}")),
     }
 }
+
+#[cfg(test)]
+#[path = "commanding_tests.rs"]
+mod tests;

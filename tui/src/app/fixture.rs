@@ -189,6 +189,12 @@ impl Chat {
         self.fact(Fact::TurnStarted(v1::TurnStarted::default()))
     }
 
+    /// The person has a program run, and its turn starts.
+    pub(crate) fn asked_program(&mut self, turn: &str, command: &str) -> &mut Self {
+        let command = command.into();
+        self.fact_of(turn, Fact::ProgramAsked(v1::ProgramAsked { command })).starts(turn)
+    }
+
     /// The whole of an answer, and the turn's good end.
     pub(crate) fn answer(&mut self, text: &str) -> &mut Self {
         self.answers(vec![words(text)]).ends(v1::Ending::Done)

@@ -4,6 +4,7 @@
 //! commands. One file per pane. The invariant that a property test keeps: whatever messages come in
 //! whatever order, the model can be drawn, and drawing it from scratch gives the same screen.
 
+mod agents;
 mod areas;
 mod asked;
 mod browse;
@@ -32,6 +33,7 @@ mod sessions;
 mod slash;
 mod status;
 mod transcript;
+mod tree;
 mod update;
 mod welcome;
 
@@ -53,10 +55,11 @@ pub(crate) use picker::Picker;
 pub(crate) use prompt::{Confirm, Prompt};
 pub(crate) use question::{COVERS, covers_programs};
 pub(crate) use session::title_or;
-pub(crate) use sessions::{Sessions, age};
+pub(crate) use sessions::{Sessions, age, state};
 pub(crate) use slash::matching;
 pub(crate) use status::{Status, elapsed, remaining, status, turning};
 pub(crate) use transcript::{Kind, Stage, money, tokens};
+pub(crate) use tree::{Row, order as tree_order};
 pub(crate) use update::{next_wake, update};
 pub(crate) use welcome::{Offer, Step, Welcome};
 

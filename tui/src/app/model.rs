@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use moltis_proto::v1;
 
+use super::agents::Agents;
 use super::asked::Asked;
 use super::browse::{Find, Mode};
 use super::budget::Left;
@@ -74,6 +75,8 @@ pub(crate) struct Model {
     pub(super) commanding: Vec<Commanding>,
     /// Every line is a program for the sandbox.
     pub(crate) shell: bool,
+    /// The agents of the shown session.
+    pub(super) agents: Agents,
     /// What is written goes along into the session that is made next.
     pub(super) carry_draft: bool,
     pub(super) asked_first_run: bool,
@@ -200,6 +203,7 @@ impl Model {
             commands: Vec::new(),
             commanding: Vec::new(),
             shell: false,
+            agents: Agents::default(),
             carry_draft: false,
             asked_first_run: false,
             last_interrupt: None,

@@ -108,6 +108,8 @@ pub(crate) enum Reply {
     Page { epoch: u64, result: Result<Vec<v1::Event>, Trouble> },
     /// To `ListSessions`.
     Sessions(Result<Vec<v1::Session>, Trouble>),
+    /// To `ListAgents`.
+    Agents { session: String, agents: Vec<v1::Session> },
     /// To `Peek`: the last events of a session.
     Peeked { session: String, events: Vec<v1::Event> },
     /// To `ListModels`.

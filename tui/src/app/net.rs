@@ -7,7 +7,7 @@ use super::model::{Link, Model, Overlay};
 use super::msg::{Reply, Trouble, Wanted};
 use super::transcript::Transcript;
 use super::{
-    asked, browse, budget, card, chat, commanding, context, holds, models, pager, session,
+    agents, asked, browse, budget, card, chat, commanding, context, holds, models, pager, session,
     sessions, welcome,
 };
 use crate::widget::SafeText;
@@ -80,7 +80,9 @@ pub(super) fn fed(model: &mut Model, feed: Feed) -> Vec<Cmd> {
             // The turn may have begun before what was given.
             let open = model.session.as_ref().map_or(&[][..], |session| &session.open_turns);
             model.transcript.join(open);
-            return browse::search_on(model);
+            let mut cmds = browse::search_on(model);
+            cmds.extend(agents::caught_up(model));
+            return cmds;
         }
         Feed::Delta(delta) => {
             model.progress = SafeText::default();
@@ -126,6 +128,8 @@ fn event_came(model: &mut Model, event: v1::Event) -> Vec<Cmd> {
         }
         _ => {}
     }
+    let touched = agents::heard(model, event.kind.as_ref());
+    cmds.extend(touched);
     model.transcript.apply(event);
     if !model.is_running() {
         model.turn_since = None;
@@ -167,6 +171,7 @@ pub(super) fn reply(model: &mut Model, reply: Reply) -> Vec<Cmd> {
         Reply::Page { epoch, result } => return page(model, epoch, result),
         Reply::Sessions(Ok(entries)) => return sessions::arrived(model, entries),
         Reply::Sessions(Err(trouble)) => model.complain("no list of sessions", &trouble),
+        Reply::Agents { session, agents } => agents::arrived(model, &session, agents),
         Reply::Peeked { session, events } => sessions::peeked(model, session, events),
         Reply::Models(Ok(list)) => {
             models::arrived(model, list);

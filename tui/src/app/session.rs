@@ -2,6 +2,7 @@
 
 use moltis_proto::v1::{self, event::Kind as Fact};
 
+use super::agents::Agents;
 use super::browse::{Find, Mode};
 use super::card::Card;
 use super::cmd::{Cmd, Target};
@@ -168,6 +169,7 @@ pub(super) fn begin(model: &mut Model, session: v1::Session) {
     model.sending.retain(|sending| !sending.acked);
     model.mode = Mode::Write;
     model.shell = false;
+    model.agents = Agents::default();
     model.find = Find::default();
     model.card = Card::default();
     model.turn_since = None;

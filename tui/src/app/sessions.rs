@@ -1,6 +1,6 @@
 //! The list of sessions: finding one, and what can be done with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use moltis_proto::v1::{self, event::Kind as Fact};
 
@@ -9,9 +9,10 @@ use super::model::{Model, Overlay};
 use super::picker::Picker;
 use super::prompt::Confirm;
 use super::session::{switch, title_of, title_or};
+use super::tree::{self, Row};
 use super::{chat, prompt};
 use crate::keymap::Action;
-use crate::widget::SafeText;
+use crate::widget::{Hue, SafeText};
 
 /// Previews that are kept.
 const MAX_PREVIEWS: usize = 200;
@@ -24,8 +25,11 @@ pub(crate) struct Sessions {
     /// Its list.
     pub(crate) picker: Picker,
     /// Those that wait for a person first, then those that work, then the most recent.
-    pub(crate) entries: Vec<v1::Session>,
-    labels: Vec<String>,
+    all: Vec<v1::Session>,
+    /// The rows: a tree, or those that fit what was typed.
+    entries: Vec<Row>,
+    /// Sessions whose agents are all shown.
+    opened: HashSet<String>,
     /// Those that were put away are shown too.
     pub(crate) archived: bool,
     /// The list has arrived.
@@ -37,18 +41,53 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// Looks anew which sessions fit, and chooses that one if it does.
     pub(super) fn rank(&mut self, keep: Option<&str>) {
-        let keep = keep.and_then(|id| self.entries.iter().position(|session| session.id == id));
-        self.picker.rank(self.labels.iter().map(String::as_str), keep);
+        self.entries = match self.picker.query.is_empty() {
+            true => tree::rows(&self.all, &self.opened),
+            // What is looked for is found wherever it stands.
+            false => {
+                let row =
+                    |session: &v1::Session| Row { session: session.clone(), ..Row::default() };
+                self.all.iter().map(row).collect()
+            }
+        };
+        let keep = keep.and_then(|id| self.entries.iter().position(|row| row.session.id == id));
+        let label = |Row { session, .. }: &Row| {
+            format!("{} {} {}", title_of(session), session.key, session.last_model)
+        };
+        let labels: Vec<String> = self.entries.iter().map(label).collect();
+        self.picker.rank(labels.iter().map(String::as_str), keep);
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.all.len()
     }
 
     /// The chosen session.
     pub(crate) fn chosen(&self) -> Option<&v1::Session> {
-        self.entries.get(self.picker.chosen()?)
+        Some(&self.entries.get(self.picker.chosen()?)?.session)
     }
 
     /// The sessions that fit, best first.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &v1::Session> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.picker.ranked().iter().filter_map(|index| self.entries.get(*index))
+    }
+
+    /// Shows or hides the agents of the chosen session that have ended, or of the one that began it.
+    fn unfold(&mut self) {
+        let Some(chosen) = self.chosen().cloned() else { return };
+        let begins = |one: &v1::Session| {
+            one.spawned.as_ref().is_some_and(|spawned| spawned.parent == chosen.id)
+        };
+        let own = self.all.iter().any(begins);
+        let parent = chosen.spawned.as_ref().map(|spawned| spawned.parent.clone());
+        let of = if own { Some(chosen.id.clone()) } else { parent };
+        let Some(of) = of else { return };
+        if !self.opened.remove(&of) {
+            self.opened.insert(of.clone());
+        }
+        let stays = self.opened.contains(&of) || own;
+        self.rank(Some(if stays { &chosen.id } else { &of }));
     }
 
     /// The last words of the chosen session: whether the person said them, and what.
@@ -58,11 +97,7 @@ impl Sessions {
 
     fn take(&mut self, mut entries: Vec<v1::Session>, keep: Option<&str>) {
         entries.sort_by_key(|session| (session.pending.is_empty(), session.open_turns.is_empty()));
-        self.labels = entries
-            .iter()
-            .map(|session| format!("{} {} {}", title_of(session), session.key, session.last_model))
-            .collect();
-        self.entries = entries;
+        self.all = entries;
         self.loaded = true;
         self.rank(keep);
     }
@@ -76,6 +111,25 @@ pub(crate) fn age(at: Option<prost_types::Timestamp>, now: i64) -> String {
         seconds @ 60..3_600 => format!("{}m", seconds / 60),
         seconds @ 3_600..172_800 => format!("{}h", seconds / 3_600),
         seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// What a session is doing, as a sign and a word.
+pub(crate) fn state(session: &v1::Session) -> (&'static str, &'static str, Hue) {
+    if !session.pending.is_empty() {
+        return ("?", "waits for you", Hue::Warn);
+    }
+    if session.open_turns.iter().any(|turn| turn.started) {
+        return ("●", "running", Hue::Good);
+    }
+    if !session.open_turns.is_empty() {
+        return ("◌", "queued", Hue::Warn);
+    }
+    match v1::Ending::try_from(session.last_ending).unwrap_or_default() {
+        v1::Ending::Failed => ("✗", "failed", Hue::Bad),
+        v1::Ending::Interrupted => ("⚠", "interrupted", Hue::Warn),
+        v1::Ending::Cancelled => ("■", "stopped", Hue::Dim),
+        v1::Ending::Done | v1::Ending::Unspecified => (" ", "idle", Hue::Dim),
     }
 }
 
@@ -149,6 +203,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         (Action::SessionNew, _) => {
             model.close();
             return chat::create(model, "");
+        }
+        (Action::SessionAgents, _) => {
+            sessions.unfold();
+            return peek(model);
         }
         (Action::SessionsArchived, _) => {
             sessions.archived = !archived;

@@ -6,6 +6,7 @@ use super::model::{Link, Model};
 use super::models::current;
 use super::session::title_or;
 use super::transcript::{money, tokens};
+use crate::keymap::{Action, key_of};
 use crate::widget::{Hue, SafeText};
 
 /// The steps of the sign that turns while an answer comes.
@@ -95,6 +96,10 @@ fn facts(model: &Model) -> Vec<SafeText> {
         (true, _) => facts.push("no model".into()),
         (false, true) => facts.push(SafeText::one_line(&name)),
         (false, false) => facts.push(SafeText::one_line(&format!("{name} · {effort}"))),
+    }
+    if session.spawned.is_some() {
+        let key = key_of(Action::ToParent).unwrap_or_default();
+        facts.insert(0, SafeText::one_line(&format!("agent · {key} back")));
     }
     facts.extend(unusual(session));
     let known = model.models.as_ref().and_then(|list| {

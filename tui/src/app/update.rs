@@ -6,7 +6,7 @@ use super::model::{Link, Model};
 use super::msg::{Msg, Said};
 use super::status::SPINNER_MS;
 use super::transcript::Setting;
-use super::{card, keys, net, pager};
+use super::{agents, card, keys, net, pager};
 
 /// Cells that stand left and right of the transcript's text.
 const MARGIN: usize = 3;
@@ -60,6 +60,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             Vec::new()
         }
     };
+    cmds.extend(agents::passed(model));
     cmds.extend(settle(model));
     cmds
 }

@@ -300,10 +300,18 @@ async fn list(
         context.output.note("there are no sessions; `moltis send TEXT` begins one");
         return Ok(());
     }
-    context.output.table(&table(&sessions, Timestamp::now()))
+    context.output.table(&table(&tree(sessions), Timestamp::now()))
 }
 
-fn table(sessions: &[Session], now: Timestamp) -> Table {
+/// Agents under the sessions that began them, with how deep they stand there.
+fn tree(sessions: Vec<Session>) -> Vec<(usize, Session)> {
+    let order = crate::app::tree_order(&sessions);
+    let mut sessions: Vec<Option<Session>> = sessions.into_iter().map(Some).collect();
+    let taken = |(depth, at): (usize, usize)| Some((depth, sessions[at].take()?));
+    order.into_iter().filter_map(taken).collect()
+}
+
+fn table(sessions: &[(usize, Session)], now: Timestamp) -> Table {
     let mut table = Table::new(&[
         ("SESSION", Side::Left),
         ("TITLE", Side::Cut),
@@ -314,11 +322,13 @@ fn table(sessions: &[Session], now: Timestamp) -> Table {
         ("COST", Side::Right),
         ("MODEL", Side::Cut),
     ]);
-    for session in sessions {
+    for (depth, session) in sessions {
+        let mark = if *depth > 0 { "└ " } else { "" };
+        let title = format!("{}{mark}{}", "  ".repeat(depth.saturating_sub(1)), session.title);
         let usage = session.usage.unwrap_or_default();
         table.row([
             if session.key.is_empty() { &session.id } else { &session.key },
-            &session.title,
+            &title,
             if session.archived { "archived" } else { shape::state(session) },
             &ago(time(session.updated_at), now),
             &session.messages.to_string(),

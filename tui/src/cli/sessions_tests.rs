@@ -1,7 +1,7 @@
 //! Sessions as scripts and people see them.
 
 use expect_test::expect;
-use moltis_proto::v1::{Approval, OpenTurn, Usage};
+use moltis_proto::v1::{self, Approval, OpenTurn, Usage};
 
 use super::*;
 
@@ -58,6 +58,7 @@ fn the_json_of_a_session_is_the_contract() {
             "model": null,
             "mount": null,
             "network": null,
+            "preset": null,
             "queue": null,
             "tree": null,
             "workspace": null
@@ -95,12 +96,30 @@ fn a_session_that_asks_is_waiting_and_names_its_question() {
 
 #[test]
 fn a_list_for_people_has_no_escape_sequences() {
-    let table = table(&[session()], "2026-11-24T12:00:00Z".parse().unwrap());
+    let table = table(&tree(vec![session()]), "2026-11-24T12:00:00Z".parse().unwrap());
     expect![[r#"
         SESSION  TITLE              STATE    CHANGED  MESSAGES  TOKENS     COST  MODEL
         main     Planning the trip  running  29m ago         4   12.3k  $0.0123  work/gpt-5
     "#]]
     .assert_eq(&table.lay(usize::MAX, false));
+}
+
+#[test]
+fn agents_stand_under_the_session_that_began_them() {
+    let agent = |id: &str, parent: &str| Session {
+        id: id.to_owned(),
+        title: format!("task {id}"),
+        spawned: Some(v1::Spawned { parent: parent.to_owned(), ..v1::Spawned::default() }),
+        ..Session::default()
+    };
+    let other = Session { id: "other".to_owned(), title: "Another".to_owned(), ..session() };
+    let parent = session().id;
+    let sessions =
+        vec![agent("b", "a"), other, session(), agent("a", &parent), agent("lost", "nobody")];
+    let lines: Vec<String> =
+        tree(sessions).iter().map(|(depth, one)| format!("{depth} {}", one.id)).collect();
+    let expected = ["0 other", "0 01abcdefghjkmnpqrstv", "1 a", "2 b", "0 lost"];
+    assert_eq!(lines, expected);
 }
 
 #[test]

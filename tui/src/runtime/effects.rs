@@ -396,6 +396,15 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let listed = client.caller.call(&call::SESSIONS, &request).await;
             Reply::Sessions(listed.map(|listed| listed.sessions).map_err(failed))
         }
+        Cmd::ListAgents { session } => {
+            let request = v1::ListSessionsRequest { archived: true, limit: 0 };
+            // Numbers that can't be had are asked for again.
+            let mut agents = client.sessions.list(request).await.ok()?.into_inner().sessions;
+            agents.retain(|one| {
+                one.spawned.as_ref().is_some_and(|spawned| spawned.parent == session)
+            });
+            Reply::Agents { session, agents }
+        }
         Cmd::Peek { session } => {
             let request = v1::HistoryRequest {
                 session: session.clone(),

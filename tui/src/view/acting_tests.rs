@@ -3,7 +3,7 @@
 use moltis_proto::v1::{self, Strand, event::Kind as Fact};
 
 use super::tests::{NARROW, TINY, USUAL, WIDE, recorded, rows, shows, styles};
-use crate::app::fixture::{Chat, call_of, words};
+use crate::app::fixture::{Chat, call_of, session, words};
 use crate::app::{Cmd, Reply};
 
 const SIZES: [(u16, u16); 4] = [WIDE, USUAL, NARROW, TINY];
@@ -204,4 +204,132 @@ fn what_is_not_as_configured_stands_in_the_status_line() {
     };
     chat.fact(Fact::SettingsChanged(v1::SettingsChanged { settings: Some(settings) }));
     recorded("mode-100x12", &rows(&chat));
+}
+
+/// The daemon's commands that this client has no pane for.
+fn commands(chat: &mut Chat) {
+    let info = |name: &str, argument: &str, help: &str| v1::CommandInfo {
+        name: name.into(),
+        argument: argument.into(),
+        help: help.into(),
+    };
+    chat.reply(Reply::Commands(vec![
+        info("clear", "", "the model is told nothing of what was before; the log stays"),
+        info("agent", "[NAME|none]", "show or choose the kind of agent"),
+        info("sh", "COMMAND", "run a program in the sandbox; no model is asked"),
+    ]));
+}
+
+#[test]
+fn a_program_of_the_person_s_stands_below_their_words() {
+    let scene = |width, height| {
+        let mut chat = Chat::open(width, height);
+        commands(&mut chat);
+        chat.send("/sh on");
+        chat.asked_program("t1", "cargo test --workspace");
+        chat.begins("a", "exec", r#"{"command":"cargo test --workspace","timeout":600}"#);
+        chat.prints("a", 0, "running 3 tests\n").after(4_000);
+        chat.fact_of("t2", Fact::ProgramAsked(v1::ProgramAsked { command: "git status".into() }));
+        chat
+    };
+    shows("program", &[USUAL, NARROW], scene);
+}
+
+#[test]
+fn what_was_cleared_stands_above_a_line() {
+    shows("cleared", &[USUAL, NARROW], |width, height| {
+        let mut chat = Chat::open(width, height);
+        chat.person("A secret.").answer("I keep it.");
+        chat.starts("t9");
+        chat.fact(Fact::ClearAsked(v1::ClearAsked {}));
+        chat.fact(Fact::Cleared(v1::Cleared { upto: 4, since: 5 })).ends(v1::Ending::Done);
+        chat.person("What did I tell you?").answer("Nothing.");
+        chat
+    });
+}
+
+#[test]
+fn the_commands_of_the_daemon_are_offered_and_helped_with() {
+    let scene = |width, height| {
+        let mut chat = Chat::open(width, height);
+        commands(&mut chat);
+        chat.types("/c");
+        chat
+    };
+    shows("slash-daemon", &[USUAL, NARROW], scene);
+}
+
+/// An agent that this call began.
+fn agent(call: &str, title: &str, works: bool) -> v1::Session {
+    let spawned = v1::Spawned {
+        parent: "s1".into(),
+        turn: "t0".into(),
+        call: call.into(),
+        depth: 1,
+        ..v1::Spawned::default()
+    };
+    let open = v1::OpenTurn { turn: "x".into(), started: true, ..v1::OpenTurn::default() };
+    v1::Session {
+        spawned: Some(spawned),
+        open_turns: if works { vec![open] } else { Vec::new() },
+        last_ending: if works { v1::Ending::Unspecified } else { v1::Ending::Cancelled }.into(),
+        messages: 7,
+        usage: Some(v1::Usage { input_tokens: 12_000, output_tokens: 340, ..v1::Usage::default() }),
+        ..session(&format!("agent-{call}"), title)
+    }
+}
+
+/// Two agents of one answer, of which one works.
+fn spawning(width: u16, height: u16) -> Chat {
+    let mut chat = Chat::open(width, height);
+    chat.person("Find out who calls it.");
+    let call = |id| call_of(id, "spawn_agent", r#"{"task":"read the callers of run"}"#);
+    chat.answers(vec![words("I have two look."), call("a"), call("b")]);
+    for id in ["a", "b"] {
+        chat.begins(id, "spawn_agent", r#"{"task":"read the callers of run"}"#);
+    }
+    assert!(matches!(chat.cmds.last(), Some(Cmd::ListAgents { .. })), "{:?}", chat.cmds);
+    let agents = vec![agent("a", "Callers of run", true), agent("b", "Tests of run", false)];
+    chat.reply(Reply::Agents { session: "s1".into(), agents });
+    chat
+}
+
+#[test]
+fn a_call_that_began_an_agent_tells_how_far_it_is() {
+    shows("agents", &[USUAL, NARROW], spawning);
+}
+
+#[test]
+fn agents_stand_under_their_session_in_the_list_and_ended_ones_are_folded_away() {
+    let scene = |width, height| {
+        let mut chat = spawning(width, height);
+        chat.press("C-x l");
+        let agents = [agent("a", "Callers of run", true), agent("b", "Tests of run", false)];
+        let below = v1::Session {
+            spawned: Some(v1::Spawned { parent: "agent-a".into(), ..v1::Spawned::default() }),
+            ..agent("c", "A file of them", true)
+        };
+        let mut all = vec![session("s1", "Trip to Prague"), session("s2", "Cooking"), below];
+        all.extend(agents);
+        chat.reply(Reply::Sessions(Ok(all)));
+        chat
+    };
+    shows("tree", &[USUAL, NARROW], scene);
+    shows("tree-opened", &[USUAL, NARROW], |width, height| {
+        let mut chat = scene(width, height);
+        chat.press("Tab");
+        chat
+    });
+}
+
+#[test]
+fn an_agent_is_gone_to_and_left_again() {
+    let mut chat = spawning(80, 24);
+    chat.press("C-x o");
+    assert_eq!(chat.model.session_id(), Some("agent-a"), "the one that works");
+    assert!(rows(&chat).contains("agent · C-x p back"), "{}", rows(&chat));
+    chat.press("C-x p");
+    assert_eq!(chat.model.session_id(), Some("s1"));
+    chat.press("C-x p");
+    assert!(chat.model.toast.is_some(), "nobody began this one");
 }

@@ -28,7 +28,7 @@ pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) -> Option
     }
     if model.composer.is_empty() {
         let hint = match (model.shell, model.is_running()) {
-            (true, _) => "a program for the sandbox; /sh off ends this",
+            (true, _) => "run a program; /sh off ends this",
             (false, true) => "write the next message",
             (false, false) => "write a message",
         };
@@ -119,9 +119,15 @@ pub(super) fn draw_offers(offers: &[(String, SafeText)], above: Rect, canvas: &m
     let area = Rect { y: above.bottom() - height, height, ..above };
     canvas.clear(area);
     let cell = room / columns;
+    // What has no row is found by typing on.
+    let hidden = rows > usize::from(height) && height > 1;
+    let bottom = if hidden { area.bottom() - 1 } else { area.bottom() };
+    if hidden {
+        canvas.text(area.x + PROMPT, bottom, "… type on for the others", Hue::Dim, area.width);
+    }
     for (column, offers) in offers.chunks(rows.max(1)).enumerate() {
         let x = area.x + PROMPT + u16::try_from(column * cell).unwrap_or(u16::MAX);
-        for (y, (call, help)) in (area.top()..area.bottom()).zip(offers) {
+        for (y, (call, help)) in (area.top()..bottom).zip(offers) {
             let help = shorten(help, cell.saturating_sub(call_width));
             let line = Line::new(padded(call, call_width), Hue::Accent).with(help, Hue::Dim);
             canvas.line(x, y, &line, u16::try_from(cell).unwrap_or(u16::MAX));

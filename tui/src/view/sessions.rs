@@ -1,12 +1,11 @@
 //! The list of sessions, with a preview where there is room.
 
-use moltis_proto::v1;
 use ratatui::layout::{Position, Rect};
 
 use super::canvas::Canvas;
 use super::lists::{draw_query, draw_rows, padded};
-use crate::app::{Model, Sessions, age, money, title_or, tokens};
-use crate::widget::{Hue, Line, Span, wrap};
+use crate::app::{Model, Row, Sessions, age, money, state, title_or, tokens};
+use crate::widget::{Hue, Line, Span, width_of, wrap};
 
 /// From this width on there is a preview.
 const WIDE: u16 = 76;
@@ -18,13 +17,13 @@ pub(super) fn draw(
 ) -> Option<Position> {
     let screen = canvas.area();
     let area = canvas.middle(screen.width.min(140), screen.height.saturating_sub(2).max(5));
-    let count = sessions.entries.len();
+    let count = sessions.count();
     let title = match (sessions.loaded, sessions.archived) {
         (false, _) => "sessions".to_owned(),
         (true, false) => format!("sessions · {count}"),
         (true, true) => format!("sessions, those put away too · {count}"),
     };
-    let keys = "Enter go · A-n new · A-r rename · A-f fork · A-a put away · A-d delete · A-h all";
+    let keys = "Enter go · Tab agents · A-n new · A-r rename · A-f fork · A-a put away · A-d delete · A-h all";
     let inside = canvas.frame(area, &title, keys);
     let wide = inside.width >= WIDE;
     let list = if wide { Rect { width: inside.width * 55 / 100, ..inside } } else { inside };
@@ -36,9 +35,9 @@ pub(super) fn draw(
     let shown = model.session_id();
     let rows: Vec<Line> = sessions
         .rows()
-        .map(|session| {
-            let here = shown == Some(session.id.as_str());
-            row(session, here, usize::from(rows_area.width), model.now.unix)
+        .map(|entry| {
+            let here = shown == Some(entry.session.id.as_str());
+            row(entry, here, usize::from(rows_area.width), model.now.unix)
         })
         .collect();
     draw_rows(&rows, sessions.picker.place(), rows_area, canvas);
@@ -53,36 +52,25 @@ pub(super) fn draw(
     cursor
 }
 
-/// What a session is doing, as a sign and a word.
-fn state(session: &v1::Session) -> (&'static str, &'static str, Hue) {
-    if !session.pending.is_empty() {
-        return ("?", "waits for you", Hue::Warn);
-    }
-    if session.open_turns.iter().any(|turn| turn.started) {
-        return ("●", "running", Hue::Good);
-    }
-    if !session.open_turns.is_empty() {
-        return ("◌", "queued", Hue::Warn);
-    }
-    match v1::Ending::try_from(session.last_ending).unwrap_or_default() {
-        v1::Ending::Failed => ("✗", "failed", Hue::Bad),
-        v1::Ending::Interrupted => ("⚠", "interrupted", Hue::Warn),
-        v1::Ending::Cancelled => ("■", "stopped", Hue::Dim),
-        v1::Ending::Done | v1::Ending::Unspecified => (" ", "idle", Hue::Dim),
-    }
-}
-
-fn row(session: &v1::Session, here: bool, width: usize, now: i64) -> Line {
+fn row(entry: &Row, here: bool, width: usize, now: i64) -> Line {
+    let Row { session, depth, folded } = entry;
     let (sign, _, hue) = state(session);
     let age = age(session.updated_at, now);
     let mark = if here { "*" } else { " " };
-    let room = width.saturating_sub(12);
-    let mut title = title_or(session, "(no title yet)").to_owned();
+    let more = if *folded > 0 { format!(" +{folded} ") } else { String::new() };
+    let room = width.saturating_sub(12 + width_of(&more));
+    // An agent stands under the session that began it; deep ones must leave room for their title.
+    let indent = match depth {
+        0 => String::new(),
+        depth => format!("{}└ ", "  ".repeat((*depth).min(4) - 1)),
+    };
+    let mut title = format!("{indent}{}", title_or(session, "(no title yet)"));
     if session.archived {
         title.push_str(" (put away)");
     }
     Line::new(format!("{sign} "), hue)
         .with(padded(&format!("{mark} {title}"), room), Hue::Text)
+        .with(more, Hue::Accent)
         .with(format!("{age:>5}"), Hue::Dim)
 }
 

@@ -221,3 +221,29 @@ fn a_machine_without_a_sandbox_says_what_mends_that() {
     assert_eq!(hooks[0]["detail"], "1 of 2 run");
     assert_eq!(hooks[1]["detail"], "log does not run: nobody trusted it");
 }
+
+#[test]
+fn a_command_that_is_typed_into_a_chat_runs_from_a_script() {
+    let (home, fake) = playing(Script::default());
+    let ran = home.run(&["sessions", "command", "main", "/agent"]);
+    assert_eq!(ran.stdout, "kinds of agents: reviewer\n", "{ran:?}");
+    let ran = home.run(&["--json", "sessions", "command", "main", "new", "a", "title"]);
+    assert_eq!(
+        ran.json(),
+        json!({
+            "session": SESSION,
+            "text": "session 02",
+            "made": "02",
+            "turn": null,
+            "output": null,
+            "ending": null,
+        })
+    );
+    let ran = home.run(&["sessions", "command", "main", "/cleer"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.ends_with("hint: did you mean `/clear`?\n"), "{ran:?}");
+    fake.heard(|heard| {
+        let typed = ["command /agent", "command /new a title", "command /cleer"];
+        assert_eq!(heard.asked, typed);
+    });
+}

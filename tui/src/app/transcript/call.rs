@@ -7,6 +7,7 @@ use moltis_proto::v1;
 use serde_json::Value;
 
 use super::block::{Strand, millis, pictures};
+use crate::app::agents::BEGINS;
 use crate::widget::SafeText;
 
 /// Arguments that say in a line what a call is about, the most telling first.
@@ -34,6 +35,8 @@ pub(crate) struct Call {
     pub(super) output: Strand,
     /// What came of it.
     pub(super) result: SafeText,
+    /// What is known of the agent that it began.
+    pub(super) agent: SafeText,
     pub(super) took_ms: Option<u64>,
     /// The answer that it belongs to is not loaded.
     pub(super) orphan: bool,
@@ -187,6 +190,21 @@ impl Call {
         }
     }
 
+    /// Its turn, and its name there.
+    pub(crate) fn place(&self) -> (String, String) {
+        (self.turn.clone(), self.id.clone())
+    }
+
+    /// Whether it begins an agent.
+    pub(crate) fn begins_agent(&self) -> bool {
+        self.tool.as_str() == BEGINS
+    }
+
+    /// Whether it waits for an agent that it began.
+    pub(crate) fn has_agent_at_work(&self) -> bool {
+        self.begins_agent() && matches!(self.stage, Stage::Running(_))
+    }
+
     /// What of it can be found and copied.
     pub(super) fn text(&self) -> &str {
         if self.result.is_empty() { &self.wish.telling } else { &self.result }
@@ -195,7 +213,11 @@ impl Call {
     /// What its texts weigh, without what it prints: that goes again.
     pub(super) fn bytes(&self) -> usize {
         let edits: usize = self.wish.edits.iter().map(|(old, new)| old.len() + new.len()).sum();
-        self.wish.telling.len() + self.wish.document.len() + edits + self.result.len()
+        self.wish.telling.len()
+            + self.wish.document.len()
+            + edits
+            + self.result.len()
+            + self.agent.len()
     }
 }
 

@@ -9,6 +9,7 @@ use moltis_proto::v1;
 use super::block::{Block, Kind};
 use super::call::{Call, Stage};
 use super::fold::Transcript;
+use crate::widget::SafeText;
 
 /// How many blocks back a call is looked for.
 const LOOK_BACK: usize = 2_048;
@@ -59,6 +60,14 @@ impl Transcript {
     pub(super) fn tell_answer(&mut self, answered: &v1::ApprovalAnswered) {
         if let Some(index) = self.find_call(|call| call.approval == answered.approval) {
             self.change_call(index, |call| call.answer(answered));
+        }
+    }
+
+    /// What is known of the agent that a call began.
+    pub(crate) fn tell_agent(&mut self, turn: &str, id: &str, words: &SafeText) {
+        let mine = |call: &Call| call.turn == turn && call.id == id && call.agent != *words;
+        if let Some(index) = self.find_call(mine) {
+            self.change_call(index, |call| call.agent = words.clone());
         }
     }
 

@@ -6,6 +6,7 @@
 use super::call::{Call, Stage};
 use super::numbers::span;
 use crate::app::editor::grouped;
+use crate::keymap::{Action, key_of};
 use crate::widget::{Hue, Line, SafeText, Span, chop, shorten, width_of, wrap};
 
 /// Rows of what a running tool prints.
@@ -44,6 +45,12 @@ pub(super) fn rows(call: &Call, width: usize, unfolded: bool) -> Vec<Line> {
     let room = width.saturating_sub(free);
     let telling = &call.wish.telling;
     let mut rows = vec![head((mark, hue), &call.tool, telling, &facts.join(" · "), room)];
+    if !call.agent.is_empty() {
+        let key = key_of(Action::ToAgent).unwrap_or_default();
+        let told = format!("{key} ▸ {}", call.agent.as_str());
+        let told = shorten(&told, width.saturating_sub(2));
+        rows.push(Line::new("│ ", Hue::Dim).with(told, Hue::Accent));
+    }
     if unfolded {
         let document = &call.wish.document;
         for text in [&call.note, document].into_iter().filter(|text| !text.is_empty()) {

@@ -6,6 +6,7 @@ mod listed;
 mod obeys;
 mod programs;
 mod puppet;
+mod typed;
 
 use std::path::PathBuf;
 

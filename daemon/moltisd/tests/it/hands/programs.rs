@@ -36,7 +36,7 @@ pub(super) fn sandboxes() -> Vec<(&'static str, String)> {
     found
 }
 
-async fn scene(sandbox: &(&'static str, String)) -> Scene {
+pub(super) async fn scene(sandbox: &(&'static str, String)) -> Scene {
     scene_with(sandbox, &[]).await
 }
 
