@@ -213,6 +213,16 @@ pub struct Summary {
     pub label: Label,
 }
 
+/// What the turn is for that this event opens.
+fn purpose(kind: &EventKind) -> Purpose {
+    match kind {
+        EventKind::CompactionAsked => Purpose::Compact,
+        EventKind::ClearAsked => Purpose::Clear,
+        EventKind::ProgramAsked { command } => Purpose::Run(command.clone()),
+        _ => Purpose::Answer,
+    }
+}
+
 impl Summary {
     /// The summary of a session that has no events yet.
     pub fn empty(id: SessionId) -> Self {
@@ -321,19 +331,13 @@ impl Summary {
             | EventKind::ApprovalAsked { .. }
             | EventKind::ApprovalAnswered { .. }
             | EventKind::GrantRevoked { .. } => self.act(event),
-            EventKind::CompactionAsked => self.ask_for(event, Purpose::Compact),
-            EventKind::ClearAsked => self.ask_for(event, Purpose::Clear),
-            EventKind::ProgramAsked { command } => {
-                self.ask_for(event, Purpose::Run(command.clone()));
+            EventKind::CompactionAsked | EventKind::ClearAsked | EventKind::ProgramAsked { .. } => {
+                self.ask_for(event);
             }
-            EventKind::Cleared { .. } => {
-                self.context_tokens = 0;
-                self.compacted_seq = event.seq;
-            }
+            EventKind::Cleared { .. } => self.shorten(event.seq, 0),
             EventKind::Compacted { after_tokens, usage, .. } => {
                 self.usage = self.usage.plus(*usage);
-                self.context_tokens = *after_tokens;
-                self.compacted_seq = event.seq;
+                self.shorten(event.seq, *after_tokens);
             }
             EventKind::TurnEnded { ending, .. } => {
                 self.open_turns.retain(|open| Some(&open.turn) != event.turn.as_ref());
@@ -341,6 +345,12 @@ impl Summary {
                 self.last_ending = Some(*ending);
             }
         }
+    }
+
+    /// A model is told less from this event on: so many tokens.
+    fn shorten(&mut self, seq: u64, tokens: u64) {
+        self.context_tokens = tokens;
+        self.compacted_seq = seq;
     }
 
     /// Takes into account what the agent did and asked.
@@ -422,9 +432,9 @@ impl Summary {
     }
 
     /// Takes into account that a person asked for a turn which answers nothing.
-    fn ask_for(&mut self, event: &Event, purpose: Purpose) {
+    fn ask_for(&mut self, event: &Event) {
         if let Some(open) = self.open(event.turn.as_ref(), None) {
-            open.purpose = purpose;
+            open.purpose = purpose(&event.kind);
             open.asked = true;
         }
     }

@@ -31,7 +31,7 @@ use crate::cursor::Cursor;
 use crate::find;
 use crate::hands::Hands;
 use crate::mailbox::{Command, Reply, Sending};
-use crate::own::{Children, Preset, StateAsk, Wanted};
+use crate::own::{Children, StateAsk, Wanted};
 use crate::registry::{Shared, stopping};
 use crate::telling;
 use crate::typed;
@@ -155,29 +155,6 @@ impl Sessions {
     /// The agents that agents have at work.
     pub(crate) fn children(&self) -> &Children {
         &self.shared.children
-    }
-
-    /// A kind of agent.
-    pub(crate) fn preset(&self, name: &str) -> Result<Preset, String> {
-        match &self.shared.hands.presets {
-            Some(presets) => presets.preset(name),
-            None => Err(format!("there is no preset `{name}`")),
-        }
-    }
-
-    /// The kinds of agents that there are.
-    pub(crate) fn preset_names(&self) -> Vec<String> {
-        self.shared.hands.presets.as_ref().map(|presets| presets.names()).unwrap_or_default()
-    }
-
-    /// The agents that this session began and that have something to do.
-    pub(crate) async fn at_work(&self, session: &SessionId) -> Result<Vec<Summary>> {
-        let mut working = self.shared.journal.unfinished().await?;
-        let mine = |child: &Summary| {
-            child.spawned.as_ref().is_some_and(|spawned| spawned.parent == *session)
-        };
-        working.retain(mine);
-        Ok(working)
     }
 
     /// Does what an agent asks of what its session keeps.

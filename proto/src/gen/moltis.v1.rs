@@ -30,11 +30,13 @@ pub struct Settings {
     /// What the sandbox can reach: `none`, `listed` or `open`.
     #[prost(string, tag = "7")]
     pub network: ::prost::alloc::string::String,
-<<<<<<< HEAD
     /// Where it works, given a workspace that is a git repository: `own` is in a worktree of its own,
     /// `shared` in the directory itself.
     #[prost(string, tag = "8")]
     pub tree: ::prost::alloc::string::String,
+    /// The kind of agent that its model works as: the name of a preset.
+    #[prost(string, tag = "9")]
+    pub preset: ::prost::alloc::string::String,
 }
 /// A session's copy of the files of a repository.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -51,11 +53,6 @@ pub struct Worktree {
     /// The commit that it began at.
     #[prost(string, tag = "4")]
     pub base: ::prost::alloc::string::String,
-=======
-    /// The kind of agent that its model works as: the name of a preset.
-    #[prost(string, tag = "8")]
-    pub preset: ::prost::alloc::string::String,
->>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
@@ -79,11 +76,7 @@ pub struct Event {
     pub op_id: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-<<<<<<< HEAD
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
-=======
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38"
->>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -132,15 +125,13 @@ pub mod event {
         #[prost(message, tag = "35")]
         StateSet(super::StateSet),
         #[prost(message, tag = "36")]
-<<<<<<< HEAD
         WorktreeSet(super::WorktreeSet),
-=======
-        ProgramAsked(super::ProgramAsked),
         #[prost(message, tag = "37")]
-        ClearAsked(super::ClearAsked),
+        ProgramAsked(super::ProgramAsked),
         #[prost(message, tag = "38")]
+        ClearAsked(super::ClearAsked),
+        #[prost(message, tag = "39")]
         Cleared(super::Cleared),
->>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1049,21 +1040,18 @@ pub struct OpenTurn {
     /// It compacts the conversation, and answers nothing.
     #[prost(bool, tag = "4")]
     pub compacts: bool,
-<<<<<<< HEAD
-    /// No person had a say in it.
-    #[prost(bool, tag = "7")]
-    pub unasked: bool,
-    /// The session of the agent whose result opened it, or empty.
-    #[prost(string, tag = "8")]
-    pub report: ::prost::alloc::string::String,
-=======
     /// It clears the conversation, and answers nothing.
     #[prost(bool, tag = "5")]
     pub clears: bool,
     /// It runs this program at the owner's word, and answers nothing; empty for any other turn.
     #[prost(string, tag = "6")]
     pub program: ::prost::alloc::string::String,
->>>>>>> 46c3a5d (session, agent, core, edge: commands that are typed into a session, whatever the client)
+    /// No person had a say in it.
+    #[prost(bool, tag = "7")]
+    pub unasked: bool,
+    /// The session of the agent whose result opened it, or empty.
+    #[prost(string, tag = "8")]
+    pub report: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateRequest {

@@ -83,7 +83,7 @@ pub(crate) const TABLE: &[Slash] = &[
     slash("diff", "", Verb::Diff, "show what the last turn changed in the workspace"),
     slash("undo", "", Verb::Undo, "undo what the last turn changed in the workspace"),
     slash("mode", "[ask|on-miss|auto]", Verb::Mode, "what is done without asking"),
-    slash("workspace", "[PATH|worktree|shared]", Verb::Workspace, "where this session works"),
+    slash("workspace", "[PATH|worktree]", Verb::Workspace, "where this session works"),
     slash("sandbox", "[network|mount]", Verb::Sandbox, "what programs can reach and see"),
     slash("revoke", "[PATTERN]", Verb::Revoke, "take back what was allowed for this session"),
     slash("usage", "", Verb::Usage, "show what is left of the limits"),

@@ -190,12 +190,8 @@ pub(super) async fn run(context: &Context, command: SessionsCommand) -> Result<(
             let session = settings::set(context, client, session, args).await?;
             done(context, &session, &format!("{} is set", session.id))
         }
-        SessionsCommand::Command { line, .. } if line.is_empty() => {
-            typed::list(context, client).await
-        }
         SessionsCommand::Command { named, line } => {
-            let session = find(client, &named.session).await?;
-            typed::run(context, client, session, &line).await
+            typed::run(context, client, &named.session, &line).await
         }
         SessionsCommand::Diff(OfTurn { named, turn }) => {
             let session = find(client, &named.session).await?.id;

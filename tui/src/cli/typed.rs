@@ -5,10 +5,10 @@
 
 use moltis_proto::v1::attach_response::Feed as Fed;
 use moltis_proto::v1::event::Kind;
-use moltis_proto::v1::{CommandRequest, CommandResponse, CommandsRequest, Session};
+use moltis_proto::v1::{CommandRequest, CommandResponse, CommandsRequest};
 use serde_json::{Value, json};
 
-use super::context::Context;
+use super::context::{Context, find};
 use super::follow;
 use super::shape::{some, text_of};
 use crate::client::{Begin, Client, Failure, Feed, call, op_id};
@@ -20,13 +20,17 @@ struct Ran {
     output: String,
 }
 
-/// Runs it, and waits for the end of the turn that it opens.
+/// Runs it, and waits for the end of the turn that it opens. Without one they are listed.
 pub(super) async fn run(
     context: &Context,
     client: &mut Client,
-    session: Session,
+    name: &str,
     words: &[String],
 ) -> Result<(), Failure> {
+    if words.is_empty() {
+        return list(context, client).await;
+    }
+    let session = find(client, name).await?;
     let line = words.join(" ");
     let line = if line.starts_with('/') { line } else { format!("/{line}") };
     let request = CommandRequest { op_id: op_id(), session: session.id.clone(), line };
@@ -88,7 +92,7 @@ fn tell(
 }
 
 /// Lists the commands that there are.
-pub(super) async fn list(context: &Context, client: &mut Client) -> Result<(), Failure> {
+async fn list(context: &Context, client: &mut Client) -> Result<(), Failure> {
     let all = client.caller.call(&call::COMMANDS, &CommandsRequest {}).await?.commands;
     if context.output.json {
         let document = |one: &moltis_proto::v1::CommandInfo| json!({ "name": one.name, "argument": one.argument, "help": one.help });

@@ -325,11 +325,6 @@ async fn answer(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let asked = client.caller.call(&call::COMPACT, &request).await;
             Reply::Compacting(asked.map(drop).map_err(failed))
         }
-        Cmd::Command { op, session, line } => {
-            let request = v1::CommandRequest { op_id: op.clone(), session, line };
-            let done = client.caller.call(&call::COMMAND, &request).await;
-            Reply::Commanded { op, result: done.map_err(trouble) }
-        }
         Cmd::Answer(request) => {
             let op = request.op_id.clone();
             let taken = client.caller.call(&call::ANSWER, &*request).await;
@@ -352,6 +347,32 @@ async fn answer(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let result = deleted.map(|deleted| deleted.kept).map_err(failed);
             Reply::Deleted { session, result }
         }
+        cmd => return typed(client, cmd).await,
+    })
+}
+
+/// Makes the calls about what is typed and about agents.
+async fn typed(client: &mut Client, cmd: Cmd) -> Option<Reply> {
+    Some(match cmd {
+        Cmd::Command { op, session, line } => {
+            let request = v1::CommandRequest { op_id: op.clone(), session, line };
+            let done = client.caller.call(&call::COMMAND, &request).await;
+            Reply::Commanded { op, result: done.map_err(trouble) }
+        }
+        Cmd::ListCommands => {
+            // An older daemon has none to tell of.
+            let listed = client.caller.call(&call::COMMANDS, &v1::CommandsRequest {}).await;
+            Reply::Commands(listed.unwrap_or_default().commands)
+        }
+        Cmd::ListAgents { session } => {
+            let request = v1::ListSessionsRequest { archived: true, limit: 0 };
+            // Numbers that can't be had are asked for again.
+            let mut agents = client.sessions.list(request).await.ok()?.into_inner().sessions;
+            agents.retain(|one| {
+                one.spawned.as_ref().is_some_and(|spawned| spawned.parent == session)
+            });
+            Reply::Agents { session, agents }
+        }
         cmd => return ask(client, cmd).await,
     })
 }
@@ -369,11 +390,6 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let request = v1::ContextRequest { session: session.clone() };
             let result = client.caller.call(&call::CONTEXT, &request).await.map_err(failed);
             Reply::Context { session, result }
-        }
-        Cmd::ListCommands => {
-            // An older daemon has none to tell of.
-            let listed = client.caller.call(&call::COMMANDS, &v1::CommandsRequest {}).await;
-            Reply::Commands(listed.unwrap_or_default().commands)
         }
         Cmd::ListApprovals => {
             let listed =
@@ -395,15 +411,6 @@ async fn ask(client: &mut Client, cmd: Cmd) -> Option<Reply> {
             let request = v1::ListSessionsRequest { archived, limit: 0 };
             let listed = client.caller.call(&call::SESSIONS, &request).await;
             Reply::Sessions(listed.map(|listed| listed.sessions).map_err(failed))
-        }
-        Cmd::ListAgents { session } => {
-            let request = v1::ListSessionsRequest { archived: true, limit: 0 };
-            // Numbers that can't be had are asked for again.
-            let mut agents = client.sessions.list(request).await.ok()?.into_inner().sessions;
-            agents.retain(|one| {
-                one.spawned.as_ref().is_some_and(|spawned| spawned.parent == session)
-            });
-            Reply::Agents { session, agents }
         }
         Cmd::Peek { session } => {
             let request = v1::HistoryRequest {

@@ -9,9 +9,12 @@ use std::sync::Arc;
 use moltis_agent::system;
 use moltis_core::context::SystemFragment;
 use moltis_core::error::{Code, Error, Result};
+use moltis_core::id::SessionId;
 use moltis_core::models::ModelRef;
-use moltis_core::session::Settings;
+use moltis_core::session::{Settings, Summary};
 use tokio::task::spawn_blocking;
+
+use crate::sessions::Sessions;
 
 /// A kind of agent that the person has described in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,5 +93,30 @@ impl Wanted {
         let preset = read.map_err(wrong)?;
         let its = preset.model.as_deref().map(ModelRef::parse).transpose()?;
         Ok((own.or(its).or(settings.model), Some(WorksAs { name, preset })))
+    }
+}
+
+impl Sessions {
+    /// A kind of agent.
+    pub(crate) fn preset(&self, name: &str) -> std::result::Result<Preset, String> {
+        match &self.shared.hands.presets {
+            Some(presets) => presets.preset(name),
+            None => Err(format!("there is no preset `{name}`")),
+        }
+    }
+
+    /// The kinds of agents that there are.
+    pub(crate) fn preset_names(&self) -> Vec<String> {
+        self.shared.hands.presets.as_ref().map(|presets| presets.names()).unwrap_or_default()
+    }
+
+    /// The agents that this session began and that have something to do.
+    pub(crate) async fn at_work(&self, session: &SessionId) -> Result<Vec<Summary>> {
+        let mut working = self.shared.journal.unfinished().await?;
+        let mine = |child: &Summary| {
+            child.spawned.as_ref().is_some_and(|spawned| spawned.parent == *session)
+        };
+        working.retain(mine);
+        Ok(working)
     }
 }
