@@ -126,6 +126,7 @@ impl Tool for ScriptedTool {
             "look" => Action::Look(Look { path: at }),
             "change" => Action::Change(Change { path: at }),
             "exec" => Action::Run(Run {
+                typed: false,
                 command: at,
                 directory: String::new(),
                 timeout: std::time::Duration::from_secs(30),
