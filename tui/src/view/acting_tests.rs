@@ -200,6 +200,7 @@ fn what_is_not_as_configured_stands_in_the_status_line() {
     let settings = v1::Settings {
         approvals: "auto".into(),
         network: "open".into(),
+        preset: "reviewer".into(),
         ..v1::Settings::default()
     };
     chat.fact(Fact::SettingsChanged(v1::SettingsChanged { settings: Some(settings) }));

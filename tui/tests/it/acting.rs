@@ -67,13 +67,15 @@ fn settings_that_are_not_named_stay() {
     let words = ["sessions", "set", "main", "--approvals", "auto", "--workspace", directory];
     let ran = home.run(&[&words[..], &["--json"]].concat());
     assert_eq!(ran.json()["settings"]["approvals"], "auto", "{ran:?}");
-    assert_eq!(home.run(&["sessions", "set", "main", "--effort", ""]).code, 0);
+    let words = ["sessions", "set", "main", "--effort", "", "--agent", "reviewer"];
+    assert_eq!(home.run(&words).code, 0);
     fake.heard(|heard| {
         let first = heard.configures[0].settings.clone().unwrap();
         assert_eq!((first.effort.as_str(), first.queue), ("low", 2));
         assert!(first.workspace.starts_with('/'));
         let second = heard.configures[1].settings.clone().unwrap();
         assert_eq!((second.effort.as_str(), second.queue), ("", 2));
+        assert_eq!((first.preset.as_str(), second.preset.as_str()), ("", "reviewer"));
     });
     assert_eq!(home.run(&["sessions", "set", "main", "--approvals", "never"]).code, 2);
     assert_eq!(home.run(&["sessions", "set", "main"]).code, 2);
