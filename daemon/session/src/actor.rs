@@ -15,7 +15,6 @@ use moltis_core::id::TurnId;
 use moltis_core::journal::Draft;
 use moltis_core::message::Usage;
 use moltis_core::models::ModelInfo;
-use moltis_core::policy::Principal;
 use moltis_core::provider::{Failure, FailureKind};
 use moltis_core::session::{Purpose, Summary};
 use tokio::sync::mpsc;
@@ -169,10 +168,6 @@ impl Actor {
         };
         let (id, started) = (next.turn.clone(), next.started);
         let purpose = next.purpose.clone();
-        let principal = match purpose {
-            Purpose::Run(_) => Principal::Owner,
-            Purpose::Answer | Purpose::Compact | Purpose::Clear => Principal::Model,
-        };
         let rules = self.shared.rules();
         let scene = self.scene(&id, &rules);
         let tools = self.tools_for(&purpose, &scene);
@@ -186,8 +181,7 @@ impl Actor {
         {
             return self.not_begun(&error);
         }
-        let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id))
-            .for_principal(principal);
+        let mut turn = Turn::new(self.log.session.clone(), instructions, purpose, seed(&id));
         if started {
             match self.log.resumed(&id).await {
                 Ok(resumed) => {

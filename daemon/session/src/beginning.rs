@@ -30,7 +30,7 @@ impl Sessions {
             Err(error) => Err(error),
             Ok(_) => {
                 let summary = self.shared.summary(id).await?;
-                self.command(id, "new", caller).await;
+                self.tell_command(id, "new", caller).await;
                 self.began(&summary).await;
                 Ok(summary)
             }

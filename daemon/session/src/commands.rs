@@ -10,7 +10,7 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Cause, Ending, Event, EventKind, NewEvent, Origin};
 use moltis_core::id::{ItemId, OpId, TurnId};
 use moltis_core::message::Usage;
-use moltis_core::session::{OpenTurn, Purpose, Settings, Summary, Titles, TurnRules};
+use moltis_core::session::{OpenTurn, Settings, Summary, Titles, TurnRules};
 
 use crate::actor::Actor;
 use crate::live::Closed;

@@ -196,7 +196,7 @@ impl Actor {
             let (cause, origin) = match &kind {
                 EventKind::AssistantMessage { .. } => (Cause::Model, Origin::Tool),
                 // What the owner has run is no model's wish.
-                EventKind::ToolStarted { .. } if running.turn.is_for_owner() => {
+                EventKind::ToolStarted { .. } if running.turn.is_program() => {
                     (Cause::Daemon, Origin::Owner)
                 }
                 EventKind::Compacted { model: Some(_), .. }

@@ -131,6 +131,7 @@ impl Tool for ScriptedTool {
                 directory: String::new(),
                 timeout: std::time::Duration::from_secs(30),
                 network: scene.network,
+                hosts: scene.hosts.clone(),
                 mount: scene.mount,
             }),
             _ => Action::Send(Outbound { to: at, what: String::new() }),

@@ -43,7 +43,7 @@ impl Turn {
     }
 
     /// Whether it runs a program at the owner's word.
-    pub(super) fn is_program(&self) -> bool {
+    pub fn is_program(&self) -> bool {
         matches!(self.purpose, Purpose::Run(_))
     }
 

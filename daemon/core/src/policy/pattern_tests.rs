@@ -17,6 +17,7 @@ fn run(command: &str) -> Run {
         directory: String::new(),
         timeout: std::time::Duration::from_secs(30),
         network: Network::None,
+        hosts: Vec::new(),
         mount: Mount::ReadWrite,
     }
 }
