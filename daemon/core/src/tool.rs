@@ -185,6 +185,34 @@ impl Outcome {
 pub trait Output: Send + Sync {
     /// More of it.
     fn push(&self, text: &str);
+
+    /// What takes out of a text whatever nobody may see. A tool that keeps less of a text than all of
+    /// it gets one, and cuts what that gives: half of a secret is not recognised by anyone later.
+    fn cleaner(&self) -> Box<dyn Cleaner> {
+        Box::new(AsItIs)
+    }
+}
+
+/// Takes out of one text, which comes in pieces, whatever nobody may see.
+pub trait Cleaner: Send {
+    /// Takes the next piece; gives what can be seen by now. Holds back what may become more.
+    fn push(&mut self, text: &str) -> String;
+
+    /// Gives what was held back: the text is over.
+    fn rest(&mut self) -> String;
+}
+
+/// Leaves a text as it is.
+struct AsItIs;
+
+impl Cleaner for AsItIs {
+    fn push(&mut self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    fn rest(&mut self) -> String {
+        String::new()
+    }
 }
 
 /// One tool.

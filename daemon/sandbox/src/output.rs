@@ -3,12 +3,14 @@
 //! Of each of the two streams the head and the tail are kept, at most [`CAP`] bytes of text, and
 //! between them how much was left out. What arrives is shown as it arrives until the head is full;
 //! from then on only that there is more, each time it has doubled: a flood must not flood those who
-//! watch. Not here: where the bytes come from, and which of them are secrets. The invariant: what is
-//! kept and what is shown have bounds that do not depend on the program.
+//! watch. All of it goes through a cleaner before anything is left out, what is left out too: a
+//! secret may begin there and end in what is kept. Not here: where the bytes come from, and which of
+//! them are secrets. The invariant: what is kept and what is shown is clean, and has bounds that do
+//! not depend on the program.
 
 use std::collections::VecDeque;
 
-use moltis_core::tool::Output;
+use moltis_core::tool::{Cleaner, Output};
 
 /// Bytes of text that are kept of a stream.
 pub(crate) const CAP: usize = 200_000;
@@ -32,7 +34,8 @@ pub(crate) struct Collector<'a> {
 impl<'a> Collector<'a> {
     /// Nothing has come yet; what comes is shown to `output`.
     pub(crate) fn new(output: &'a dyn Output) -> Self {
-        Self { output, stdout: Stream::new(), stderr: Stream::new() }
+        let stream = || Stream::new(output.cleaner());
+        Self { output, stdout: stream(), stderr: stream() }
     }
 
     /// More of its standard output.
@@ -46,117 +49,105 @@ impl<'a> Collector<'a> {
     }
 
     /// Both, once the program has ended: standard output, standard error.
-    pub(crate) fn finish(mut self) -> (String, String) {
-        self.stdout.flush(self.output);
-        self.stderr.flush(self.output);
-        (self.stdout.text(), self.stderr.text())
+    pub(crate) fn finish(self) -> (String, String) {
+        (self.stdout.finish(self.output), self.stderr.finish(self.output))
     }
 }
 
 /// One of the streams.
 struct Stream {
-    head: Vec<u8>,
+    cleaner: Box<dyn Cleaner>,
+    head: String,
+    /// Text as well, but for the rest of a character at its beginning.
     tail: VecDeque<u8>,
     /// All bytes that came.
     total: u64,
+    /// All that were left when it was clean.
+    clean: u64,
     /// The beginning of a character, whose end has not come yet.
     partial: Vec<u8>,
+    /// The head is full.
+    full: bool,
     /// How much must have come before that is said again.
     mark: u64,
 }
 
 impl Stream {
-    fn new() -> Self {
+    fn new(cleaner: Box<dyn Cleaner>) -> Self {
         Self {
-            head: Vec::new(),
+            cleaner,
+            head: String::new(),
             tail: VecDeque::new(),
             total: 0,
+            clean: 0,
             partial: Vec::new(),
+            full: false,
             mark: FIRST_MARK,
         }
     }
 
+    /// Takes what is whole of it; the beginning of a character waits for its end.
     fn take(&mut self, bytes: &[u8], output: &dyn Output) {
         self.total = self.total.saturating_add(bytes.len() as u64);
-        let (first, rest) = bytes.split_at(bytes.len().min(HALF - self.head.len()));
-        if !first.is_empty() {
-            self.head.extend_from_slice(first);
-            self.show(first, output);
-            if self.head.len() == HALF {
-                self.flush(output);
-                output.push("\n… more than can be shown; its end follows when it is over\n");
-            }
-        }
-        self.keep_tail(rest);
+        self.partial.extend_from_slice(bytes);
+        let whole = whole(&self.partial);
+        let clean = self.cleaner.push(&String::from_utf8_lossy(&self.partial[..whole]));
+        self.partial.drain(..whole);
+        self.keep(&clean, output);
         if self.total >= self.mark {
             output.push(&format!("… {} MB so far\n", self.total / 1_000_000));
             self.mark = self.total.saturating_mul(2);
         }
     }
 
-    fn keep_tail(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(HALF)..];
-        let excess = (self.tail.len() + bytes.len()).saturating_sub(HALF);
-        self.tail.drain(..excess);
-        self.tail.extend(bytes);
-    }
-
-    /// Shows what is whole of it; the beginning of a character waits for its end.
-    fn show(&mut self, bytes: &[u8], output: &dyn Output) {
-        self.partial.extend_from_slice(bytes);
-        let whole = whole(&self.partial);
-        if whole > 0 {
-            let bytes: Vec<u8> = self.partial.drain(..whole).collect();
-            output.push(&String::from_utf8_lossy(&bytes));
-        }
-    }
-
-    /// Shows what waited in vain.
-    fn flush(&mut self, output: &dyn Output) {
-        if !self.partial.is_empty() {
-            output.push(&String::from_utf8_lossy(&self.partial));
-            self.partial.clear();
-        }
-    }
-
-    /// Head and tail with what was left out named between them.
-    fn text(mut self) -> String {
-        let total = self.total;
-        let kept = (self.head.len() + self.tail.len()) as u64;
-        if kept == total {
-            let mut all = self.head;
-            all.extend(self.tail);
-            let text = String::from_utf8_lossy(&all).into_owned();
-            if text.len() <= CAP {
-                return text;
+    fn keep(&mut self, text: &str, output: &dyn Output) {
+        self.clean = self.clean.saturating_add(text.len() as u64);
+        let mut rest = text;
+        if !self.full {
+            let room = HALF - self.head.len();
+            let (first, after) = text.split_at(text.floor_char_boundary(room));
+            if !first.is_empty() {
+                self.head.push_str(first);
+                output.push(first);
             }
-            // Bytes that were no text grew when they were replaced.
-            return joined(&text, &text, (all.len() as u64).saturating_sub(2 * HALF as u64));
+            if text.len() >= room {
+                self.full = true;
+                output.push("\n… more than can be shown; its end follows when it is over\n");
+            }
+            rest = after;
         }
+        let rest = &rest.as_bytes()[rest.len().saturating_sub(HALF)..];
+        let excess = (self.tail.len() + rest.len()).saturating_sub(HALF);
+        self.tail.drain(..excess);
+        self.tail.extend(rest);
+    }
+
+    /// Takes what waited in vain; head and tail with what was left out named between them.
+    fn finish(mut self, output: &dyn Output) -> String {
+        let partial = std::mem::take(&mut self.partial);
+        let last = self.cleaner.push(&String::from_utf8_lossy(&partial)) + &self.cleaner.rest();
+        self.keep(&last, output);
+        let left_out = self.clean - (self.head.len() + self.tail.len()) as u64;
         let tail = self.tail.make_contiguous();
-        let head = &self.head[..whole(&self.head)];
+        if left_out == 0 {
+            return self.head + &String::from_utf8_lossy(tail);
+        }
         let begins = tail.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
-        let tail = &tail[begins..];
-        let left_out = total - (head.len() + tail.len()) as u64;
-        joined(&String::from_utf8_lossy(head), &String::from_utf8_lossy(tail), left_out)
+        let tail = String::from_utf8_lossy(&tail[begins..]);
+        joined(&self.head, &tail, left_out.saturating_add(begins as u64))
     }
 }
 
-/// The beginning of one text and the end of another, each cut to its half at a line where one is
-/// near: so half a line, or half of a secret that is about to be looked for, is seldom left.
+/// The beginning of one text and the end of another, each cut at a line where one is near.
 fn joined(head: &str, tail: &str, left_out: u64) -> String {
-    let mut end = head.floor_char_boundary(HALF.min(head.len()));
-    if let Some(line) = head[..end].rfind('\n')
-        && end - line <= NEAR
-    {
-        end = line + 1;
-    }
-    let mut begin = tail.ceil_char_boundary(tail.len().saturating_sub(HALF));
-    if let Some(line) = tail[begin..].find('\n')
-        && line < NEAR
-    {
-        begin += line + 1;
-    }
+    let end = match head.rfind('\n') {
+        Some(line) if head.len() - line <= NEAR => line + 1,
+        _ => head.len(),
+    };
+    let begin = match tail.find('\n') {
+        Some(line) if line < NEAR => line + 1,
+        _ => 0,
+    };
     let left_out = left_out.saturating_add((head.len() - end + begin) as u64);
     let gap = if head[..end].ends_with('\n') { "" } else { "\n" };
     format!("{}{gap}… {left_out} bytes left out …\n{}", &head[..end], &tail[begin..])

@@ -1,9 +1,10 @@
 use std::sync::Mutex;
 
-use moltis_core::tool::Output;
+use moltis_agent::redact::{Redactor, Stream as Redacting};
+use moltis_core::tool::{Cleaner, Output};
 use proptest::prelude::*;
 
-use super::{CAP, Collector};
+use super::{CAP, Collector, HALF};
 
 /// Keeps what is shown.
 #[derive(Default)]
@@ -13,6 +14,79 @@ impl Output for Shown {
     fn push(&self, text: &str) {
         self.0.lock().unwrap().push(text.to_owned());
     }
+}
+
+/// The same, with the owner's secret taken out as a session does it.
+#[derive(Default)]
+struct Clean(Shown);
+
+impl Output for Clean {
+    fn push(&self, text: &str) {
+        self.0.push(text);
+    }
+
+    fn cleaner(&self) -> Box<dyn Cleaner> {
+        Box::new(Redacted(Some(knowing().stream())))
+    }
+}
+
+struct Redacted(Option<Redacting>);
+
+impl Cleaner for Redacted {
+    fn push(&mut self, text: &str) -> String {
+        self.0.as_mut().unwrap().push(text)
+    }
+
+    fn rest(&mut self) -> String {
+        self.0.take().unwrap().finish()
+    }
+}
+
+/// The owner's secret as it is, in base64, in hexadecimal, and in a URL.
+const FORMS: &[&str] = &[
+    "sk-7Qx2Vb9Lm4Tz8wKc1Yh0",
+    "c2stN1F4MlZiOUxtNFR6OHdLYzFZaDA",
+    "736b2d375178325662394c6d34547a38774b6331596830",
+    "%73%6b%2d%37%51%78%32%56%62%39%4c%6d%34%54%7a%38%77%4b%63%31%59%68%30",
+];
+
+fn knowing() -> Redactor {
+    Redactor::new([("TOKEN", FORMS[0])].into_iter())
+}
+
+/// A flood in which a form of the secret lies so far over the end of the head, and as far over the
+/// beginning of the tail.
+fn flood(form: &str, over: usize) -> String {
+    let head = ".".repeat(HALF - form.len() + over);
+    let middle = ".".repeat(5_000);
+    let tail = ".".repeat(HALF - form.len() + over);
+    format!("{head}{form}{middle}{form}{tail}")
+}
+
+/// What a flood leaves, kept or shown, beside dots; secrets that are left whole are found later.
+fn left(text: &str, chunk: usize, clean: bool) -> Vec<String> {
+    let output = Clean::default();
+    let mut collector = match clean {
+        true => Collector::new(&output),
+        false => Collector::new(&output.0),
+    };
+    text.as_bytes().chunks(chunk).for_each(|chunk| collector.stdout(chunk));
+    let (kept, _) = collector.finish();
+    let shown = output.0.0.into_inner().unwrap().concat();
+    let seen = [knowing().redact(&kept).into_owned(), knowing().redact(&shown).into_owned()];
+    seen.iter()
+        .flat_map(|text| text.split('.'))
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether more than a few bytes of this are in these.
+fn shows(left: &[String], form: &str) -> bool {
+    let few = form.len() / 4;
+    let parts = form.as_bytes().windows(few);
+    let mut parts = parts.map(|part| std::str::from_utf8(part).unwrap());
+    parts.any(|part| left.iter().any(|left| left.contains(part)))
 }
 
 fn collect(chunks: &[&[u8]]) -> (String, Vec<String>) {
@@ -74,6 +148,43 @@ fn bytes_that_are_no_text_stay_within_the_cap() {
     assert!(text.contains("bytes left out"));
     let (text, _) = collect(&[&vec![0xFF; 3 * CAP]]);
     assert!(text.len() <= CAP, "{}", text.len());
+}
+
+#[test]
+fn a_secret_that_a_cut_falls_into_does_not_show_in_part() {
+    for form in FORMS {
+        for over in 0..=form.len() {
+            let left = left(&flood(form, over), 8192, true);
+            assert!(!shows(&left, form), "{form}, {over} bytes over: {left:?}");
+        }
+    }
+}
+
+#[test]
+fn were_it_looked_for_after_the_cut_half_of_it_would_show() {
+    for form in FORMS {
+        let left = left(&flood(form, form.len() / 2), 8192, false);
+        assert!(shows(&left, form), "{form}: {left:?}");
+    }
+}
+
+#[test]
+fn a_flood_without_a_secret_is_left_as_it_is_by_the_cleaner() {
+    let text = flood("nothing of interest", 7);
+    assert_eq!(left(&text, 8192, true), left(&text, 8192, false));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_a_flood_comes_no_part_of_a_secret_shows(
+        form in prop::sample::select(FORMS), over in 0usize..80, chunk in 1usize..70_000,
+    ) {
+        let over = over.min(form.len());
+        let left = left(&flood(form, over), chunk, true);
+        prop_assert!(!shows(&left, form), "{:?}", left);
+    }
 }
 
 proptest! {

@@ -17,7 +17,7 @@ use moltis_core::hook::{Hooks, Occasion, Point, Say};
 use moltis_core::id::CallId;
 use moltis_core::message::{Part, text_of};
 use moltis_core::policy::{Authorized, Pattern};
-use moltis_core::tool::{Call, Outcome, Output, Scene, Tool, Toolbox};
+use moltis_core::tool::{Call, Cleaner, Outcome, Output, Scene, Tool, Toolbox};
 use moltis_core::worktree::Worktrees;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -309,6 +309,7 @@ struct Printer {
     id: CallId,
     call: u32,
     inbox: mpsc::Sender<Message>,
+    secrets: Arc<dyn Secrets>,
     pending: Mutex<Waiting>,
 }
 
@@ -334,12 +335,17 @@ impl Output for Printer {
             place.send(Message { call: self.call, what });
         }
     }
+
+    fn cleaner(&self) -> Box<dyn Cleaner> {
+        Box::new(Printing::new(self.secrets.clone()))
+    }
 }
 
 impl Printer {
     fn new(id: CallId, call: u32, inbox: mpsc::Sender<Message>, secrets: Arc<dyn Secrets>) -> Self {
-        let waiting = Waiting { printing: Printing::new(secrets), text: String::new() };
-        Self { id, call, inbox, pending: Mutex::new(waiting) }
+        let printing = Printing::new(secrets.clone());
+        let waiting = Waiting { printing, text: String::new() };
+        Self { id, call, inbox, secrets, pending: Mutex::new(waiting) }
     }
 
     /// Passes on what is left.

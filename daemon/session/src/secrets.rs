@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use moltis_agent::redact::{Redactor, Stream};
 use moltis_core::error::{Error, Result};
 use moltis_core::message::Part;
-use moltis_core::tool::Outcome;
+use moltis_core::tool::{Cleaner, Outcome};
 
 /// Bytes of a result that are cleaned right where it is taken; of more, another thread sees to it.
 const MOST_HERE: usize = 64 << 10;
@@ -90,7 +90,7 @@ fn cleaned(redactor: &Redactor, mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// What a tool prints, on its way to those who watch.
+/// A text that a tool prints, on its way to those who watch or to where it is cut.
 pub(crate) struct Printing {
     secrets: Arc<dyn Secrets>,
     redactor: Redactor,
@@ -103,9 +103,10 @@ impl Printing {
         let stream = redactor.stream();
         Self { secrets, redactor, stream }
     }
+}
 
-    /// Takes more; gives what can be shown.
-    pub(crate) fn push(&mut self, text: &str) -> String {
+impl Cleaner for Printing {
+    fn push(&mut self, text: &str) -> String {
         let now = self.secrets.redactor();
         if now.is(&self.redactor) {
             return self.stream.push(text);
@@ -116,8 +117,7 @@ impl Printing {
         before + &self.stream.push(text)
     }
 
-    /// Gives what was held back.
-    pub(crate) fn rest(&mut self) -> String {
+    fn rest(&mut self) -> String {
         std::mem::replace(&mut self.stream, self.redactor.stream()).finish()
     }
 }

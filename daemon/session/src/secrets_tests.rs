@@ -5,7 +5,7 @@ use moltis_agent::redact::Redactor;
 use moltis_core::error::Result;
 use moltis_core::event::Origin;
 use moltis_core::message::{Part, text_of};
-use moltis_core::tool::Outcome;
+use moltis_core::tool::{Cleaner as _, Outcome};
 
 use super::{MOST_HERE, NoSecrets, Printing, Secrets, kept_from};
 

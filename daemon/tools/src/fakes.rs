@@ -61,6 +61,7 @@ pub(crate) struct FakeSandbox {
     status: SandboxStatus,
     log: Mutex<Vec<String>>,
     exit: Exit,
+    screen: String,
 }
 
 impl Default for FakeSandbox {
@@ -73,7 +74,7 @@ impl Default for FakeSandbox {
             ended_by: None,
             took: Duration::from_millis(12),
         };
-        Self { status, log: Mutex::default(), exit }
+        Self { status, log: Mutex::default(), exit, screen: ">>> ".to_owned() }
     }
 }
 
@@ -81,6 +82,11 @@ impl FakeSandbox {
     /// Programs end like this.
     pub(crate) fn ending(exit: Exit) -> Self {
         Self { exit, ..Self::default() }
+    }
+
+    /// Programs that go on show this.
+    pub(crate) fn showing(screen: &str) -> Self {
+        Self { screen: screen.to_owned(), ..Self::default() }
     }
 
     /// There is no backend.
@@ -131,7 +137,7 @@ impl Sandbox for FakeSandbox {
             return Err(Error::new(Code::NotFound, format!("no program `{name}` goes on")));
         }
         let process = Process { name: name.to_owned(), command: "python3".to_owned(), exit: None };
-        Ok((process, ">>> ".to_owned()))
+        Ok((process, self.screen.clone()))
     }
 
     async fn processes(&self, _: &Place) -> Result<Vec<Process>> {

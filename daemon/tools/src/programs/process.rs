@@ -122,6 +122,7 @@ impl Process {
         arguments: &Arguments,
         run: Option<Authorized<Run>>,
         place: &Place,
+        output: &dyn Output,
     ) -> Answer<String> {
         let wrong = |text: String| moltis_core::Error::new(moltis_core::Code::Invalid, text);
         let name = arguments.name().map_err(wrong)?;
@@ -141,6 +142,8 @@ impl Process {
             Verb::List => Ok(list(&self.sandbox.processes(place).await?)),
             _ => {
                 let (process, screen) = self.sandbox.screen(place, &name, LINES).await?;
+                let mut cleaner = output.cleaner();
+                let screen = cleaner.push(&screen) + &cleaner.rest();
                 Ok(format!("[{}]\n{}", line(&process), told::cut(&screen, SCREEN)))
             }
         }
@@ -169,12 +172,12 @@ impl Tool for Process {
         (call.arguments["action"] == "start").then(|| first_words(&call.action)).flatten()
     }
 
-    async fn run(&self, call: Authorized<Call>, scene: &Scene, _output: &dyn Output) -> Outcome {
+    async fn run(&self, call: Authorized<Call>, scene: &Scene, output: &dyn Output) -> Outcome {
         let arguments: Arguments = match schema::read(&self.spec, &call.what().arguments) {
             Ok(arguments) => arguments,
             Err(wrong) => return Outcome::failed(wrong),
         };
-        match self.act(&arguments, call.run(), &place(scene)).await {
+        match self.act(&arguments, call.run(), &place(scene), output).await {
             Ok(text) => Outcome::said(text).from(origin(scene.network)).sensitive(),
             Err(error) => Outcome::failed(error.to_string()),
         }

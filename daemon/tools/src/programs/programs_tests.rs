@@ -4,11 +4,11 @@ use std::time::Duration;
 use expect_test::expect;
 use moltis_core::message::text_of;
 use moltis_core::sandbox::{Exit, Mount, Network, Sandbox};
-use moltis_core::tool::{Outcome, Scene, Tool};
+use moltis_core::tool::{Cleaner, Outcome, Output, Scene, Tool};
 use serde_json::{Value, json};
 
-use super::Process;
-use crate::fakes::{FakeSandbox, call, planned, scene};
+use super::{Process, SCREEN};
+use crate::fakes::{Deaf, FakeSandbox, allowed, call, planned, scene};
 use crate::programs::exec::Exec;
 
 async fn exec(exit: Exit) -> Outcome {
@@ -154,4 +154,43 @@ fn typing_into_a_program_is_judged_as_a_run_and_looking_at_it_is_not() {
         plan(json!({"action": "poll", "name": "a;b"})),
         "Err(\"`name` has 1 to 32 letters, digits, - and _\")"
     );
+}
+
+/// Takes a word out of a text that comes in one piece.
+struct Without(&'static str);
+
+impl Cleaner for Without {
+    fn push(&mut self, text: &str) -> String {
+        text.replace(self.0, "[NAME]")
+    }
+
+    fn rest(&mut self) -> String {
+        String::new()
+    }
+}
+
+/// Keeps that word from everybody.
+struct Clean;
+
+impl Output for Clean {
+    fn push(&self, _text: &str) {}
+
+    fn cleaner(&self) -> Box<dyn Cleaner> {
+        Box::new(Without("the-secret"))
+    }
+}
+
+#[tokio::test]
+async fn a_secret_on_a_screen_is_not_shown_in_part_where_the_screen_is_cut() {
+    let half = SCREEN / 2;
+    let screen = format!("{}the-secret{}", ".".repeat(half - 5), ".".repeat(SCREEN));
+    let tool = Process::new(Arc::new(FakeSandbox::showing(&screen)));
+    let poll = async |output: &dyn Output| {
+        let call = allowed(planned(&tool, &json!({"action": "poll"}), &scene("/w")));
+        text_of(&tool.run(call, &scene("/w"), output).await.parts)
+    };
+    let clean = poll(&Clean).await;
+    assert!(!clean.contains("the") && clean.contains("[NAM"), "{clean}");
+    // The counterpart: half of it shows, and nobody finds that later.
+    assert!(poll(&Deaf).await.contains("the-s\n[…"));
 }
