@@ -2,8 +2,9 @@
 //!
 //! Each command, and each program that goes on, is a sandbox of its own that is made in some
 //! hundredths of a second: programs of this machine to be read, folders in memory that go with it,
-//! the workspace, no network but a socket to the hosts that are listed. There is no image and nothing is kept between commands. The parts:
-//! [`room`] is what there is inside, [`seams`] what of the workspace steers programs outside,
+//! the workspace, no network but a socket to the hosts that are listed. There is no image and nothing
+//! is kept between commands. The parts: [`room`] and [`etc`] are what there is inside, [`seams`] what
+//! of the workspace steers programs outside,
 //! [`filter`] what of the kernel can be reached, [`limits`] what may be used up, [`enter`] the way in,
 //! [`launch`] the thread that starts, [`wards`] and [`tree`] the way it ends, [`once`] and [`kept`]
 //! the two ways to run, [`probe`] the proof.
@@ -12,6 +13,7 @@
 //! never those of the sandbox; where one of the namespaces is missing, nothing runs.
 
 mod enter;
+mod etc;
 mod filter;
 mod kept;
 mod launch;
@@ -52,7 +54,7 @@ const BUS: &[&str] = &["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
 pub(crate) struct Bubblewrap {
     program: PathBuf,
     version: String,
-    /// What mounts the machine's programs.
+    /// What mounts the machine's programs and the `/etc`.
     programs: Vec<OsString>,
     tmux: Option<PathBuf>,
     /// What carries connections to single hosts is on this machine.
@@ -234,9 +236,6 @@ fn prepare(options: &Options) -> io::Result<Option<Prepared>> {
     fs::write(own.join("here"), seams::HERE)?;
     fs::set_permissions(&own, fs::Permissions::from_mode(0o700))?;
     let own = own.canonicalize()?;
-    for (name, text) in room::STUBS {
-        fs::write(own.join(name), text)?;
-    }
     let filter = match filter::program()? {
         Some(filter) => {
             let path = own.join("filter");
@@ -248,7 +247,8 @@ fn prepare(options: &Options) -> io::Result<Option<Prepared>> {
     let hidden = vec![options.data_dir.canonicalize()?];
     let limits = limits::Limits::new(options);
     let seams = seams::Seams::new(own.join("placeholders"))?;
-    let (programs, tmux) = (room::programs(), self::program("tmux"));
+    let programs = [room::programs(), etc::make(&own.join("etc"))?].concat();
+    let tmux = self::program("tmux");
     let has_relay = self::program(PROGRAM).is_some();
     Ok(Some(Prepared {
         program,

@@ -58,7 +58,7 @@ impl Bubblewrap {
     pub(super) async fn prove(&self) -> Result<()> {
         let manager = self.manager_that_limits().await;
         *self.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = manager;
-        let own = self.own.join("passwd").display().to_string();
+        let own = self.own.join("etc/passwd").display().to_string();
         let script = SCRIPT.replace("\"$1\"", &format!("'{}'", own.replace('\'', "'\\''")));
         let exit = self.run(&place(), &run(script), &Unseen).await?;
         if exit.code != 0 {

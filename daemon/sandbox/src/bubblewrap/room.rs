@@ -1,9 +1,9 @@
 //! What there is inside of a sandbox: the command line of bubblewrap.
 //!
-//! Made of nothing but these lines: programs and libraries of the machine to be read, a handful of
-//! files of `/etc`, three folders in memory, the workspace, the repository that it is a worktree of,
-//! and the one socket that leads to single hosts. There is no word here for the machine's network, its
-//! processes, its devices or its home folders. Not here: how it is started.
+//! Made of nothing but these lines: programs and libraries of the machine to be read, an `/etc` with
+//! a handful of files, three folders in memory, the workspace, the repository that it is a worktree
+//! of, and the one socket that leads to single hosts. There is no word here for the machine's network,
+//! its processes, its devices or its home folders. Not here: how it is started.
 //! The invariant: every command line that this module makes contains as much as any other.
 
 use std::ffi::OsString;
@@ -25,40 +25,6 @@ const USER: &str = "1000";
 
 /// Folders of the root that hold programs and libraries, or are links to such.
 const PROGRAMS: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
-
-/// What programs need of `/etc`. Not the users, not keys (`ssl/private`), not what the person set up.
-const ETC: &[&str] = &[
-    "alternatives",
-    "ca-certificates",
-    "crypto-policies",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "localtime",
-    "magic",
-    "mime.types",
-    "pki/ca-trust",
-    "pki/tls/certs",
-    "protocols",
-    "services",
-    "ssl/cert.pem",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-];
-
-/// Files of `/etc` that are made here, the same everywhere.
-pub(super) const STUBS: &[(&str, &str)] = &[
-    (
-        "passwd",
-        "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n\
-         moltis:x:1000:1000:Moltis:/home/moltis:/bin/sh\n\
-         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-    ),
-    ("group", "root:x:0:\nmoltis:x:1000:\nnogroup:x:65534:\n"),
-    ("hosts", "127.0.0.1 localhost moltis\n::1 localhost\n"),
-    ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-];
 
 /// The environment inside, before what the owner adds.
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -97,7 +63,8 @@ pub(super) fn programs() -> Vec<OsString> {
         let path = Path::new("/").join(name);
         match fs::read_link(&path) {
             Ok(target) => line.paths("--symlink", &target, &path),
-            Err(_) => line.paths("--ro-bind-try", &path, &path),
+            Err(_) if path.is_dir() => line.paths("--ro-bind-try", &path, &path),
+            Err(_) => {}
         }
     }
     line.0
@@ -105,9 +72,9 @@ pub(super) fn programs() -> Vec<OsString> {
 
 /// One sandbox.
 pub(super) struct Room<'a> {
-    /// What [`programs`] said.
+    /// What [`programs`] said, and the `/etc`.
     pub(super) programs: &'a [OsString],
-    /// The folder with the stubs and an empty folder.
+    /// The folder with an empty folder.
     pub(super) own: &'a Path,
     /// The workspace, and what leads out.
     pub(super) ground: &'a Ground,
@@ -161,13 +128,6 @@ impl Room<'_> {
 
     fn machine(&self, line: &mut Line) {
         line.0.extend_from_slice(self.programs);
-        for name in ETC {
-            let path = Path::new("/etc").join(name);
-            line.paths("--ro-bind-try", &path, &path);
-        }
-        for (name, _) in STUBS {
-            line.paths("--ro-bind", &self.own.join(name), &Path::new("/etc").join(name));
-        }
         // Read-only, for the kernel takes the user who owns its switches for root without asking for
         // a capability, and inside that may be the user who runs the daemon.
         line.words(&["--proc", "/proc", "--remount-ro", "/proc"]);
