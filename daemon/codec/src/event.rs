@@ -315,12 +315,9 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
         Kind::SessionCreated(created) => {
             session_created(created).map_err(|error| error.within("session_created"))
         }
-        Kind::SessionForked(forked) => Ok(EventKind::SessionForked {
-            parent: SessionId::new(
-                filled("parent", forked.parent).map_err(|e| e.within("session_forked"))?,
-            ),
-            parent_seq: forked.parent_seq,
-        }),
+        Kind::SessionForked(forked) => {
+            session_forked(forked).map_err(|error| error.within("session_forked"))
+        }
         Kind::TitleChanged(changed) => Ok(EventKind::TitleChanged {
             title: changed.title,
             automatic: changed.automatic,
@@ -381,6 +378,11 @@ fn kind_from_wire(kind: v1::event::Kind) -> Result<EventKind> {
             value: state.value,
         }),
     }
+}
+
+fn session_forked(forked: v1::SessionForked) -> Result<EventKind> {
+    let parent = SessionId::new(filled("parent", forked.parent)?);
+    Ok(EventKind::SessionForked { parent, parent_seq: forked.parent_seq })
 }
 
 fn session_created(created: v1::SessionCreated) -> Result<EventKind> {
