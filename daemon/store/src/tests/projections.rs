@@ -120,7 +120,7 @@ fn a_transcript_is_the_history() {
     }
     assert_eq!(text.as_bytes(), lines);
     expect![[r#"
-        {"agent":"main","at":"2026-11-24T06:00:00.000Z","cause":"cli","key":null,"kind":"session_created","origin":"owner","seq":1,"settings":{"approvals":null,"effort":null,"model":null,"mount":null,"network":null,"preset":null,"queue":null,"workspace":null},"turn":null}
+        {"agent":"main","at":"2026-11-24T06:00:00.000Z","cause":"cli","key":null,"kind":"session_created","origin":"owner","seq":1,"settings":{"approvals":null,"effort":null,"model":null,"mount":null,"network":null,"preset":null,"queue":null,"tree":null,"workspace":null},"turn":null}
         {"at":"2026-11-24T06:00:01.000Z","cause":"cli","images":[],"item":"item-op-a","kind":"user","model":null,"op_id":"op-a","origin":"owner","queue":"followup","seq":2,"text":"ants","turn":"turn-op-a"}
     "#]]
     .assert_eq(&text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>());
