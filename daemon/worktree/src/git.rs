@@ -6,7 +6,8 @@
 //! a bounded time and output. What remains are the filters that a configuration may name for files:
 //! whoever touches files asks through [`crate::aside`], where that configuration is not read at all.
 //!
-//! Not here: what is asked. The invariant: when a run returns or is dropped, its processes are dead.
+//! Not here: what is asked. The invariant: when a run returns, its processes are dead; when it is
+//! dropped, they are killed.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -17,7 +18,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// Where git is looked for: not where the environment says, which others may have a say in.
 const PLACES: &[&str] = &["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"];
@@ -71,6 +73,8 @@ const OVERRIDES: &[(&str, &str)] = &[
 #[derive(Clone, Debug)]
 pub(crate) struct Git {
     program: PathBuf,
+    /// Ends its runs.
+    stop: CancellationToken,
 }
 
 /// One run of it.
@@ -88,6 +92,9 @@ pub(crate) enum Failed {
     NotStarted(io::Error),
     #[error("git did not come to an end in {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// Whoever wanted it went away.
+    #[error("nobody waits for it")]
+    Stopped,
     /// It said no: the last line of its complaint.
     #[error("{0}")]
     Refused(String),
@@ -126,28 +133,48 @@ impl Git {
     /// The machine's git, if it has one.
     pub(crate) fn find() -> Option<Self> {
         let programs = PLACES.iter().map(|place| Path::new(place).join("git"));
-        programs.into_iter().find(|path| path.is_file()).map(|program| Self { program })
+        programs.into_iter().find(|path| path.is_file()).map(|program| {
+            let stop = CancellationToken::new();
+            Self { program, stop }
+        })
+    }
+
+    /// The same, whose runs this ends.
+    pub(crate) fn until(&self, stop: &CancellationToken) -> Self {
+        Self { program: self.program.clone(), stop: stop.clone() }
     }
 
     /// Runs it, and gives what it printed without the blanks at its end.
     pub(crate) async fn ask(&self, ask: Ask<'_>) -> Result<String, Failed> {
+        if self.stop.is_cancelled() {
+            return Err(Failed::Stopped);
+        }
         let limit = ask.limit;
+        let mut child = self.spawn(ask).map_err(Failed::NotStarted)?;
+        let group = Group::of(&child);
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (mut said, mut complaint) = (Vec::new(), Vec::new());
         let run = async {
-            let mut child = self.spawn(ask).map_err(Failed::NotStarted)?;
-            let _group = Group::of(&child);
-            let (out, err) = (child.stdout.take(), child.stderr.take());
-            let (mut said, mut complaint) = (Vec::new(), Vec::new());
-            let (status, (), ()) = tokio::join!(
+            tokio::join!(
                 child.wait(),
                 gather(out, &mut said, MOST),
                 gather(err, &mut complaint, COMPLAINT),
-            );
-            if status.map_err(Failed::NotStarted)?.success() {
-                return Ok(String::from_utf8_lossy(&said).trim_end().to_owned());
-            }
-            Err(Failed::Refused(reason(&String::from_utf8_lossy(&complaint))))
+            )
         };
-        timeout(limit, run).await.unwrap_or(Err(Failed::TimedOut(limit)))
+        let ended = tokio::select! {
+            (status, (), ()) = run => status.map_err(Failed::NotStarted),
+            () = self.stop.cancelled() => Err(Failed::Stopped),
+            () = sleep(limit) => Err(Failed::TimedOut(limit)),
+        };
+        if ended.is_err() {
+            // What was killed may still be at its last write.
+            drop(group);
+            let _ = child.wait().await;
+        }
+        if ended?.success() {
+            return Ok(String::from_utf8_lossy(&said).trim_end().to_owned());
+        }
+        Err(Failed::Refused(reason(&String::from_utf8_lossy(&complaint))))
     }
 
     fn spawn(&self, ask: Ask<'_>) -> io::Result<Child> {

@@ -5,8 +5,8 @@
 //! made, and is made anew. It is locked, as the sandbox sees it under another path and would take it for
 //! one that was removed. Not here: when it is made.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::id::SessionId;
@@ -71,11 +71,7 @@ impl Keeper {
             branch,
         };
         clear(git, &plan).await;
-        let made = tokio::select! {
-            made = self.write(git, &plan) => made,
-            () = stop.cancelled() => Err(Error::new(Code::Unavailable, "nobody waits for it")),
-        };
-        if let Err(error) = made {
+        if let Err(error) = self.write(&git.until(stop), &plan).await {
             take_back(git, &plan).await;
             return Err(error);
         }
@@ -189,9 +185,19 @@ async fn take_back(git: &Git, plan: &Plan) {
 async fn forget(git: &Git, plan: &Plan) {
     let words = ["worktree", "remove", "--force", "--force"];
     let removed = git.ask(Ask::new(&plan.repository.root, words).word(&plan.path)).await;
+    let admin = plan.repository.admin(&plan.path);
     // What git does not know as a worktree is a folder of ours, without anything that was worked on.
-    if removed.is_err() && !plan.repository.admin(&plan.path).exists() {
+    if removed.is_err() && is_half(&admin, &plan.path) {
         let _ = fs::remove_dir_all(&plan.path);
+        let _ = fs::remove_dir_all(&admin);
+    }
+}
+
+/// What git knows of a worktree was not written to its end, or is of this one.
+fn is_half(admin: &Path, worktree: &Path) -> bool {
+    match fs::read_to_string(admin.join("gitdir")) {
+        Ok(points) => points.trim().is_empty() || Path::new(points.trim()) == worktree.join(".git"),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
