@@ -7,6 +7,7 @@
 mod backend;
 #[cfg(target_os = "linux")]
 mod bubblewrap;
+mod container;
 mod engine;
 mod image;
 mod linked;

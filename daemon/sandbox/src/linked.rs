@@ -10,7 +10,7 @@
 //!
 //! A workspace may come from anywhere, and its `.git` may name any folder of the machine. So the
 //! repository must name the workspace in its turn, which only who can write the repository can have
-//! written. Not here: what mounts ([`crate::bubblewrap`], [`crate::engine`]); repositories below a
+//! written. Not here: what mounts ([`crate::bubblewrap`], [`crate::container`]); repositories below a
 //! workspace's root. The invariant: nothing is seen of a folder that does not name the workspace.
 
 use std::fs;

@@ -20,7 +20,7 @@ use moltis_core::sandbox::Outlet;
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
-use crate::engine::fresh;
+use crate::container::runtime::fresh;
 
 /// Where the folder is inside.
 pub(crate) const INSIDE: &str = "/run/moltis";

@@ -17,6 +17,8 @@ use moltis_core::tool::{Output, Run};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::backend::Backend;
+use crate::container::Containers;
+use crate::container::runtime::Runtime;
 use crate::engine::{Engine, Kind, usual};
 use crate::opening::Openings;
 use crate::options::{Choice, Options};
@@ -122,6 +124,14 @@ impl Sandboxes {
         Err(Error::new(Code::NotConfigured, "bubblewrap is for Linux"))
     }
 
+    /// The containers of a runtime that has proved itself.
+    async fn proved(&self, runtime: Box<dyn Runtime>) -> Result<Arc<dyn Backend>> {
+        let containers = Containers::new(runtime, &self.options)?;
+        containers.sweep().await;
+        containers.probe().await?;
+        Ok(Arc::new(containers))
+    }
+
     async fn engine(&self, kind: Kind) -> Result<Arc<dyn Backend>> {
         let places = match &self.options.socket {
             Some(socket) => vec![PathBuf::from(socket.trim_start_matches("unix://"))],
@@ -132,11 +142,9 @@ impl Sandboxes {
             if !tokio::fs::try_exists(&place).await.unwrap_or(false) {
                 continue;
             }
-            match Engine::connect(kind, &place, &self.options).await {
+            match Engine::connect(kind, &place).await {
                 Ok(engine) => {
-                    engine.sweep().await;
-                    engine.probe().await?;
-                    return Ok(Arc::new(engine));
+                    return self.proved(Box::new(engine)).await;
                 }
                 Err(error) => reason = error.message,
             }

@@ -154,28 +154,9 @@ pub(super) async fn list(docker: &Docker, current: &str) -> Result<Vec<Image>> {
     Ok(images)
 }
 
-/// Removes one, or all but the current one.
-pub(super) async fn remove(
-    docker: &Docker,
-    current: &str,
-    wanted: Option<&str>,
-) -> Result<Vec<String>> {
-    let all = list(docker, current).await?;
-    if let Some(tag) = wanted
-        && !all.iter().any(|image| image.tag == tag)
-    {
-        let text = format!("Moltis made no image `{tag}`");
-        return Err(Error::new(Code::NotFound, text).with_hint("moltis sandbox list"));
-    }
-    let mut removed = Vec::new();
-    for image in all {
-        if wanted.map_or(image.current, |tag| tag != image.tag) {
-            continue;
-        }
-        let options = RemoveImageOptions { force: false, ..RemoveImageOptions::default() };
-        let gone = docker.remove_image(&image.tag, Some(options), None).await;
-        gone.map_err(|error| told(&format!("`{}` can't be removed", image.tag), &error))?;
-        removed.push(image.tag);
-    }
-    Ok(removed)
+/// Removes one.
+pub(super) async fn remove(docker: &Docker, tag: &str) -> Result<()> {
+    let options = RemoveImageOptions { force: false, ..RemoveImageOptions::default() };
+    let gone = docker.remove_image(tag, Some(options), None).await;
+    gone.map(drop).map_err(|error| told(&format!("`{tag}` can't be removed"), &error))
 }

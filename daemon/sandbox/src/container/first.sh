@@ -19,6 +19,9 @@ for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.swap.max /sys/fs/cgr
   /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max; do
   if [ -r "$file" ] && read -r line <"$file"; then echo "limit ${file##*/} $line"; fi
 done
+while IFS= read -r line; do
+  case $line in 'Max processes '*) echo "most $line" ;; esac
+done </proc/self/limits
 for file; do
   line=$(ls -di "$file") && echo "inode $line"
 done

@@ -13,19 +13,21 @@ use crate::opening;
 
 /// What a container said of itself.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Proof {
+pub(crate) struct Proof {
     /// Lines of `/proc/self/status`: key and value.
     status: BTreeMap<String, String>,
     /// Lines of `/proc/self/mounts`: path, kind, options.
     mounts: Vec<(String, String, String)>,
     networks: Vec<String>,
     limits: BTreeMap<String, String>,
+    /// How many processes a user may have.
+    processes: Option<u64>,
     inodes: BTreeMap<String, u64>,
     tools: Vec<String>,
     /// The relay to its opening listens.
     relay: bool,
     /// The process that holds it up; there once all has been said.
-    pub(super) keep: Option<String>,
+    pub(crate) keep: Option<String>,
 }
 
 /// Lines that are taken; a container says some fifty.
@@ -33,7 +35,7 @@ const MOST: usize = 2_000;
 
 impl Proof {
     /// Takes a line.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let mut words = line.split_whitespace();
         let Some(topic) = words.next() else { return };
         let words: Vec<&str> = words.collect();
@@ -50,6 +52,7 @@ impl Proof {
             ("limit", [name, value]) => {
                 self.limits.insert((*name).to_owned(), (*value).to_owned());
             }
+            ("most", ["Max", "processes", _, hard, ..]) => self.processes = hard.parse().ok(),
             ("inode", [inode, ..]) => {
                 // The rest of the line is a path, whatever is in it.
                 let path = line.split_once(*inode).map(|(_, path)| path.trim_start_matches(' '));
@@ -70,7 +73,7 @@ impl Proof {
     }
 
     /// Holds it against what was asked for; says which limits are lacking.
-    pub(super) fn check(&self, spec: &Spec) -> Result<Vec<String>> {
+    pub(crate) fn check(&self, spec: &Spec) -> Result<Vec<String>> {
         let broken = [
             self.user(spec),
             self.privileges(),
@@ -169,7 +172,9 @@ impl Proof {
         if !limited(["memory.max", "memory.limit_in_bytes"], &memory) {
             lacks.push("the memory of its programs is not seen to be limited".to_owned());
         }
-        if !limited(["pids.max", "pids.max"], &spec.pids.to_string()) {
+        // All that runs in a container is one user's.
+        let few = self.processes.is_some_and(|most| most <= spec.pids);
+        if !few && !limited(["pids.max", "pids.max"], &spec.pids.to_string()) {
             lacks.push("the number of its programs is not seen to be limited".to_owned());
         }
         if self.status("Seccomp") != "2" {
@@ -193,7 +198,8 @@ impl Proof {
 pub(super) const NO_TMUX: &str = "the image has no `tmux`: programs that go on can't be run";
 
 /// What is said where nothing can lead to single hosts.
-const NO_RELAY: &str = "the image has no `socat`: single hosts of the network can't be allowed";
+pub(super) const NO_RELAY: &str =
+    "the image has no `socat`: single hosts of the network can't be allowed";
 
 /// A path as `/proc/self/mounts` has it: what would end a word there is an octal number.
 fn unescaped(path: &str) -> String {

@@ -1,5 +1,5 @@
 use super::Proof;
-use crate::engine::spec::tests::spec;
+use crate::container::spec::tests::spec;
 
 /// What a container says that is as it was asked for.
 const GOOD: &str = "\
@@ -109,4 +109,14 @@ fn a_program_that_talks_without_end_fills_nothing() {
         proof.line(&format!("net n{n}"));
     }
     assert!(proof.mounts.len() <= 2_000 && proof.networks.len() <= 2_000);
+}
+
+#[test]
+fn a_limit_on_the_processes_of_its_user_is_one() {
+    let unlimited = GOOD.replace("limit pids.max 256\n", "");
+    for (line, lacking) in [("256      256", 0), ("64       256", 0), ("256      unlimited", 1)] {
+        let text = unlimited
+            .replace("tool grep", &format!("most Max processes {line} processes\ntool grep"));
+        assert_eq!(proof(&text).check(&spec()).unwrap().len(), lacking, "{line}");
+    }
 }

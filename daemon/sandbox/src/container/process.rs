@@ -11,9 +11,10 @@ use moltis_core::error::{Code, Error, Result};
 use moltis_core::sandbox::Process;
 use moltis_core::tool::Run;
 
-use super::container::{Container, Going, MARK, fresh};
 use super::exec::{directory, end_marked};
+use super::held::{Container, Going, MARK};
 use super::proof::NO_TMUX;
+use super::runtime::fresh;
 
 /// Programs that may go on in one container.
 const MOST: usize = 16;

@@ -6,14 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use bollard::container::LogOutput;
 use futures_util::StreamExt as _;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::sandbox::Exit;
 use moltis_core::tool::{Output, Run};
 use tokio::time::{sleep, timeout};
 
-use super::container::{Container, Program, status, told};
+use super::held::Container;
+use super::runtime::{Failure, Piece, Program};
 use super::spec::{HOME, WORKSPACE};
 use crate::output::Collector;
 
@@ -29,20 +29,6 @@ const REST: Duration = Duration::from_millis(300);
 /// The exit code of a program that was killed.
 const KILLED: i64 = 128 + 9;
 
-/// Why a program could not be run.
-pub(super) enum Failure {
-    /// The container has gone: another can be made.
-    Gone,
-    /// Anything else.
-    Error(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
 /// Runs a program.
 pub(super) async fn exec(
     container: &Container,
@@ -57,11 +43,8 @@ pub(super) async fn exec(
     let shell = ["/bin/sh", "-c", &run.command];
     let begun = container.run(&shell, &directory, &live.mark, variables).await;
     let mut program = match begun {
-        Ok(program) => program,
-        Err(error) => {
-            let lost = matches!(status(&error), Some(404 | 409)) || !container.is_up().await;
-            return Err(if lost { Failure::Gone } else { told("it can't be run", &error).into() });
-        }
+        Err(Failure::Error(_)) if !container.is_up().await => return Err(Failure::Gone),
+        begun => begun?,
     };
     let mut printed = Collector::new(output);
     let in_time = {
@@ -69,12 +52,12 @@ pub(super) async fn exec(
         tokio::pin!(over);
         tokio::select! {
             biased;
-            () = &mut over => false,
-            read = read(&mut program, &mut printed) => { read?; true }
+            () = &mut over => None,
+            code = read(&mut program, &mut printed) => Some(code),
         }
     };
-    let (code, ended_by) = if in_time {
-        let code = ended(container, &program.id).await?;
+    let (code, ended_by) = if let Some(ended) = in_time {
+        let code = judged(container, ended).await?;
         (code, out_of_memory(container, code).await)
     } else {
         drop(live);
@@ -89,21 +72,21 @@ pub(super) async fn exec(
     Ok(Exit { code, stdout, stderr, ended_by, took: began.elapsed() })
 }
 
-async fn read(program: &mut Program, printed: &mut Collector<'_>) -> Result<()> {
-    while let Some(more) = program.stream.next().await {
-        match more.map_err(|error| told("the output was cut off", &error))? {
-            LogOutput::StdErr { message } => printed.stderr(&message),
-            LogOutput::StdOut { message } | LogOutput::Console { message } => {
-                printed.stdout(&message);
-            }
-            LogOutput::StdIn { .. } => {}
+/// Takes what it prints until it ends; gives its exit code.
+async fn read(program: &mut Program, printed: &mut Collector<'_>) -> Result<i64> {
+    while let Some(piece) = program.next().await {
+        match piece? {
+            Piece::Stderr(message) => printed.stderr(&message),
+            Piece::Stdout(message) => printed.stdout(&message),
+            Piece::Exit(code) => return Ok(code),
         }
     }
-    Ok(())
+    Err(Error::new(Code::Unavailable, "the engine does not say how the program ended"))
 }
 
-async fn ended(container: &Container, id: &str) -> Result<i64> {
-    match container.exit(id).await {
+/// How a program ended; where that is not known, whether its sandbox has ended with it.
+async fn judged(container: &Container, ended: Result<i64>) -> Result<i64> {
+    match ended {
         Ok(code) => Ok(code),
         Err(error) if container.is_up().await => Err(error),
         Err(_) => {
