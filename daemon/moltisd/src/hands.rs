@@ -73,6 +73,7 @@ fn sandbox_options(settings: &HandSettings, data_dir: &Path) -> Result<moltis_sa
     let choice = match settings.backend.as_str() {
         "docker" => Choice::Docker,
         "podman" => Choice::Podman,
+        "apple-container" => Choice::AppleContainer,
         "bubblewrap" => Choice::Bubblewrap,
         "none" => Choice::None,
         _ => Choice::Auto,

@@ -234,9 +234,10 @@ pub(crate) const SCHEMA: Schema = Schema {
         )),
         restarts(Key::new(
             "sandbox.backend",
-            Kind::Choice(&["auto", "docker", "podman", "bubblewrap", "none"]),
+            Kind::Choice(&["auto", "docker", "podman", "apple-container", "bubblewrap", "none"]),
             Preset::Text("auto"),
-            "auto takes the first that proves that it contains what runs in it.",
+            "auto takes the first that proves that it contains what runs in it; on a Mac Apple's\n\
+             `container` is asked first.",
         )),
         restarts(Key {
             example: "socket = \"/run/podman/podman.sock\"",

@@ -14,7 +14,7 @@ use moltis_core::tool::{Output, Run};
 /// A kind of sandbox. One value for each daemon.
 #[async_trait]
 pub(crate) trait Backend: Send + Sync {
-    /// `docker`, `podman`, `bubblewrap`.
+    /// `docker`, `podman`, `apple-container`, `bubblewrap`.
     fn name(&self) -> &str;
 
     /// Version and address.

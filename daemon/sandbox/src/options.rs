@@ -14,13 +14,16 @@ use secrecy::SecretString;
 /// Which backend is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The first that proves itself: Docker, Podman, bubblewrap.
+    /// The first that proves itself: Docker, Podman, bubblewrap; on a Mac Apple's `container`, Docker,
+    /// Podman.
     #[default]
     Auto,
     /// Docker.
     Docker,
     /// Podman.
     Podman,
+    /// Apple's `container`.
+    AppleContainer,
     /// bubblewrap, on Linux.
     Bubblewrap,
     /// None: programs do not run at all.
@@ -52,6 +55,8 @@ pub struct Options {
     pub backend: Choice,
     /// The socket of the engine, a path; `None` looks at the usual places.
     pub socket: Option<String>,
+    /// Where the program of a backend that is one is looked for: `PATH`, unless it is said otherwise.
+    pub path: Vec<PathBuf>,
     /// The image that sessions get, or that theirs is built from.
     pub base_image: String,
     /// What is added to it, by the names of its own packages.
@@ -83,6 +88,9 @@ impl Options {
         Self {
             backend: Choice::Auto,
             socket: None,
+            path: std::env::var_os("PATH")
+                .map(|path| std::env::split_paths(&path).filter(|one| one.is_absolute()).collect())
+                .unwrap_or_default(),
             base_image: "ubuntu:25.10".to_owned(),
             packages: Vec::new(),
             memory_mb: 2048,

@@ -16,6 +16,7 @@ use moltis_core::sandbox::{Exit, Image, Place, Process, ProcessAsk, Sandbox, San
 use moltis_core::tool::{Output, Run};
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::apple::Apple;
 use crate::backend::Backend;
 use crate::container::Containers;
 use crate::container::runtime::Runtime;
@@ -23,8 +24,19 @@ use crate::engine::{Engine, Kind, usual};
 use crate::opening::Openings;
 use crate::options::{Choice, Options};
 
+/// Which backend is taken, where the configuration leaves it open: the first that proves itself.
+const ORDER: &[Choice] = if cfg!(target_os = "macos") {
+    &[Choice::AppleContainer, Choice::Docker, Choice::Podman]
+} else {
+    &[Choice::Docker, Choice::Podman, Choice::Bubblewrap]
+};
+
 /// What mends it where there is no backend.
-const HINT: &str = "start Docker or Podman, or install bubblewrap, then `moltis sandbox status`";
+const HINT: &str = if cfg!(target_os = "macos") {
+    "run `container system start`, or start Docker or Podman, then `moltis sandbox status`"
+} else {
+    "start Docker or Podman, or install bubblewrap, then `moltis sandbox status`"
+};
 
 /// Where programs run.
 pub struct Sandboxes {
@@ -82,8 +94,8 @@ impl Sandboxes {
                 let hint = "moltis config set sandbox.backend auto";
                 Err(Error::new(Code::NotConfigured, text).with_hint(hint))
             }
-            Choice::Auto => self.first(&[Choice::Docker, Choice::Podman, Choice::Bubblewrap]).await,
-            one => self.first(&[one]).await,
+            Choice::Auto => self.first(ORDER).await,
+            one => self.one(one).await,
         };
         let (backend, trouble) = match &looked {
             Ok(backend) => (Some(Arc::clone(backend)), None),
@@ -97,18 +109,30 @@ impl Sandboxes {
     async fn first(&self, choices: &[Choice]) -> Result<Arc<dyn Backend>> {
         let mut reasons = Vec::new();
         for choice in choices {
-            let tried = match choice {
-                Choice::Docker => self.engine(Kind::Docker).await,
-                Choice::Podman => self.engine(Kind::Podman).await,
-                Choice::Bubblewrap => self.bubblewrap().await,
-                Choice::Auto | Choice::None => continue,
-            };
-            match tried {
+            match self.one(*choice).await {
                 Ok(backend) => return Ok(backend),
                 Err(error) => reasons.push(error.message),
             }
         }
         Err(Error::new(Code::NotConfigured, reasons.join("; ")).with_hint(HINT))
+    }
+
+    async fn one(&self, choice: Choice) -> Result<Arc<dyn Backend>> {
+        let tried = match choice {
+            Choice::Docker => self.engine(Kind::Docker).await,
+            Choice::Podman => self.engine(Kind::Podman).await,
+            Choice::AppleContainer => self.apple().await,
+            Choice::Bubblewrap => self.bubblewrap().await,
+            Choice::Auto | Choice::None => {
+                Err(Error::new(Code::NotConfigured, "no backend is chosen"))
+            }
+        };
+        tried.map_err(|error| if error.hint.is_none() { error.with_hint(HINT) } else { error })
+    }
+
+    async fn apple(&self) -> Result<Arc<dyn Backend>> {
+        let apple = Apple::find(&self.options.path, &self.options.data_dir).await?;
+        self.proved(Box::new(apple)).await
     }
 
     #[cfg(target_os = "linux")]

@@ -212,6 +212,12 @@ const ROWS: &[Row] = &[
         Act::Probe,
         "no socket of podman",
     ),
+    (
+        "sandbox.backend",
+        &[("SANDBOX__BACKEND", "apple-container")],
+        Act::Probe,
+        "Apple's `container` is not on this machine",
+    ),
     ("sandbox.socket", &[], Act::Set("/run/engine.sock"), "needs_restart: true"),
     ("sandbox.image", &[], Act::Set("debian:13"), "needs_restart: true"),
     ("sandbox.packages", &[], Act::Set("git"), "needs_restart: true"),
