@@ -179,8 +179,10 @@ impl Kept {
     /// How it ended, if it has. tmux sees an end a moment before it has the code: it is asked again.
     async fn exit(talk: &mut Talk) -> Option<i64> {
         let format = "'#{pane_dead} #{pane_dead_status} #{pane_dead_signal}'";
-        for _ in 0..CODE_ASKED {
-            let ask = format!("tmux -S /run/tmux display-message -p -t kept {format}");
+        for asked in 0..CODE_ASKED {
+            // It may have missed that there is one, until a process of its own ends as well.
+            let first = if asked == 0 { "" } else { "run-shell true \\; " };
+            let ask = format!("tmux -S /run/tmux {first}display-message -p -t kept {format}");
             let Ok((0, said)) = talk.ask(&ask).await else { return Some(KILLED) };
             let code = code(said.trim_end_matches('\n').strip_prefix("1 ")?);
             if code.is_some() {

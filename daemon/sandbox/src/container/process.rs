@@ -151,12 +151,13 @@ pub(super) async fn list(container: &Container) -> Result<Vec<(Process, String)>
     let words = ["list-panes", "-a", "-F", format];
     let mut said = ask(container, &words).await?;
     for _ in 0..CODE_ASKED {
-        // tmux sees the end of a program a moment before it has its code.
+        // tmux sees the end of a program a moment before it has its code, and now and then misses that
+        // there is one, until a process of its own ends as well.
         if !said.lines().any(|line| line.ends_with("\t1\t")) {
             break;
         }
         tokio::time::sleep(CODE).await;
-        said = ask(container, &words).await?;
+        said = ask(container, &[&["run-shell", "true", ";"], &words[..]].concat()).await?;
     }
     let going = container.going.lock().unwrap_or_else(PoisonError::into_inner);
     let listed = said.lines().filter_map(|line| {

@@ -109,7 +109,8 @@ async fn a_stop_ends_everything_within_two_seconds() {
 async fn a_daemon_that_is_killed_leaves_nothing() {
     for (n, engine) in engines().into_iter().enumerate() {
         let scene = Scene::new(&engine);
-        let seconds = (74_100 + n).to_string();
+        // Another run of these tests on the same machine has another number.
+        let seconds = (1_000_000 + 2 * std::process::id() + n as u32).to_string();
         let workspace = scene.workspace();
         let choice = format!("{:?}", engine.0).to_lowercase();
         let mut daemon = Command::new(example("hold"))
@@ -121,7 +122,10 @@ async fn a_daemon_that_is_killed_leaves_nothing() {
         let mut line = String::new();
         std::io::BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "running\n");
-        assert!(on_machine(&format!("sleep {seconds}")));
+        // It says so a moment before.
+        while !on_machine(&format!("sleep {seconds}")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert_eq!(containers(&engine.1, &scene.instance).await, 1);
         daemon.kill().unwrap();
         daemon.wait().unwrap();
