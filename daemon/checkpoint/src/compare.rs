@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use moltis_core::event::{FileChange, FileChangeKind};
+use moltis_core::policy::is_steering;
 
 use crate::manifest::{Entry, Manifest};
 use crate::skipped::shown;
@@ -34,14 +35,24 @@ pub(crate) fn changes<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<Chan
     paths.into_iter().filter_map(change).collect()
 }
 
-/// The differences that a person is told: a directory only where no file inside tells of it.
+/// The differences that a person is told: a directory only where no file inside tells of it, and not in
+/// the place of what steers programs outside: a sandbox puts empty ones there for as long as it runs,
+/// and a moment longer.
 pub(crate) fn speaking<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<Change<'a>> {
     let speaks = |change: &Change<'_>| match (change.before, change.after) {
-        (Some(Entry::Directory { .. }), None) => !before.has_below(change.path),
-        (None, Some(Entry::Directory { .. })) => !after.has_below(change.path),
+        (Some(Entry::Directory { .. }), None) => {
+            !before.has_below(change.path) && !stands_in(change)
+        }
+        (None, Some(Entry::Directory { .. })) => {
+            !after.has_below(change.path) && !stands_in(change)
+        }
         _ => true,
     };
     changes(before, after).into_iter().filter(speaks).collect()
+}
+
+fn stands_in(directory: &Change<'_>) -> bool {
+    is_steering(&String::from_utf8_lossy(directory.path))
 }
 
 /// The same as text.

@@ -13,7 +13,7 @@ use moltis_core::checkpoint::Checkpoints;
 use moltis_core::error::{Code, Error, Result};
 use moltis_core::event::{Ending, Event, EventKind, FileChange, NewEvent};
 use moltis_core::id::{OpId, TurnId};
-use moltis_core::policy::{Authorized, is_steering};
+use moltis_core::policy::Authorized;
 use moltis_core::sandbox::Mount;
 use moltis_core::tool::{Action, Call, Scene};
 use tokio::sync::OnceCell;
@@ -190,11 +190,7 @@ async fn differences(
     before: &str,
 ) -> Result<(String, Vec<FileChange>)> {
     let after = checkpoints.take(session, workspace).await?.name;
-    let mut files = checkpoints.changes(before, &after).await?;
-    // Empty folders in the places of what steers programs outside: a sandbox puts them there for as
-    // long as it runs, and takes them away.
-    let stands_in = |file: &FileChange| file.path.strip_suffix('/').is_some_and(is_steering);
-    files.retain(|file| !stands_in(file));
+    let files = checkpoints.changes(before, &after).await?;
     Ok((after, files))
 }
 

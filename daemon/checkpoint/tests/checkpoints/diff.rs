@@ -77,6 +77,22 @@ async fn what_is_no_text_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_sandbox_puts_in_the_places_of_what_steers_is_not_told() {
+    let rig = Rig::new();
+    let before = rig.take().await;
+    std::fs::create_dir(rig.path(".vscode")).unwrap();
+    std::fs::create_dir(rig.path(".envrc")).unwrap();
+    rig.write(".husky/pre-commit", "true\n");
+    let after = rig.take().await;
+    expect!["+ .husky/pre-commit"].assert_eq(rig.changes(&before, &after).await.trim());
+    let diff = rig.diff(&before, &after).await;
+    assert!(diff.starts_with("--- /dev/null\n+++ b/.husky/pre-commit\n"), "{diff}");
+    assert!(!diff.contains("a directory"), "{diff}");
+    let gone = rig.diff(&after, &before).await;
+    assert!(!gone.contains("a directory"), "{gone}");
+}
+
+#[tokio::test]
 async fn a_diff_that_is_too_long_is_cut_and_says_so() {
     let rig = Rig::new();
     let before = rig.take().await;
