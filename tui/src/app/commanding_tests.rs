@@ -3,6 +3,7 @@ use moltis_proto::v1;
 use crate::app::fixture::{Chat, session, trouble};
 use crate::app::slash::{Parsed, parse};
 use crate::app::{Cmd, Link, Overlay, Reply, Trouble};
+use crate::widget::Line;
 
 fn info(name: &str, argument: &str, help: &str) -> v1::CommandInfo {
     v1::CommandInfo { name: name.into(), argument: argument.into(), help: help.into() }
@@ -77,10 +78,17 @@ fn an_older_daemon_says_so_and_the_text_is_kept() {
 fn a_text_of_several_lines_is_read_in_a_pane() {
     let mut chat = open();
     let (op, _) = commanded(&chat.send("/agent")).unwrap();
-    let text = "kinds of agents: reviewer\nthis session's model works as: none".to_owned();
+    let text = format!("{}end\nthis session's model works as: none", "reviewer ".repeat(10));
     let result = Ok(v1::CommandResponse { text, ..Default::default() });
     chat.reply(Reply::Commanded { op, result });
-    assert!(matches!(chat.model.overlays.last(), Some(Overlay::Pager(_))));
+    let Some(Overlay::Pager(pager)) = chat.model.overlays.last() else {
+        panic!("there is no pane")
+    };
+    let texts = |line: &Line| line.spans.iter().map(|span| span.text.as_str()).collect::<String>();
+    let rows: Vec<String> = pager.rows.iter().map(texts).collect();
+    // Between words.
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    assert!(rows[0].trim_end().ends_with("reviewer") && rows[1].ends_with("end"), "{rows:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! A text to read: what a turn changed in the workspace.
+//! A text to read: what a turn changed in the workspace, or what a command says.
 //!
-//! Nothing of it is shortened; it is broken at the width of the screen.
+//! Nothing of it is shortened. A diff is broken at the width of the screen, words between words.
 
 use moltis_proto::v1;
 
@@ -9,7 +9,7 @@ use super::help::turn;
 use super::model::{Model, Overlay};
 use super::msg::Trouble;
 use crate::keymap::Action;
-use crate::widget::{Hue, Line, SafeText, Span, chop};
+use crate::widget::{Hue, Line, SafeText, Span, chop, wrap};
 
 /// The widest that it becomes.
 pub(crate) const WIDEST: u16 = 120;
@@ -21,6 +21,8 @@ pub(crate) struct Pager {
     pub(crate) title: SafeText,
     /// `None` until the daemon has answered.
     text: Option<SafeText>,
+    /// It is words, not a diff.
+    is_prose: bool,
     pub(crate) rows: Vec<Line>,
     width: usize,
     /// Rows above the screen.
@@ -30,7 +32,7 @@ pub(crate) struct Pager {
 impl Pager {
     /// A text that is there already.
     pub(super) fn of(title: SafeText, text: SafeText) -> Self {
-        Self { title, text: Some(text), ..Self::default() }
+        Self { title, text: Some(text), is_prose: true, ..Self::default() }
     }
 
     fn lay(&mut self, width: u16) {
@@ -41,6 +43,10 @@ impl Pager {
         self.width = width;
         self.rows = match &self.text {
             None => vec![Line::new("asking …", Hue::Dim)],
+            Some(text) if self.is_prose => {
+                let words = wrap(&[Span::new(text.trim_end(), Hue::Text)], width);
+                words.into_iter().map(Line::from).collect()
+            }
             Some(text) => text
                 .trim_end_matches('\n')
                 .split('\n')
