@@ -16,6 +16,7 @@ mod opening;
 mod options;
 mod output;
 mod sandboxes;
+mod shell;
 
 pub use options::{Choice, NoVariables, Options, Variables};
 pub use sandboxes::Sandboxes;

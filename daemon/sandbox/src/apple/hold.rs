@@ -30,6 +30,7 @@ use crate::container::held::{MARK, listen};
 use crate::container::proof::Proof;
 use crate::container::runtime::{Failure, Hold, Piece, Program as Pieces, fresh};
 use crate::container::spec::Spec;
+use crate::shell::quoted;
 
 /// The longest that a container may take until it has said what it is.
 const BRING_UP: Duration = Duration::from_secs(60);
@@ -190,8 +191,4 @@ fn told(command: &[&str], variables: &[String]) -> Result<String> {
         return Err(Error::new(Code::Invalid, "a command has no zero bytes"));
     }
     Ok(told)
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -25,6 +25,7 @@ use super::room::{Floor, Ground, HOME, Room, WORKSPACE};
 use super::wards::Ward;
 use crate::linked::{Linked, Seen};
 use crate::opening::{self, Opening};
+use crate::shell::quoted;
 
 /// What a shell inside says when it is there.
 const HERE: u8 = 6;
@@ -275,10 +276,6 @@ pub(super) fn argument(text: &str) -> Result<String> {
             .with_hint("write it to a file of the workspace and run that"));
     }
     Ok(quoted(text))
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn is_name(name: &str) -> bool {
